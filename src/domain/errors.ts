@@ -1,0 +1,53 @@
+/** Everything that can go wrong, by name. `src/http/problem.ts` maps each to its problem document. */
+export type ErrorCode =
+  | "bad_request"
+  | "invalid_json"
+  | "validation_failed"
+  | "unauthorized"
+  | "forbidden"
+  | "not_found"
+  | "experiment_not_found"
+  | "experiment_gone"
+  | "method_not_allowed"
+  | "not_acceptable"
+  | "payload_too_large"
+  | "uri_too_long"
+  | "headers_too_large"
+  | "unsupported_media_type"
+  | "unsupported_encoding"
+  | "features_invalid"
+  | "token_invalid"
+  | "token_missing"
+  | "token_expired"
+  | "reward_out_of_range"
+  | "reward_out_of_window"
+  | "backend_failed"
+  | "deadline_exceeded"
+  | "log_unavailable"
+  | "store_unavailable"
+  | "config_invalid"
+  | "internal"
+
+/** One place in the input and what is wrong there. `pointer` is an RFC 6901 JSON pointer. */
+export interface InputError {
+  readonly pointer: string
+  readonly detail: string
+}
+
+/** The only error that domain, use cases and adapters throw on purpose. */
+export class GatewayError extends Error {
+  readonly code: ErrorCode
+  readonly detail: string | undefined
+  readonly errors: readonly InputError[] | undefined
+
+  constructor(
+    code: ErrorCode,
+    options: { readonly detail?: string; readonly cause?: unknown; readonly errors?: readonly InputError[] } = {},
+  ) {
+    super(options.detail ?? code, options.cause === undefined ? undefined : { cause: options.cause })
+    this.name = "GatewayError"
+    this.code = code
+    this.detail = options.detail
+    this.errors = options.errors
+  }
+}

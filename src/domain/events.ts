@@ -1,0 +1,79 @@
+import type { DecisionId, ExperimentId, VariantId } from "./ids.ts"
+
+/** Why a decision chose its variant. */
+export type Reason = "policy" | "burn_in" | "holdout" | "forced" | "paused" | "fallback"
+
+/** How several rewards of one decision and metric become its one effect. */
+export type Aggregation = "first" | "last" | "sum" | "max"
+
+/**
+ * One served choice. `propensity` is the probability that `variant` was chosen with, `allocation` the whole vector by variant id.
+ * `servedBy` is the variant that answered; where it differs from `variant` the decision is not learned from.
+ */
+export interface DecisionEvent {
+  readonly v: 1
+  readonly type: "decision"
+  /** Stable across retries: `d-` and the decision id. */
+  readonly eventId: string
+  /** ISO 8601, UTC, milliseconds. */
+  readonly at: string
+  readonly experiment: ExperimentId
+  readonly revision: number
+  readonly decisionId: DecisionId
+  /** Keyed hash of the unit id, never the id. */
+  readonly unit: string
+  readonly variant: VariantId
+  readonly propensity: number
+  readonly allocation: Readonly<Record<string, number>>
+  readonly policy: string
+  readonly stateVersion: number
+  readonly reason: Reason
+  /** Whether counters learn from this decision and its rewards. */
+  readonly learn: boolean
+  /** The metric that the experiment learns from at this revision. */
+  readonly metric: string
+  readonly features: unknown
+  readonly prediction: number | readonly number[] | null
+  readonly model: string | null
+  readonly servedBy: VariantId
+  readonly latencyMs: number
+  readonly error: string | null
+}
+
+/** One accepted reward postback. Self-contained: the fold needs no experiment document. */
+export interface RewardEvent {
+  readonly v: 1
+  readonly type: "reward"
+  /** Stable across retries of the same postback: decision id, metric and the caller's event id (or the value, where it sent none). */
+  readonly eventId: string
+  readonly at: string
+  readonly experiment: ExperimentId
+  readonly revision: number
+  readonly decisionId: DecisionId
+  readonly variant: VariantId
+  readonly propensity: number
+  /** Time of the decision, ISO 8601. The counters' bucket comes from it. */
+  readonly decidedAt: string
+  readonly metric: string
+  /** Finite, within the experiment's bounds. */
+  readonly value: number
+  readonly status: "applied" | "late"
+  readonly aggregation: Aggregation
+  readonly learn: boolean
+}
+
+/** A configuration change. `document` is the whole new document, null when the experiment was removed. */
+export interface ExperimentEvent {
+  readonly v: 1
+  readonly type: "experiment"
+  readonly eventId: string
+  readonly at: string
+  readonly experiment: ExperimentId
+  readonly revision: number
+  readonly actor: string
+  /** One line per changed path: `policy.kind: "static" -> "thompson"`. */
+  readonly diff: readonly string[]
+  readonly document: unknown
+}
+
+export type OutcomeEvent = DecisionEvent | RewardEvent | ExperimentEvent

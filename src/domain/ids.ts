@@ -1,0 +1,6 @@
+/** `[a-z0-9][a-z0-9-]{0,62}`, made only by the experiment parser. */
+export type ExperimentId = string & { readonly __brand: "ExperimentId" }
+/** `[A-Za-z0-9][A-Za-z0-9_.-]{0,31}`, made only by the experiment parser. */
+export type VariantId = string & { readonly __brand: "VariantId" }
+/** A ULID: 26 characters of Crockford's base 32; its first 48 bits are the decision's time in epoch milliseconds. */
+export type DecisionId = string & { readonly __brand: "DecisionId" }
