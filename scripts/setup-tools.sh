@@ -1,0 +1,90 @@
+#!/usr/bin/env bash
+# Installs what tests, load tests and benchmarks need beside npm packages, where it is missing, and says what it does.
+# Needs nothing when all is there. Without root or network it says what to install and exits 1.
+#
+#   scripts/setup-tools.sh [tool...]     default: all of redis-server chromium nginx wrk taskset k6
+#
+# k6 is built from source into ${XDG_CACHE_HOME:-$HOME/.cache}/bandit-gateway/bin, where loadtest/ looks first.
+set -euo pipefail
+
+K6_MODULE=go.k6.io/k6
+K6_VERSION=v1.8.1
+K6_GO_MINOR=21 # from Go 1.21 on, `go install` fetches the newer toolchain that k6 asks for
+CACHE_BIN="${XDG_CACHE_HOME:-$HOME/.cache}/bandit-gateway/bin"
+
+# Debian keeps nginx in /usr/sbin, which is not on every user's PATH.
+export PATH="$CACHE_BIN:$PATH:/usr/sbin:/sbin"
+
+say() { printf 'setup: %s\n' "$*"; }
+has() { command -v "$1" >/dev/null 2>&1; }
+
+package_of() {
+  case "$1" in
+    taskset) echo util-linux ;;
+    *) echo "$1" ;;
+  esac
+}
+
+# Debian starts the service of a server that it installs. Ours are started by the tests, on their own ports: a policy that
+# forbids starting keeps port 80 and 6379 free. One that was there before stays.
+forbid_services() {
+  local policy=/usr/sbin/policy-rc.d
+  if [ -e "$policy" ]; then return; fi
+  printf '#!/bin/sh\nexit 101\n' >"$policy"
+  chmod +x "$policy"
+  trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+}
+
+install_packages() {
+  local instruction="sudo apt-get update && sudo apt-get install --yes --no-install-recommends $*"
+  if ! has apt-get; then
+    say "missing: $*. This script installs with apt-get only; install them with your system's package manager"
+    return 1
+  fi
+  if [ "$(id -u)" -ne 0 ]; then
+    say "missing: $*. Installing needs root; run: $instruction"
+    return 1
+  fi
+  say "installing with apt-get: $*"
+  forbid_services
+  if ! apt-get update --quiet=2 || ! DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet=2 --no-install-recommends "$@" >/dev/null; then
+    say "apt-get failed (is there a network?). When it works again, run: $instruction"
+    return 1
+  fi
+}
+
+install_k6() {
+  local instruction="GOBIN=\"$CACHE_BIN\" go install $K6_MODULE@$K6_VERSION"
+  local go_minor
+  go_minor=$(go env GOVERSION 2>/dev/null | sed -n 's/^go1\.\([0-9]*\).*/\1/p' || true)
+  if [ -z "$go_minor" ] || [ "$go_minor" -lt "$K6_GO_MINOR" ]; then
+    say "missing: k6. It is built with Go 1.$K6_GO_MINOR or newer (found: ${go_minor:+1.}${go_minor:-none}); install Go, then run: $instruction"
+    say "  or put a k6 $K6_VERSION binary on the PATH"
+    return 1
+  fi
+  say "building k6 $K6_VERSION into $CACHE_BIN (about a minute)"
+  mkdir -p "$CACHE_BIN"
+  if ! GOBIN="$CACHE_BIN" go install "$K6_MODULE@$K6_VERSION"; then
+    say "building k6 failed (is there a network?). When it works again, run: $instruction"
+    return 1
+  fi
+}
+
+tools=("$@")
+if [ ${#tools[@]} -eq 0 ]; then tools=(redis-server chromium nginx wrk taskset k6); fi
+
+packages=()
+failed=0
+for tool in "${tools[@]}"; do
+  if has "$tool" || [ "$tool" = k6 ]; then continue; fi
+  packages+=("$(package_of "$tool")")
+done
+if [ ${#packages[@]} -gt 0 ]; then install_packages "${packages[@]}" || failed=1; fi
+case " ${tools[*]} " in
+  *" k6 "*) has k6 || install_k6 || failed=1 ;;
+esac
+
+for tool in "${tools[@]}"; do
+  if has "$tool"; then say "$tool: $(command -v "$tool")"; fi
+done
+exit "$failed"
