@@ -1,0 +1,19 @@
+import { mkdtemp } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { freePort, type ServerProcess, startServer } from "./server-process.ts"
+
+/** The gateway over its example experiment, with a data folder of its own. */
+export interface Gateway extends ServerProcess {
+  readonly dataDir: string
+}
+
+/** @param core the CPU core it may use, all when undefined */
+export async function startGateway(core?: number): Promise<Gateway> {
+  const port = await freePort()
+  const dataDir = await mkdtemp(join(tmpdir(), "bandit-gateway-load-"))
+  const pin = core === undefined ? [] : ["taskset", "-c", String(core)]
+  const settings = ["env", `PORT=${port}`, `DATA_DIR=${dataDir}`]
+  const server = await startServer([...pin, ...settings, process.execPath, "src/cli/main.ts", "serve"], port, "/readyz")
+  return { ...server, dataDir }
+}

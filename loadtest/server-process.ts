@@ -1,0 +1,82 @@
+import { type ChildProcess, spawn } from "node:child_process"
+import { once } from "node:events"
+import { createServer } from "node:net"
+import { setTimeout as wait } from "node:timers/promises"
+
+/** A server that runs beside the measurement, on a port of its own. */
+export interface ServerProcess {
+  readonly url: string
+  /** Asks it to stop (SIGTERM) and waits until it has. */
+  stop(): Promise<void>
+}
+
+const START_TIMEOUT_MS = 20_000
+const POLL_MS = 50
+
+/**
+ * A command line that finds our tools where `scripts/setup-tools.sh` puts them, and Debian's servers in /usr/sbin.
+ * The shell replaces itself, so that a signal reaches the tool.
+ */
+export function toolCommand(...command: readonly string[]): readonly [string, string[]] {
+  const search = 'PATH="${XDG_CACHE_HOME:-$HOME/.cache}/bandit-gateway/bin:$PATH:/usr/sbin:/sbin" exec "$@"'
+  return ["bash", ["-c", search, "bash", ...command]]
+}
+
+/** A port of the loopback address that nobody listens on now. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1")
+  await once(server, "listening")
+  const address = server.address()
+  server.close()
+  await once(server, "close")
+  if (address === null || typeof address === "string") throw new Error("the loopback address gave no port")
+  return address.port
+}
+
+/**
+ * Starts a server and waits until `path` answers with success.
+ *
+ * @param command the command line; its output goes to ours only where it fails to start
+ * @throws Error when it ends or does not answer within 20 s
+ */
+export async function startServer(command: readonly string[], port: number, path: string): Promise<ServerProcess> {
+  const child = spawn(...toolCommand(...command), { stdio: ["ignore", "pipe", "pipe"] })
+  const output: string[] = []
+  child.stdout.on("data", (chunk) => keepTail(output, String(chunk)))
+  child.stderr.on("data", (chunk) => keepTail(output, String(chunk)))
+  const url = `http://127.0.0.1:${port}`
+  const giveUpAt = performance.now() + START_TIMEOUT_MS
+  while (!(await answers(url + path))) {
+    const ended = child.exitCode !== null || child.signalCode !== null
+    if (ended || performance.now() > giveUpAt) {
+      await stopProcess(child)
+      throw new Error(`${command.join(" ")} ${ended ? "ended" : "did not answer"} while starting:\n${output.join("")}`)
+    }
+    await wait(POLL_MS)
+  }
+  return { url, stop: () => stopProcess(child) }
+}
+
+/** Enough to see why a server failed, never the whole of a long log. */
+function keepTail(output: string[], chunk: string): void {
+  output.push(chunk)
+  if (output.length > 50) output.shift()
+}
+
+async function answers(url: string): Promise<boolean> {
+  try {
+    const response = await fetch(url)
+    await response.arrayBuffer()
+    return response.ok
+  } catch (cause) {
+    // fetch throws TypeError while nobody listens yet.
+    if (cause instanceof TypeError) return false
+    throw cause
+  }
+}
+
+async function stopProcess(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  child.kill("SIGTERM")
+  await once(child, "exit")
+}
