@@ -1,0 +1,105 @@
+/**
+ * The gateway's embedded prediction beside nginx `split_clients` proxying one to a backend: the same requests, in one run, each server on one core.
+ * Rounds alternate, so that a change of the machine's speed meets both. Prints figures; asserts none.
+ *
+ *   node loadtest/benchmark.ts [--seconds 5] [--rounds 3] [--json]
+ */
+import { rm } from "node:fs/promises"
+import { cpus } from "node:os"
+import { parseArgs } from "node:util"
+import { startGateway } from "./gateway.ts"
+import { startNginxSplit } from "./nginx-split.ts"
+import { runWrk, type WrkFigures } from "./wrk-run.ts"
+
+const SERVER_CORE = 0
+/** The client and nginx's backend. */
+const CLIENT_CORE = 1
+/** Throughput under saturation, and latency of one request at a time. */
+const CONNECTIONS = [32, 1] as const
+
+/** Medians over the rounds. */
+interface Row extends WrkFigures {
+  readonly server: "nginx" | "gateway"
+  readonly connections: number
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      seconds: { type: "string", default: "5" },
+      rounds: { type: "string", default: "3" },
+      json: { type: "boolean", default: false },
+    },
+  })
+  const nginx = await startNginxSplit({ server: SERVER_CORE, backend: CLIENT_CORE })
+  try {
+    const gateway = await startGateway(SERVER_CORE)
+    try {
+      const rows = await measure(
+        { nginx: nginx.url, gateway: gateway.url },
+        Number(values.seconds),
+        Number(values.rounds),
+      )
+      print(rows, values.json)
+    } finally {
+      await gateway.stop()
+      await rm(gateway.dataDir, { recursive: true })
+    }
+  } finally {
+    await nginx.stop()
+  }
+}
+
+async function measure(
+  urls: Readonly<Record<Row["server"], string>>,
+  seconds: number,
+  rounds: number,
+): Promise<readonly Row[]> {
+  const servers = ["nginx", "gateway"] as const
+  for (const server of servers) await runWrk(urls[server], { core: CLIENT_CORE, connections: 32, seconds: 2 })
+  const rows: Row[] = []
+  for (const connections of CONNECTIONS) {
+    const runs: Record<Row["server"], WrkFigures[]> = { nginx: [], gateway: [] }
+    for (let round = 0; round < rounds; round++) {
+      for (const server of servers)
+        runs[server].push(await runWrk(urls[server], { core: CLIENT_CORE, connections, seconds }))
+    }
+    for (const server of servers) rows.push({ server, connections, ...medians(runs[server]) })
+  }
+  return rows
+}
+
+function medians(runs: readonly WrkFigures[]): WrkFigures {
+  return {
+    requestsPerSecond: median(runs.map((run) => run.requestsPerSecond)),
+    p50Us: median(runs.map((run) => run.p50Us)),
+    p99Us: median(runs.map((run) => run.p99Us)),
+  }
+}
+
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  const middle = sorted.length / 2
+  return ((sorted[Math.ceil(middle) - 1] ?? Number.NaN) + (sorted[Math.floor(middle)] ?? Number.NaN)) / 2
+}
+
+function print(rows: readonly Row[], json: boolean): void {
+  const saturated = (server: Row["server"]) =>
+    rows.find((row) => row.server === server && row.connections === CONNECTIONS[0])?.requestsPerSecond ?? Number.NaN
+  const report = {
+    date: new Date().toISOString().slice(0, 10),
+    cpu: cpus()[0]?.model ?? "unknown",
+    node: process.version,
+    ratio: saturated("gateway") / saturated("nginx"),
+    rows,
+  }
+  if (json) {
+    console.log(JSON.stringify(report))
+    return
+  }
+  console.log(`${report.date}, ${report.cpu}, Node ${report.node}, one core per server`)
+  console.table(rows.map((row) => ({ ...row, requestsPerSecond: Math.round(row.requestsPerSecond) })))
+  console.log(`gateway / nginx split_clients: ${report.ratio.toFixed(3)} of its requests a second`)
+}
+
+await main()

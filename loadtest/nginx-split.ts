@@ -1,0 +1,68 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { freePort, type ServerProcess, startServer } from "./server-process.ts"
+
+/** What the backend answers: as much as a plain predictor would. */
+const ANSWER = '{"prediction":0.3012638794627709,"model":"ctr-raw"}'
+/** Connections are never closed for having served enough: both sides keep them alive. */
+const KEEP = "keepalive_requests 100000000;"
+
+/**
+ * The static A/B split that a team would deploy instead of a gateway: nginx `split_clients`, half and half, proxying over kept connections to a
+ * backend (another nginx) that answers a fixed prediction. Neither writes an access log.
+ */
+export async function startNginxSplit(cores: {
+  readonly server: number
+  readonly backend: number
+}): Promise<ServerProcess> {
+  const folder = await mkdtemp(join(tmpdir(), "bandit-gateway-nginx-"))
+  const backendPort = await freePort()
+  const backend = await startNginx(
+    folder,
+    "backend",
+    backendPort,
+    cores.backend,
+    `server { listen 127.0.0.1:${backendPort}; location / { default_type application/json; return 200 '${ANSWER}'; } }`,
+  )
+  const port = await freePort()
+  const upstream = (name: string) => `upstream ${name} { server 127.0.0.1:${backendPort}; keepalive 64; ${KEEP} }`
+  const split = await startNginx(
+    folder,
+    "split",
+    port,
+    cores.server,
+    `split_clients "$connection.$connection_requests" $variant { 50% champion; * challenger; }
+     ${upstream("champion")} ${upstream("challenger")}
+     server { listen 127.0.0.1:${port};
+       location / { proxy_pass http://$variant; proxy_http_version 1.1; proxy_set_header Connection ""; } }`,
+  )
+  return {
+    url: split.url,
+    stop: async () => {
+      await split.stop()
+      await backend.stop()
+      await rm(folder, { recursive: true })
+    },
+  }
+}
+
+async function startNginx(
+  folder: string,
+  name: string,
+  port: number,
+  core: number,
+  servers: string,
+): Promise<ServerProcess> {
+  const file = join(folder, `${name}.conf`)
+  const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+  await writeFile(
+    file,
+    `daemon off; worker_processes 1; pid ${folder}/${name}.pid; error_log stderr;
+     events { worker_connections 1024; }
+     http { access_log off; ${KEEP}
+       ${temporary.map((kind) => `${kind}_temp_path ${folder}/${name}-${kind};`).join(" ")}
+       ${servers} }\n`,
+  )
+  return await startServer(["taskset", "-c", String(core), "nginx", "-e", "stderr", "-c", file], port, "/")
+}
