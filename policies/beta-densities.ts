@@ -1,0 +1,106 @@
+import { type DensityFamily, TAIL_DROP } from "./best-arm-quadrature.ts"
+import { stirlingCorrection } from "./log-gamma.ts"
+
+/** A Beta posterior of a rate in [0, 1]: `alpha`, `beta` > 0. */
+export interface BetaPosterior {
+  readonly alpha: number
+  readonly beta: number
+}
+
+const LOG_TWO_PI = 1.8378770664093453
+
+/**
+ * Beta densities of the log odds y = ln(x / (1 - x)): e^{αy} / (1 + e^y)^{α+β} / B(α, β), log-concave with its mode at α/(α+β) and without
+ * singularities at the ends, whatever α and β.
+ */
+export function betaDensities(posteriors: readonly BetaPosterior[]): DensityFamily {
+  const arms = posteriors.map(logOdds)
+  const origin = Math.max(...arms.map((arm) => arm.mode - reach(arm.q, arm.p, arm)))
+  const origins = oddsAt(origin)
+  const logAtOrigin = new Float64Array(arms.map((arm) => arm.peak - drop(arm, origin - arm.mode)))
+  const upper = new Float64Array(arms.map((arm) => arm.mode + reach(arm.p, arm.q, arm) - origin))
+  let at: Float64Array = new Float64Array()
+  let growth: Float64Array = new Float64Array()
+
+  return {
+    upper,
+    scale(arm, offset) {
+      const { alpha, n } = arms[arm] ?? UNIT
+      const y = origin + offset
+      const odds = oddsAt(y)
+      const curvature = n * odds.p * odds.q
+      const slope = alpha - n * odds.p
+      // ln(1 + e^y) is singular at ±πi: no panel may be much wider than its distance from there.
+      return Math.min(1 / Math.sqrt(Math.max(curvature, (slope * slope) / 12)), 0.6 * Math.sqrt(4 + y * y))
+    },
+    place(offsets) {
+      at = offsets
+      if (growth.length !== offsets.length) growth = new Float64Array(offsets.length)
+      for (let q = 0; q < offsets.length; q++) growth[q] = softplusGrowth(origins, origin, offsets[q] ?? 0)
+    },
+    density(arm, out, from) {
+      const { alpha, n } = arms[arm] ?? UNIT
+      const start = logAtOrigin[arm] ?? 0
+      for (let q = 0; q < at.length; q++) {
+        out[from + q] = Math.exp(start + alpha * (at[q] ?? 0) - n * (growth[q] ?? 0))
+      }
+    },
+  }
+}
+
+interface LogOdds {
+  readonly alpha: number
+  readonly n: number
+  readonly p: number
+  readonly q: number
+  readonly mode: number
+  /** Log density at the mode. */
+  readonly peak: number
+}
+
+const UNIT: LogOdds = { alpha: 1, n: 2, p: 0.5, q: 0.5, mode: 0, peak: Math.log(0.25) }
+
+function logOdds({ alpha, beta }: BetaPosterior): LogOdds {
+  const n = alpha + beta
+  const stirling = stirlingCorrection(n) - stirlingCorrection(alpha) - stirlingCorrection(beta)
+  const peak = (Math.log(alpha) + Math.log(beta / n) - LOG_TWO_PI) / 2 + stirling
+  return { alpha, n, p: alpha / n, q: beta / n, mode: Math.log(alpha / beta), peak }
+}
+
+function oddsAt(y: number): { readonly p: number; readonly q: number } {
+  return y > 0
+    ? { p: 1 / (1 + Math.exp(-y)), q: 1 / (1 + Math.exp(y)) }
+    : { p: Math.exp(y) / (1 + Math.exp(y)), q: 1 / (1 + Math.exp(y)) }
+}
+
+/** How far the log density lies below its peak at `delta` from the mode. */
+function drop({ alpha, n, p, q }: LogOdds, delta: number): number {
+  return n * logMixture(p, q, delta) - alpha * delta
+}
+
+/** ln(q + p e^δ), p + q = 1, without cancellation near 0 and without overflow. */
+function logMixture(p: number, q: number, delta: number): number {
+  if (p <= 0.5) return delta < 700 ? Math.log1p(p * Math.expm1(delta)) : delta + Math.log(p + q * Math.exp(-delta))
+  return delta > -700 ? delta + Math.log1p(q * Math.expm1(-delta)) : Math.log(q + p * Math.exp(delta))
+}
+
+/** ln(1 + e^{y+δ}) - ln(1 + e^y) for δ ≥ 0. */
+function softplusGrowth({ p, q }: { readonly p: number; readonly q: number }, y: number, delta: number): number {
+  if (p > 1e-280) return logMixture(p, q, delta)
+  return y + delta > 0 ? y + delta + Math.log1p(Math.exp(-y - delta)) : Math.log1p(Math.exp(y + delta))
+}
+
+/**
+ * Distance above the mode at which the log density has dropped by at least `TAIL_DROP`. The same with p and q exchanged is the distance below.
+ * The drop is convex, so that a Newton step from anywhere lands at or beyond the root.
+ */
+function reach(p: number, q: number, { n }: LogOdds): number {
+  let delta = Math.sqrt((2 * TAIL_DROP) / (n * p * q))
+  for (let step = 0; step < 6; step++) {
+    const excess = n * (logMixture(p, q, delta) - p * delta) - TAIL_DROP
+    if (step > 0 && excess < 1) break
+    const share = p / (p + q * Math.exp(-delta))
+    delta -= excess / (n * (share - p))
+  }
+  return delta
+}

@@ -1,0 +1,62 @@
+import * as z from "zod"
+import { checkArms } from "./check-arms.ts"
+import type { Arm, Policy } from "./policy.ts"
+import { onLargest } from "./shares.ts"
+
+const params = z.strictObject({
+  c: z.number().min(0).max(100).default(0).describe("Weight of ln ln N in the bound: 3 in theory, 0 in practice"),
+})
+
+/** Kullback-Leibler divergence of Bernoulli(p) from Bernoulli(q), both in [0, 1]; Infinity where q excludes what p allows. */
+export function klBernoulli(p: number, q: number): number {
+  return part(p, q) + part(1 - p, 1 - q)
+}
+
+function part(p: number, q: number): number {
+  return p === 0 ? 0 : p * Math.log(p / q)
+}
+
+/** The largest q in [mean, 1] with n · kl(mean, q) ≤ bound, to 1e-15. */
+export function klUpperBound(mean: number, n: number, bound: number): number {
+  const limit = bound / n
+  let low = mean
+  let high = 1
+  // kl(mean, ·) is convex and rises on [mean, 1]: a Newton step from above never passes the root, and bisection guards the first ones.
+  let q = Math.min(1, mean + Math.sqrt(limit / 2))
+  for (let step = 0; step < 60 && high - low > 1e-15; step++) {
+    if (!(q > low && q < high)) q = (low + high) / 2
+    const excess = klBernoulli(mean, q) - limit
+    if (excess > 0) high = q
+    else low = q
+    const next = q - (excess * q * (1 - q)) / (q - mean)
+    if (Math.abs(next - q) <= 1e-16) break
+    q = next
+  }
+  return q > low && q < high ? q : low
+}
+
+/** Index of every arm: the upper bound of its mean at ln N + c ln ln N; Infinity for an arm without a matured decision. */
+export function klUcbIndices(arms: readonly Arm[], c: number): number[] {
+  const total = arms.reduce((sum, arm) => sum + arm.n, 0)
+  const logTotal = Math.log(Math.max(1, total))
+  const bound = logTotal + c * Math.max(0, Math.log(Math.max(1, logTotal)))
+  return arms.map((arm) => {
+    if (arm.n === 0) return Infinity
+    return klUpperBound(Math.min(1, Math.max(0, arm.sum / arm.n)), arm.n, bound)
+  })
+}
+
+/**
+ * KL-UCB: everything to the largest upper bound, by Bernoulli divergence. Rewards in [0, 1]; means outside count as 0 or 1.
+ *
+ * Source: Garivier and Cappé (2011), COLT.
+ */
+export const klUcb = {
+  kind: "kl-ucb",
+  params,
+  shorthand: "c",
+  allocate(arms, { c }) {
+    checkArms(arms)
+    return onLargest(klUcbIndices(arms, c))
+  },
+} satisfies Policy<z.output<typeof params>>

@@ -1,0 +1,52 @@
+import type * as z from "zod"
+import { findPolicy, type PolicyKind, policySchema } from "./registry.ts"
+
+/** A policy with its parameters, validated and frozen: what `allocate` takes. */
+export interface PolicyChoice {
+  readonly kind: PolicyKind
+  /** Least probability of every enabled arm, in [0, 1]. */
+  readonly minPropensity: number
+  /** Decisions over all enabled arms before the policy takes over from the weights. */
+  readonly burnInDecisions: number
+  /** The policy's own parameters, defaults filled in. */
+  readonly params: object
+}
+
+/** What is wrong in a policy document, and where: `path` as in the document, empty for the document itself. */
+export interface PolicyIssue {
+  readonly path: readonly (string | number)[]
+  readonly message: string
+}
+
+export type ParsedPolicy =
+  | { readonly ok: true; readonly policy: PolicyChoice }
+  | { readonly ok: false; readonly issues: readonly PolicyIssue[] }
+
+/** Turns a `policy` document into a choice that `allocate` takes, or says everything that is wrong with it. Never throws. */
+export function parsePolicy(input: unknown): ParsedPolicy {
+  const result = policySchema.safeParse(input)
+  if (result.success) return { ok: true, policy: policyChoice(result.data) }
+  return { ok: false, issues: result.error.issues.map(({ path, message }) => ({ path: path.map(pathStep), message })) }
+}
+
+/** The choice that an already validated document (the output of `policySchema`) makes. */
+export function policyChoice(document: z.output<typeof policySchema>): PolicyChoice {
+  const { kind, minPropensity, burnInDecisions, ...params } = document
+  return Object.freeze({ kind, minPropensity, burnInDecisions, params: deepFreeze(params) })
+}
+
+/** Arm ids that the parameters refer to: each must be a variant of the experiment. */
+export function namedArms(policy: PolicyChoice): readonly string[] {
+  return findPolicy(policy.kind).namedArms?.(policy.params) ?? []
+}
+
+function deepFreeze<T extends object>(value: T): T {
+  for (const inner of Object.values(value)) {
+    if (typeof inner === "object" && inner !== null) deepFreeze(inner)
+  }
+  return Object.freeze(value)
+}
+
+function pathStep(step: PropertyKey): string | number {
+  return typeof step === "symbol" ? String(step) : step
+}
