@@ -15,9 +15,11 @@ export interface Room {
 /** What an adapter may know beyond the ports: its own technology. */
 const ADAPTER_PACKAGES: Readonly<Record<string, readonly string[]>> = {
   memory: [],
-  "embedded-scorer": ["node:fs", "node:fs/promises", "node:path"],
-  sqlite: ["node:*"],
+  "embedded-scorer": ["zod", "node:fs", "node:fs/promises", "node:path"],
+  "experiment-folder": ["yaml", "node:*"],
   ndjson: ["node:*"],
+  "node-crypto": ["node:crypto"],
+  sqlite: ["node:*"],
 }
 
 const ADAPTERS: readonly Room[] = Object.entries(ADAPTER_PACKAGES).map(([name, packages]) => ({
