@@ -1,26 +1,18 @@
 -- Posts ad requests, a different user each time, and prints one JSON line with the figures of the run.
+-- The features are the script's argument, a JSON object: wrk … -s wrk-predict.lua <url> -- '{"hour":"14102100", …}'
 -- The requests are formatted before the run, so that the client's cost per request is the same for every server.
 
 local USERS = 2000
 
--- The 22 columns of the Avazu click logs.
-local FEATURES = table.concat({
-  '"hour":"14102100"', '"C1":"1005"', '"banner_pos":"0"',
-  '"site_id":"1fbe01fe"', '"site_domain":"f3845767"', '"site_category":"28905ebd"',
-  '"app_id":"ecad2386"', '"app_domain":"7801e8d9"', '"app_category":"07d7df22"',
-  '"device_id":"a99f214a"', '"device_ip":"ddd2926e"', '"device_model":"44956a24"', '"device_type":"1"', '"device_conn_type":"2"',
-  '"C14":"15706"', '"C15":"320"', '"C16":"50"', '"C17":"1722"', '"C18":"0"', '"C19":"35"', '"C20":"-1"', '"C21":"79"',
-}, ",")
-
 local requests = {}
 local nextRequest = 0
 
-function init()
+function init(args)
   wrk.method = "POST"
   wrk.path = "/predict"
   wrk.headers["content-type"] = "application/json"
   for user = 1, USERS do
-    local body = string.format('{"experiment":"banner-ctr","unitId":"user-%06d","features":{%s}}', user, FEATURES)
+    local body = string.format('{"experiment":"banner-ctr","unitId":"user-%06d","features":%s}', user, args[1])
     requests[user] = wrk.format(nil, nil, nil, body)
   end
 end

@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process"
 import { promisify } from "node:util"
 import * as z from "zod"
+import { AD_FEATURES } from "./ad-features.ts"
 import { toolCommand } from "./server-process.ts"
 
 const FIGURES = z.object({
@@ -29,7 +30,8 @@ export async function runWrk(
 ): Promise<WrkFigures> {
   const { core, connections, seconds } = load
   const flags = ["-t1", `-c${connections}`, `-d${seconds}s`, "-s", "loadtest/wrk-predict.lua"]
-  const { stdout } = await promisify(execFile)(...toolCommand("taskset", "-c", String(core), "wrk", ...flags, url))
+  const command = ["taskset", "-c", String(core), "wrk", ...flags, url, "--", JSON.stringify(AD_FEATURES)]
+  const { stdout } = await promisify(execFile)(...toolCommand(...command))
   const line = stdout.split("\n").find((text) => text.startsWith("{")) ?? ""
   const figures = FIGURES.parse(JSON.parse(line))
   if (figures.failed > 0) throw new Error(`${figures.failed} of ${figures.requests} requests to ${url} failed`)

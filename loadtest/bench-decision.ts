@@ -1,0 +1,98 @@
+/**
+ * What the parts of a decision cost in a warm loop. Prints figures; asserts none.
+ *
+ *   taskset -c 0 node loadtest/bench-decision.ts
+ */
+import { randomBytes, randomFillSync } from "node:crypto"
+import { bench, do_not_optimize, run, summary } from "mitata"
+import { allocate } from "#policies/allocate.ts"
+import { policyChoice } from "#policies/policy-document.ts"
+import { loadModelFolder } from "#src/adapters/embedded-scorer/folder.ts"
+import { createTextMac } from "#src/adapters/node-crypto/mac.ts"
+import { assign } from "#src/domain/assignment.ts"
+import { decide } from "#src/domain/decide.ts"
+import { createDecisionIds } from "#src/domain/decision-id.ts"
+import { parseExperiment } from "#src/domain/experiment.ts"
+import { createSnapshot, type Snapshot } from "#src/domain/snapshot.ts"
+import { signToken } from "#src/domain/token.ts"
+import { AD_FEATURES } from "./ad-features.ts"
+
+const UNITS = Array.from({ length: 1024 }, (_, i) => `user-${String(i).padStart(6, "0")}`)
+let turn = 0
+
+/** Another unit each time, so that no branch is learned by heart. */
+function nextUnit(): string {
+  turn = (turn + 1) & 1023
+  return UNITS[turn] ?? ""
+}
+
+/** A running experiment whose variants have unequal shares, as a policy leaves them. */
+function snapshotOf(variants: number): Snapshot {
+  const shares = Array.from({ length: variants }, (_, i) => 1 / (i + 2))
+  const total = shares.reduce((sum, share) => sum + share, 0)
+  const parsed = parseExperiment({
+    id: "banner-ctr",
+    variants: shares.map((weight, i) => ({
+      id: `variant-${i}`,
+      weight,
+      backend: { kind: "embedded", model: "ctr-raw" },
+    })),
+    control: "variant-0",
+    policy: { kind: "thompson", minPropensity: 0.01 },
+  })
+  if (!parsed.ok) throw new Error(JSON.stringify(parsed.issues))
+  return createSnapshot({
+    experiment: parsed.experiment,
+    revision: 1,
+    stateVersion: 1,
+    allocation: shares.map((share) => share / total),
+    reason: "policy",
+    keyId: "k1",
+  })
+}
+
+const sign = createTextMac(randomBytes(32))
+const nextDecisionId = createDecisionIds((target) => randomFillSync(target))
+const scorer = await loadModelFolder("examples/models", "ctr-raw")
+
+summary(() => {
+  for (const variants of [2, 4, 10]) {
+    const { keys, allocation } = snapshotOf(variants)
+    bench(`choose from an allocation, ${variants} variants`, () =>
+      do_not_optimize(assign(nextUnit(), keys, allocation)),
+    )
+  }
+})
+
+const snapshot = snapshotOf(10)
+bench("decision id", () => do_not_optimize(nextDecisionId(Date.now())))
+bench("token", () => do_not_optimize(signToken("v1.k1.banner-ctr.7.variant-3.0_37.3600l.", nextDecisionId(1), sign)))
+bench("whole decision with id and token, 10 variants", () => {
+  const id = nextDecisionId(Date.now())
+  const choice = decide(snapshot, nextUnit(), undefined)
+  return do_not_optimize(signToken(choice.tokenHead, id, sign))
+})
+bench("score one ad of 22 features", () => do_not_optimize(scorer.predict([AD_FEATURES], undefined)))
+
+for (const count of [2, 10, 20]) {
+  const policy = policyChoice({
+    kind: "thompson",
+    minPropensity: 0.01,
+    burnInDecisions: 0,
+    prior: { alpha: 1, beta: 1 },
+  })
+  const arms = Array.from({ length: count }, (_, i) => ({
+    id: `a${i}`,
+    n: 10_000,
+    pending: 0,
+    sum: 150 + i,
+    sumSq: 150 + i,
+    weight: 1,
+  }))
+  const enabled = arms.map(() => true)
+  bench(`reallocate by thompson, ${count} arms (off the request path)`, () =>
+    do_not_optimize(allocate(policy, arms, enabled)),
+  )
+}
+
+await run()
