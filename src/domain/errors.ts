@@ -2,6 +2,7 @@
 export type ErrorCode =
   | "bad_request"
   | "invalid_json"
+  | "not_an_object"
   | "validation_failed"
   | "unauthorized"
   | "forbidden"
@@ -17,7 +18,7 @@ export type ErrorCode =
   | "unsupported_encoding"
   | "features_invalid"
   | "token_invalid"
-  | "token_missing"
+  | "token_malformed"
   | "token_expired"
   | "reward_out_of_range"
   | "reward_out_of_window"

@@ -1,0 +1,187 @@
+import * as z from "zod"
+import { policySchema } from "#policies/registry.ts"
+import { MAX_REWARD } from "./counters.ts"
+import type { ExperimentId, VariantId } from "./ids.ts"
+
+const EXPERIMENT_ID = /^[a-z0-9][a-z0-9-]{0,62}$/
+const VARIANT_ID = /^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$/
+const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/
+const THIRTY_DAYS = 30 * 86_400
+
+const experimentId = z
+  .string()
+  .regex(EXPERIMENT_ID, "must be 1 to 63 lower-case letters, digits or hyphens, starting with a letter or digit")
+  .transform((id) => id as ExperimentId)
+
+const variantId = z
+  .string()
+  .regex(VARIANT_ID, "must be 1 to 32 letters, digits, hyphens or underscores, starting with a letter or digit")
+  .transform((id) => id as VariantId)
+
+const name = z.string().regex(NAME, "must be 1 to 64 letters, digits, dots, hyphens or underscores")
+
+const seconds = z
+  .number()
+  .positive()
+  .max(10 * 365 * 86_400)
+
+const variantSchema = z.strictObject({
+  id: variantId,
+  weight: z.number().min(0).max(1e6).default(1).describe("Share in static and burn-in allocations; only ratios matter"),
+  enabled: z.boolean().default(true).describe("A disabled variant is never chosen"),
+  backend: z
+    .discriminatedUnion("kind", [
+      z.strictObject({ kind: z.literal("embedded"), model: name.describe("A folder of MODELS_DIR") }),
+    ])
+    .describe("What answers for this variant"),
+})
+
+const rewardSchema = z.strictObject({
+  metric: name.default("reward"),
+  kind: z.enum(["binary", "value"]).default("binary"),
+  bounds: z
+    .tuple([z.number().min(-MAX_REWARD).max(MAX_REWARD), z.number().min(-MAX_REWARD).max(MAX_REWARD)])
+    .default([0, 1])
+    .describe("Smallest and largest reward accepted"),
+  aggregation: z.enum(["first", "last", "sum", "max"]).default("first"),
+  attributionWindowSeconds: z.number().int().min(1).max(THIRTY_DAYS).default(3600),
+  maturation: z
+    .enum(["none", "window"])
+    .default("none")
+    .describe(
+      "Whether a decision without a reward counts as a failure at once or when its attribution window has closed",
+    ),
+})
+
+const memorySchema = z.discriminatedUnion("kind", [
+  z.strictObject({ kind: z.literal("all") }),
+  z.strictObject({ kind: z.literal("window"), seconds }),
+  z.strictObject({ kind: z.literal("discount"), halfLifeSeconds: seconds }),
+])
+
+/** An experiment document, as people write it. The source of the type, of the validation and of the JSON schema. */
+export const experimentSchema = z
+  .strictObject({
+    id: experimentId,
+    description: z.string().max(1000).default(""),
+    status: z.enum(["draft", "running", "paused", "concluded"]).default("running"),
+    stickiness: z.enum(["unit", "request"]).default("unit"),
+    variants: z.array(variantSchema).min(1).max(64),
+    control: variantId.describe("Reference variant: what holdout units and paused experiments get"),
+    fallback: variantId.optional().describe("Answers when the chosen variant can't; the control when left out"),
+    policy: policySchema,
+    reward: rewardSchema.default(rewardSchema.parse({})),
+    memory: memorySchema.default({ kind: "all" }),
+    refreshSeconds: z.number().min(0.05).max(3600).default(1),
+    holdout: z.number().min(0).max(1).default(0).describe("Share of units kept on control and never learned from"),
+    logFeatures: z
+      .array(z.string().min(1).max(128))
+      .max(256)
+      .default([])
+      .describe("Features copied into decision events"),
+    guardrails: z.array(z.never("guardrails are not supported yet: leave the list empty")).default([]),
+  })
+  .transform((document) => ({ ...document, fallback: document.fallback ?? document.control }))
+  .superRefine(checkReferences)
+
+/** A valid experiment. Immutable; a change makes a new one with a higher revision. */
+export type Experiment = z.output<typeof experimentSchema>
+
+/** One thing wrong with a document, with the path to it: keys and array indexes from the root. */
+export interface DocumentIssue {
+  readonly path: readonly (string | number)[]
+  readonly message: string
+}
+
+export type ParsedExperiment =
+  | { readonly ok: true; readonly experiment: Experiment }
+  | { readonly ok: false; readonly issues: readonly DocumentIssue[] }
+
+/** Parses a document, already read from YAML or JSON. Every issue at once, each with what would be right. */
+export function parseExperiment(document: unknown): ParsedExperiment {
+  const parsed = experimentSchema.safeParse(document)
+  if (parsed.success) return { ok: true, experiment: deepFreeze(parsed.data) }
+  return { ok: false, issues: parsed.error.issues.flatMap(toIssues) }
+}
+
+/** The id as a branded string, undefined when the text can't be one. */
+export function parseExperimentId(text: string): ExperimentId | undefined {
+  return EXPERIMENT_ID.test(text) ? (text as ExperimentId) : undefined
+}
+
+function toIssues(issue: z.core.$ZodIssue): DocumentIssue[] {
+  const path = issue.path.map((step) => (typeof step === "symbol" ? String(step) : step))
+  if (issue.code === "unrecognized_keys") {
+    return issue.keys.map((key) => ({ path: [...path, key], message: `unknown field "${key}"` }))
+  }
+  return [{ path, message: issue.message }]
+}
+
+type Draft = Omit<z.output<typeof experimentSchema>, never>
+
+function checkReferences(draft: Draft, context: z.core.$RefinementCtx): void {
+  const report = (path: (string | number)[], message: string) => context.addIssue({ code: "custom", path, message })
+  const seen = new Set<string>()
+  for (const [index, variant] of draft.variants.entries()) {
+    const folded = variant.id.toLowerCase()
+    if (seen.has(folded))
+      report(["variants", index, "id"], "is used twice (ids that differ only in case count as the same)")
+    seen.add(folded)
+  }
+  const list = draft.variants.map((variant) => variant.id).join(", ")
+  for (const role of ["control", "fallback"] as const) {
+    const variant = draft.variants.find(({ id }) => id === draft[role])
+    if (variant === undefined) report([role], `must be the id of one of the variants: ${list}`)
+    else if (!variant.enabled) report([role], "must be an enabled variant")
+  }
+  if (!draft.variants.some(({ weight, enabled }) => enabled && weight > 0)) {
+    report(["variants"], "at least one enabled variant needs a weight above 0")
+  }
+  const enabled = draft.variants.filter((variant) => variant.enabled).length
+  if (draft.policy.minPropensity * enabled > 1) {
+    report(["policy", "minPropensity"], `times ${enabled} enabled variants must not exceed 1`)
+  }
+  checkPolicyReferences(draft, report, list)
+  const [low, high] = draft.reward.bounds
+  if (low >= high) report(["reward", "bounds"], "the first bound must be below the second")
+  if (draft.reward.kind === "binary" && (low !== 0 || high !== 1)) {
+    report(["reward", "bounds"], 'must be [0, 1] for binary rewards; use kind "value" for others')
+  }
+  if (draft.reward.kind === "binary" && draft.reward.aggregation === "sum") {
+    report(
+      ["reward", "aggregation"],
+      'must be first, last or max for binary rewards; use kind "value" to add rewards up',
+    )
+  }
+}
+
+/** Policies whose mathematics needs rewards in [0, 1] per decision. */
+const UNIT_REWARD_POLICIES = new Set(["thompson", "top-two", "kl-ucb", "ucb1", "ucb1-tuned"])
+
+function checkPolicyReferences(
+  draft: Draft,
+  report: (path: (string | number)[], message: string) => void,
+  list: string,
+): void {
+  const { policy, reward } = draft
+  if (policy.kind === "canary") {
+    const challenger = draft.variants.find(({ id }) => id === policy.challenger)
+    if (challenger === undefined) report(["policy", "challenger"], `must be the id of one of the variants: ${list}`)
+    else if (!challenger.enabled) report(["policy", "challenger"], "must be an enabled variant")
+  }
+  const unitRewards = reward.bounds[0] >= 0 && reward.bounds[1] <= 1 && reward.aggregation !== "sum"
+  if (UNIT_REWARD_POLICIES.has(policy.kind) && !unitRewards) {
+    report(
+      ["policy", "kind"],
+      `${policy.kind} needs rewards between 0 and 1 that are not added up; use thompson-gaussian for other values`,
+    )
+  }
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value === "object" && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value)
+    for (const child of Object.values(value)) deepFreeze(child)
+  }
+  return value
+}
