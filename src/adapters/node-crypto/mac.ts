@@ -1,0 +1,49 @@
+import { hash } from "node:crypto"
+
+const BLOCK_BYTES = 64
+const DIGEST_BYTES = 32
+const ROOM_BYTES = 256
+
+/**
+ * HMAC-SHA-256 of a text (UTF-8), truncated to 128 bits, as 22 base64url characters.
+ *
+ * Two one-shot digests over padded keys instead of an `Hmac` object, which costs twice as much. RFC 2104, RFC 4868.
+ *
+ * @param key 16 to 64 bytes
+ */
+export function createTextMac(key: Uint8Array): (text: string) => string {
+  const inner = keyedText(key, 0x36)
+  const outer = Buffer.alloc(BLOCK_BYTES + DIGEST_BYTES)
+  outer.set(paddedKey(key, 0x5c))
+  return (text) => {
+    outer.write(hash("sha256", inner(text), "latin1"), BLOCK_BYTES, "latin1")
+    return hash("sha256", outer, "base64url").slice(0, 22)
+  }
+}
+
+/**
+ * A pseudonym of an id: 128 bits of SHA-256 over a padded key and the text, as 22 base64url characters. Not for authentication.
+ *
+ * @param key 16 to 64 bytes
+ */
+export function createPseudonyms(key: Uint8Array): (id: string) => string {
+  const keyed = keyedText(key, 0)
+  return (id) => hash("sha256", keyed(id), "base64url").slice(0, 22)
+}
+
+/** A reused buffer that holds one block of key and then the text; the view is valid until the next call. */
+function keyedText(key: Uint8Array, pad: number): (text: string) => Uint8Array {
+  const block = paddedKey(key, pad)
+  const reused = Buffer.alloc(BLOCK_BYTES + ROOM_BYTES)
+  reused.set(block)
+  return (text) => {
+    // A UTF-16 unit becomes at most three bytes.
+    if (text.length * 3 > ROOM_BYTES) return Buffer.concat([block, Buffer.from(text)])
+    return reused.subarray(0, BLOCK_BYTES + reused.write(text, BLOCK_BYTES))
+  }
+}
+
+function paddedKey(key: Uint8Array, pad: number): Uint8Array {
+  if (key.length < 16 || key.length > BLOCK_BYTES) throw new RangeError("a signing key has 16 to 64 bytes")
+  return Uint8Array.from({ length: BLOCK_BYTES }, (_, i) => (key[i] ?? 0) ^ pad)
+}

@@ -1,0 +1,46 @@
+import { randomBytes } from "node:crypto"
+import { open, readFile } from "node:fs/promises"
+import { join } from "node:path"
+import { GatewayError } from "../../domain/errors.ts"
+
+const KEY_BYTES = 32
+const LINE = /^([a-z0-9]{1,4}):([A-Za-z0-9_-]{43})$/
+
+/**
+ * The signing key of a data folder, made at the first start and kept there, readable by its owner alone.
+ *
+ * @throws GatewayError `config_invalid` when the file is there but isn't a key: signing with another would void every token that is out
+ */
+export async function keptSigningKey(dataDir: string): Promise<{ readonly id: string; readonly key: Uint8Array }> {
+  const path = join(dataDir, "signing-key")
+  const text = (await readIfThere(path)) ?? (await create(path))
+  const match = LINE.exec(text.trim())
+  if (match === null) {
+    throw new GatewayError("config_invalid", {
+      detail: `${path} is not a signing key: restore it, or remove it to start with a new one`,
+    })
+  }
+  return { id: match[1] as string, key: Buffer.from(match[2] as string, "base64url") }
+}
+
+async function readIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, "utf8")
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined
+    throw error
+  }
+}
+
+/** Exclusive, so that of two that start at once the second fails instead of signing with a key that is overwritten. */
+async function create(path: string): Promise<string> {
+  const text = `k1:${randomBytes(KEY_BYTES).toString("base64url")}\n`
+  const file = await open(path, "wx", 0o600)
+  try {
+    await file.writeFile(text)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+  return text
+}

@@ -1,0 +1,17 @@
+import pino from "pino"
+import type { Logger } from "../../ports/logger.ts"
+
+/** Operational log as JSON lines on standard output, written off the event loop. `flush` before the process ends. */
+export function createLogger(level: string): Logger & { flush(): void } {
+  const destination = pino.destination({ dest: 1, sync: false, minLength: 0 })
+  const logger = pino(
+    { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, messageKey: "message" },
+    destination,
+  )
+  return {
+    info: (fields, message) => logger.info(fields, message),
+    warn: (fields, message) => logger.warn(fields, message),
+    error: (fields, message) => logger.error(fields, message),
+    flush: () => destination.flushSync(),
+  }
+}

@@ -1,0 +1,50 @@
+import type { Experiment } from "../domain/experiment.ts"
+import type { DecisionId } from "../domain/ids.ts"
+import type { Choice } from "../domain/snapshot.ts"
+import type { Features } from "../ports/model-endpoint.ts"
+import type { Answer } from "./ask-model.ts"
+
+interface DecisionFacts {
+  readonly experiment: Experiment
+  readonly choice: Choice
+  readonly decisionId: DecisionId
+  /** Epoch milliseconds. */
+  readonly at: number
+  readonly unit: string
+  readonly command: { readonly instances: readonly Features[]; readonly slate: boolean }
+  readonly answer: Answer
+  readonly latencyMs: number
+}
+
+/**
+ * A writer of `DecisionEvent` lines. What is constant for a choice was serialised with the snapshot; the rest is numbers, ids without
+ * characters to escape, and the allow-listed features.
+ */
+export function createDecisionLines(): (facts: DecisionFacts) => string {
+  let lastAt = Number.NaN
+  let lastText = ""
+  return (facts) => {
+    if (facts.at !== lastAt) {
+      lastAt = facts.at
+      lastText = new Date(facts.at).toISOString()
+    }
+    const { experiment, choice, decisionId, answer, command } = facts
+    const predictions = command.slate ? `[${answer.predictions.join()}]` : String(answer.predictions[0])
+    const servedBy = experiment.variants[answer.servedIndex]?.id
+    return (
+      `{"v":1,"type":"decision","eventId":"d-${decisionId}","at":"${lastText}",${choice.eventMembers},` +
+      `"decisionId":"${decisionId}","unit":"${facts.unit}","features":${loggedFeatures(experiment, command)},` +
+      `"prediction":${predictions},"model":${JSON.stringify(answer.endpoint.model)},"servedBy":"${servedBy}",` +
+      `"latencyMs":${Math.round(facts.latencyMs * 1000) / 1000},"error":${JSON.stringify(answer.error)}}`
+    )
+  }
+}
+
+function loggedFeatures(experiment: Experiment, command: DecisionFacts["command"]): string {
+  const names = experiment.logFeatures
+  if (names.length === 0) return "null"
+  const picked = command.instances.map((instance) =>
+    Object.fromEntries(names.filter((name) => Object.hasOwn(instance, name)).map((name) => [name, instance[name]])),
+  )
+  return JSON.stringify(command.slate ? picked : picked[0])
+}

@@ -1,0 +1,129 @@
+import { decide } from "../domain/decide.ts"
+import type { DecisionIds } from "../domain/decision-id.ts"
+import { GatewayError } from "../domain/errors.ts"
+import type { DecisionId } from "../domain/ids.ts"
+import { type Choice, degradedChoice, type Snapshot } from "../domain/snapshot.ts"
+import { type SignText, signToken } from "../domain/token.ts"
+import type { Clock } from "../ports/clock.ts"
+import type { Features } from "../ports/model-endpoint.ts"
+import type { LogEntry } from "../ports/outcome-log.ts"
+import { type Answer, askModel } from "./ask-model.ts"
+import { createDecisionLines } from "./decision-line.ts"
+import type { Served } from "./served-experiments.ts"
+
+/** What a caller wants predicted. `instances` has 1 to 256 of them; `slate` when they came as a list. */
+export interface PredictCommand {
+  readonly served: Served
+  readonly unitId: string | undefined
+  readonly instances: readonly Features[]
+  readonly slate: boolean
+  readonly forcedVariant: string | undefined
+  /** Milliseconds, for the whole request. */
+  readonly deadlineMs: number
+}
+
+export interface Prediction {
+  readonly snapshot: Snapshot
+  readonly choice: Choice
+  readonly decisionId: DecisionId
+  readonly token: string
+  readonly answer: Answer
+  readonly degraded: boolean
+  readonly decideMs: number
+  readonly backendMs: number
+}
+
+/** Where a decision's line goes. Settles when the line is with the operating system, or the log has given it up. */
+export interface DecisionRecorder {
+  recordDecision(line: string, entry: LogEntry): Promise<boolean>
+}
+
+export interface PredictDeps {
+  readonly clock: Clock
+  readonly decisionIds: DecisionIds
+  readonly signingKeys: ReadonlyMap<string, SignText>
+  readonly pseudonym: (unitId: string) => string
+  readonly recorder: DecisionRecorder
+}
+
+/**
+ * Decides, asks the model, writes the decision to the log, and only then answers: a killed process has logged what it answered.
+ *
+ * @throws GatewayError `validation_failed` for an unknown or disabled forced variant, `features_invalid`, or `backend_failed` /
+ *         `deadline_exceeded` when neither the chosen variant nor the fallback answered
+ */
+export function createPredict(deps: PredictDeps): (command: PredictCommand) => Promise<Prediction> {
+  const { clock, decisionIds, pseudonym, recorder, signingKeys } = deps
+  const decisionLine = createDecisionLines()
+
+  return async (command) => {
+    const { snapshot, endpoints } = command.served
+    const { experiment } = snapshot
+    const startedMs = clock.monotonicMs()
+    const now = clock.now()
+    const decisionId = decisionIds(now)
+    const unitId = command.unitId ?? decisionId
+    const unit = experiment.stickiness === "request" ? decisionId : unitId
+    const intended = decide(snapshot, unit, forcedIndex(snapshot, command.forcedVariant))
+    const decidedMs = clock.monotonicMs()
+
+    const asked = askModel(
+      {
+        instances: command.instances,
+        endpoints,
+        chosen: intended.index,
+        fallback: snapshot.fallbackIndex,
+        deadlineAtMs: startedMs + command.deadlineMs,
+      },
+      clock,
+    )
+    const answer = asked instanceof Promise ? await asked : asked
+    const degraded = answer.servedIndex !== intended.index
+    const choice = degraded ? degradedChoice(snapshot, intended) : intended
+    const token = signToken(choice.tokenHead, decisionId, signingKeys.get(snapshot.keyId) as SignText)
+    const answeredMs = clock.monotonicMs()
+
+    const line = decisionLine({
+      experiment,
+      choice,
+      decisionId,
+      at: now,
+      unit: pseudonym(unitId),
+      command,
+      answer,
+      latencyMs: answeredMs - startedMs,
+    })
+    await recorder.recordDecision(line, {
+      kind: "decision",
+      learn: choice.learn,
+      key: {
+        experiment: experiment.id,
+        variant: choice.variant,
+        metric: experiment.reward.metric,
+        bucket: Math.floor(now / 1000),
+      },
+    })
+    return {
+      snapshot,
+      choice,
+      decisionId,
+      token,
+      answer,
+      degraded,
+      decideMs: decidedMs - startedMs,
+      backendMs: answeredMs - decidedMs,
+    }
+  }
+}
+
+function forcedIndex(snapshot: Snapshot, variant: string | undefined): number | undefined {
+  if (variant === undefined) return undefined
+  const { variants } = snapshot.experiment
+  const index = variants.findIndex(({ id, enabled }) => id === variant && enabled)
+  if (index >= 0) return index
+  const known = variants.filter(({ enabled }) => enabled).map(({ id }) => id)
+  throw new GatewayError("validation_failed", {
+    detail: "The variant can't be forced.",
+    errors: [{ pointer: "/variant", detail: `must be one of the experiment's enabled variants: ${known.join(", ")}` }],
+  })
+}

@@ -1,0 +1,103 @@
+import { allocate } from "#policies/allocate.ts"
+import { parsePolicy } from "#policies/policy-document.ts"
+import { assignmentScores } from "../domain/assignment.ts"
+import { decide } from "../domain/decide.ts"
+import type { Experiment } from "../domain/experiment.ts"
+import type { Snapshot } from "../domain/snapshot.ts"
+import type { VariantStatistics } from "../domain/statistics.ts"
+import type { Clock } from "../ports/clock.ts"
+import type { CounterStore } from "../ports/counter-store.ts"
+import { statisticsQuery, toArms } from "./reallocate.ts"
+
+const NOTHING: VariantStatistics["totals"] = { decisions: 0, rewards: 0, sum: 0, sumSq: 0 }
+
+/** Counters of an experiment by variant, with what follows from them. @throws GatewayError `store_unavailable` */
+export async function readStatistics(snapshot: Snapshot, counters: CounterStore, clock: Clock) {
+  const { experiment, revision } = snapshot
+  const read = await counters.statistics(experiment.id, statisticsQuery(experiment, clock.now()))
+  const byVariant = new Map(read.variants.map((entry) => [entry.variant, entry]))
+  const probabilityBest = probabilitiesBest(experiment, read.variants)
+  return {
+    experiment: experiment.id,
+    revision,
+    status: experiment.status,
+    policy: experiment.policy.kind,
+    stateVersion: read.stateVersion,
+    variants: experiment.variants.map(({ id }, i) => {
+      const { decisions, rewards, sum, sumSq } = byVariant.get(id)?.totals ?? NOTHING
+      return {
+        id,
+        decisions,
+        rewards,
+        sum,
+        sumSq,
+        rate: decisions === 0 ? 0 : sum / decisions,
+        allocation: snapshot.allocation[i] as number,
+        probabilityBest: probabilityBest[i] as number,
+        matured: byVariant.get(id)?.n ?? 0,
+        pending: byVariant.get(id)?.pending ?? 0,
+      }
+    }),
+  }
+}
+
+/** Posterior probability of having the largest mean among enabled variants, whatever the policy: Beta for binary rewards, else Student t. */
+function probabilitiesBest(experiment: Experiment, statistics: readonly VariantStatistics[]): readonly number[] {
+  const own = experiment.policy
+  const kind = experiment.reward.kind === "binary" ? "thompson" : "thompson-gaussian"
+  const parsed = parsePolicy(own.kind === kind ? { kind, prior: own.prior } : { kind })
+  if (!parsed.ok) throw new Error("the default policy document is valid")
+  const enabled = experiment.variants.map((variant) => variant.enabled)
+  return allocate(parsed.policy, toArms(experiment, statistics), enabled).allocation
+}
+
+/** The allocation in force. */
+export function readAllocation(snapshot: Snapshot) {
+  const { experiment, revision, stateVersion, reason } = snapshot
+  return {
+    experiment: experiment.id,
+    revision,
+    stateVersion,
+    policy: experiment.policy.kind,
+    reason,
+    allocation: Object.fromEntries(experiment.variants.map(({ id }, i) => [id, snapshot.allocation[i]])),
+  }
+}
+
+/** What a unit would get now, and why: every number that the choice is made from. */
+export function explainChoice(snapshot: Snapshot, unitId: string) {
+  const { experiment, revision, stateVersion } = snapshot
+  const choice = decide(snapshot, unitId, undefined)
+  const scores = assignmentScores(unitId, snapshot.keys, snapshot.allocation)
+  return {
+    experiment: experiment.id,
+    revision,
+    stateVersion,
+    unitId,
+    status: experiment.status,
+    stickiness: experiment.stickiness,
+    policy: experiment.policy.kind,
+    reason: choice.reason,
+    variant: choice.variant,
+    propensity: choice.propensity,
+    learn: choice.learn,
+    explanation: EXPLANATIONS[choice.reason],
+    variants: experiment.variants.map(({ id, enabled }, i) => ({
+      id,
+      enabled,
+      allocation: snapshot.allocation[i] as number,
+      score: scores[i] ?? null,
+    })),
+  }
+}
+
+const EXPLANATIONS = {
+  policy:
+    "The variant with the smallest score -ln(h) / allocation, h a hash of unit and variant, under the policy's allocation.",
+  burn_in:
+    "The variant with the smallest score -ln(h) / allocation, h a hash of unit and variant, under the burn-in weights.",
+  holdout: "The unit is in the holdout: it gets the control and nothing is learned from it.",
+  paused: "The experiment is not running: everyone gets the control and nothing is learned.",
+  forced: "The caller forced the variant.",
+  fallback: "The chosen variant did not answer.",
+} as const

@@ -1,0 +1,114 @@
+import { allocate } from "#policies/allocate.ts"
+import type { Arm } from "#policies/policy.ts"
+import { policyChoice } from "#policies/policy-document.ts"
+import type { Experiment } from "../domain/experiment.ts"
+import { createSnapshot, type Snapshot } from "../domain/snapshot.ts"
+import type { StatisticsQuery, VariantStatistics } from "../domain/statistics.ts"
+import type { Clock } from "../ports/clock.ts"
+import type { CounterStore } from "../ports/counter-store.ts"
+import type { Logger } from "../ports/logger.ts"
+import type { ServedExperiments } from "./served-experiments.ts"
+
+/** What the policy of an experiment wants to know, now. */
+export function statisticsQuery(experiment: Experiment, now: number): StatisticsQuery {
+  const { reward, memory } = experiment
+  return {
+    metric: reward.metric,
+    memory,
+    maturationSeconds: reward.maturation === "window" ? reward.attributionWindowSeconds : 0,
+    now,
+  }
+}
+
+/** The experiment's variants as arms, in the document's order; a variant without statistics has zeros. */
+export function toArms(experiment: Experiment, statistics: readonly VariantStatistics[]): Arm[] {
+  const byVariant = new Map(statistics.map((entry) => [entry.variant, entry]))
+  return experiment.variants.map(({ id, weight }) => {
+    const { n = 0, pending = 0, sum = 0, sumSq = 0 } = byVariant.get(id) ?? {}
+    return { id, weight, n, pending, sum, sumSq }
+  })
+}
+
+/** A snapshot of an experiment under the statistics of this moment. @throws GatewayError `store_unavailable` */
+export async function allocateNow(
+  experiment: Experiment,
+  revision: number,
+  keyId: string,
+  counters: CounterStore,
+  now: number,
+): Promise<Snapshot> {
+  const { stateVersion, variants } = await counters.statistics(experiment.id, statisticsQuery(experiment, now))
+  return allocateFrom(experiment, revision, keyId, stateVersion, variants)
+}
+
+/** The same from statistics that are at hand; none for an experiment that nothing is known of. */
+export function allocateFrom(
+  experiment: Experiment,
+  revision: number,
+  keyId: string,
+  stateVersion: number,
+  statistics: readonly VariantStatistics[],
+): Snapshot {
+  const enabled = experiment.variants.map((variant) => variant.enabled)
+  const { allocation, reason } = allocate(policyChoice(experiment.policy), toArms(experiment, statistics), enabled)
+  return createSnapshot({ experiment, revision, stateVersion, allocation, reason, keyId })
+}
+
+export interface ReallocatorDeps {
+  readonly experiments: ServedExperiments
+  readonly counters: CounterStore
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
+/**
+ * Keeps allocations fresh, off the request path: each experiment every `refreshSeconds`, published only where its counters changed or time
+ * alone changes its statistics (maturation, window, discount). A store that is down leaves the last snapshot in place.
+ */
+export class Reallocator {
+  readonly #deps: ReallocatorDeps
+  readonly #dueAtMs = new Map<string, number>()
+  readonly #underWay = new Set<string>()
+
+  constructor(deps: ReallocatorDeps) {
+    this.#deps = deps
+  }
+
+  /** Starts what is due; settles when that is done. Call it often: it looks at a map of times. */
+  async tick(): Promise<void> {
+    const nowMs = this.#deps.clock.monotonicMs()
+    const due = this.#deps.experiments.all().filter(({ snapshot: { experiment } }) => {
+      return !this.#underWay.has(experiment.id) && nowMs >= (this.#dueAtMs.get(experiment.id) ?? 0)
+    })
+    await Promise.all(
+      due.map(async ({ snapshot: { experiment } }) => {
+        this.#dueAtMs.set(experiment.id, nowMs + experiment.refreshSeconds * 1000)
+        this.#underWay.add(experiment.id)
+        try {
+          await this.reallocate(experiment.id)
+        } catch (error) {
+          this.#deps.logger.warn({ experiment: experiment.id, error: String(error) }, "allocation not refreshed")
+        } finally {
+          this.#underWay.delete(experiment.id)
+        }
+      }),
+    )
+  }
+
+  /** Refreshes one experiment now. @throws GatewayError `store_unavailable` */
+  async reallocate(id: string): Promise<void> {
+    const { experiments, counters, clock } = this.#deps
+    const served = experiments.get(id)
+    if (served === undefined) return
+    const { experiment, revision, keyId, stateVersion } = served.snapshot
+    const read = await counters.statistics(id, statisticsQuery(experiment, clock.now()))
+    if (read.stateVersion === stateVersion && !changesWithTime(experiment)) return
+    const snapshot = allocateFrom(experiment, revision, keyId, read.stateVersion, read.variants)
+    // An edit that was published meanwhile wins.
+    if (experiments.get(id) === served) experiments.publish({ ...served, snapshot })
+  }
+}
+
+function changesWithTime(experiment: Experiment): boolean {
+  return experiment.memory.kind !== "all" || experiment.reward.maturation === "window"
+}

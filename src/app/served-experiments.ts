@@ -1,0 +1,50 @@
+import type { Experiment } from "../domain/experiment.ts"
+import type { Snapshot } from "../domain/snapshot.ts"
+import type { ModelEndpoint } from "../ports/model-endpoint.ts"
+
+/** One experiment as it is served now: a snapshot and what answers for each variant, in the document's order. Replaced whole. */
+export interface Served {
+  readonly snapshot: Snapshot
+  readonly endpoints: readonly ModelEndpoint[]
+}
+
+/** The experiments in memory: what the request path reads. Each replacement is one assignment, so no request sees half an edit. */
+export class ServedExperiments {
+  readonly #served = new Map<string, Served>()
+  readonly #removed = new Set<string>()
+  readonly #defaultId: string | undefined
+
+  /** @param defaultId what a request without an experiment gets; where undefined, the only experiment there is */
+  constructor(defaultId?: string) {
+    this.#defaultId = defaultId
+  }
+
+  get(id: string): Served | undefined {
+    return this.#served.get(id)
+  }
+
+  default(): Served | undefined {
+    if (this.#defaultId !== undefined) return this.#served.get(this.#defaultId)
+    return this.#served.size === 1 ? this.#served.values().next().value : undefined
+  }
+
+  all(): readonly Served[] {
+    return [...this.#served.values()]
+  }
+
+  publish(served: Served): void {
+    const { id } = served.snapshot.experiment
+    this.#removed.delete(id)
+    this.#served.set(id, served)
+  }
+
+  /** Forgets an experiment but remembers that there was one: its rewards are answered differently from those of one that never was. */
+  remove(id: Experiment["id"]): void {
+    this.#served.delete(id)
+    this.#removed.add(id)
+  }
+
+  wasRemoved(id: string): boolean {
+    return this.#removed.has(id)
+  }
+}

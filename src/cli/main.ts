@@ -1,0 +1,70 @@
+#!/usr/bin/env node
+import { ConfigError } from "../config.ts"
+import { GatewayError } from "../domain/errors.ts"
+import type { Command, Io } from "./command.ts"
+
+/** The commands, loaded when they are called: a decision server needs no simulator. */
+const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  serve: async () => (await import("./serve.ts")).serve,
+  validate: async () => (await import("./validate.ts")).validate,
+  allocate: async () => (await import("./allocate.ts")).allocate,
+  simulate: async () => (await import("./simulate.ts")).simulate,
+  rebuild: async () => (await import("./rebuild.ts")).rebuild,
+  demo: async () => (await import("./demo.ts")).demo,
+}
+
+const io: Io = { stdout: process.stdout, stderr: process.stderr, env: process.env }
+
+process.exitCode = await main(process.argv.slice(2))
+
+async function main(args: readonly string[]): Promise<number> {
+  const [name, ...rest] = args
+  if (name === undefined || name === "--help" || name === "-h" || name === "help") {
+    io.stdout.write(await overview())
+    return 0
+  }
+  const load = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
+  if (load === undefined) {
+    io.stderr.write(`bandit-gateway: unknown command "${name}".\n\n${await overview()}`)
+    return 1
+  }
+  const command = await load()
+  if (rest.includes("--help") || rest.includes("-h")) {
+    io.stdout.write(`${command.usage.trimEnd()}\n`)
+    return 0
+  }
+  try {
+    return await command.run(rest, io)
+  } catch (error) {
+    return explain(error, name)
+  }
+}
+
+async function overview(): Promise<string> {
+  const commands = await Promise.all(Object.values(COMMANDS).map((load) => load()))
+  const lines = commands.map(({ name, summary }) => `  ${name.padEnd(10)} ${summary}`)
+  return `bandit-gateway <command> [options]\n\n${lines.join("\n")}\n\nEvery command has --help.\n`
+}
+
+/** A mistake of the user's is said in a sentence; ours comes with what a report needs. */
+function explain(error: unknown, name: string): number {
+  if (error instanceof ConfigError) {
+    io.stderr.write(
+      `bandit-gateway ${name} can't start:\n${error.problems.map((problem) => `  ${problem}\n`).join("")}`,
+    )
+    return 1
+  }
+  if (error instanceof GatewayError && error.code === "config_invalid") {
+    io.stderr.write(`bandit-gateway ${name}: ${error.message}\n`)
+    return 1
+  }
+  const code = error instanceof Error && "code" in error ? String(error.code) : ""
+  if (error instanceof Error && code.startsWith("ERR_PARSE_ARGS")) {
+    io.stderr.write(`bandit-gateway ${name}: ${error.message}\nSee bandit-gateway ${name} --help\n`)
+    return 1
+  }
+  io.stderr.write(
+    `bandit-gateway ${name}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+  )
+  return 2
+}

@@ -1,0 +1,179 @@
+import * as z from "zod"
+
+/** Permissions of one API key, its secret still in the clear: it is digested before anything else sees it. */
+export interface ApiKeySetting {
+  readonly name: string
+  readonly permissions: readonly string[]
+  readonly secret: string
+}
+
+export interface SigningKeySetting {
+  readonly id: string
+  readonly key: Uint8Array
+}
+
+export interface Config {
+  readonly host: string
+  readonly port: number
+  readonly dataDir: string
+  readonly experimentsDir: string | undefined
+  readonly modelsDir: string | undefined
+  readonly defaultExperiment: string | undefined
+  /** Undefined: made once and kept in the data folder. */
+  readonly signingKeys: readonly SigningKeySetting[] | undefined
+  readonly apiKeys: readonly ApiKeySetting[]
+  readonly logLevel: string
+  readonly drainSeconds: number
+}
+
+/** Everything wrong with the settings, one line each. */
+export class ConfigError extends Error {
+  readonly problems: readonly string[]
+  constructor(problems: readonly string[]) {
+    super(problems.join("\n"))
+    this.name = "ConfigError"
+    this.problems = problems
+  }
+}
+
+const KEY_ID = /^[a-z0-9]{1,4}$/
+const PERMISSIONS = ["predict", "force", "read"]
+const MIN_SECRET_LENGTH = 8
+
+const signingKeys = z.string().transform((text, context) => {
+  const keys = text.split(",").map((entry) => {
+    const [id = "", encoded = "", ...rest] = entry.trim().split(":")
+    const key = Uint8Array.from(/^[A-Za-z0-9_-]+$/.test(encoded) ? base64Bytes(encoded) : [])
+    const valid = rest.length === 0 && KEY_ID.test(id) && key.length >= 16 && key.length <= 64
+    return valid ? { id, key } : undefined
+  })
+  const valid = keys.flatMap((key) => (key === undefined ? [] : [key]))
+  if (valid.length < keys.length || new Set(valid.map(({ id }) => id)).size < valid.length) {
+    context.addIssue({
+      code: "custom",
+      message:
+        "must be a list of id:key pairs separated by commas, newest first: ids of 1 to 4 lower-case letters or digits, each once, keys of 16 to 64 bytes in base64url",
+    })
+    return z.NEVER
+  }
+  return valid
+})
+
+const apiKeys = z.string().transform((text, context) => {
+  const keys = text
+    .split(",")
+    .map((entry) => entry.trim())
+    .filter((entry) => entry !== "")
+    .map((entry, index) => {
+      const parts = entry.split(":")
+      if (parts.length === 1) return { name: `key-${index + 1}`, permissions: PERMISSIONS, secret: entry }
+      const [name = "", permissions = "", secret = ""] = parts
+      return { name, permissions: permissions.split("+"), secret: parts.length === 3 ? secret : "" }
+    })
+  const wrong = keys.some(({ name, permissions, secret }) => {
+    const known = permissions.every((permission) => PERMISSIONS.includes(permission))
+    return name === "" || !known || secret.length < MIN_SECRET_LENGTH || !/^[\x21-\x7e]+$/.test(secret)
+  })
+  if (wrong || keys.length === 0) {
+    context.addIssue({
+      code: "custom",
+      message: `must be a list of name:permissions:secret separated by commas, permissions from ${PERMISSIONS.join(", ")} joined by +, or secrets alone for all of them; secrets have at least ${MIN_SECRET_LENGTH} visible characters`,
+    })
+    return z.NEVER
+  }
+  return keys
+})
+
+const unsupported = (feature: string) => z.never(`is not supported by this version: ${feature}`).optional()
+
+const schema = z.object({
+  HOST: z.string().min(1, "must be an address or a host name").default("127.0.0.1"),
+  PORT: z.coerce
+    .number("must be a port")
+    .int("must be a port")
+    .min(0, "must be a port")
+    .max(65_535, "must be a port")
+    .default(8080),
+  DATA_DIR: z.string().min(1, "must be a folder").default("./data"),
+  EXPERIMENTS_DIR: z.string().min(1, "must be a folder").optional(),
+  MODELS_DIR: z.string().min(1, "must be a folder").optional(),
+  DEFAULT_EXPERIMENT: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, "must be an experiment's id")
+    .optional(),
+  SIGNING_KEYS: signingKeys.optional(),
+  API_KEYS: apiKeys.default([]),
+  LOG_LEVEL: z.enum(["debug", "info", "warn", "error"], "must be debug, info, warn or error").default("info"),
+  DRAIN_SECONDS: z.coerce.number("must be a number of seconds").min(0).max(600).default(5),
+  REDIS_URL: unsupported("counters live in DATA_DIR"),
+  KINESIS_STREAM: unsupported("the outcome log lives in DATA_DIR"),
+})
+
+const NAMES = Object.keys(schema.shape)
+
+/**
+ * Reads the settings from an environment.
+ *
+ * @throws ConfigError with the whole list: malformed settings, names that are nearly one of ours, and an address that others can reach
+ *         without API_KEYS
+ */
+export function parseConfig(environment: Readonly<Record<string, string | undefined>>): Config {
+  const given = Object.fromEntries(
+    NAMES.map((name) => [name, environment[name] === "" ? undefined : environment[name]]),
+  )
+  const parsed = schema.safeParse(given)
+  const problems = misspelt(environment)
+  if (!parsed.success) problems.push(...parsed.error.issues.map(({ path, message }) => `${path.join(".")} ${message}`))
+  const host = given["HOST"] ?? "127.0.0.1"
+  if (!isLoopback(host) && given["API_KEYS"] === undefined) {
+    problems.push(
+      `API_KEYS must be set, since HOST ${host} can be reached from other machines; or set HOST to 127.0.0.1`,
+    )
+  }
+  if (problems.length > 0 || !parsed.success) throw new ConfigError(problems)
+  const settings = parsed.data
+  return {
+    host: settings.HOST,
+    port: settings.PORT,
+    dataDir: settings.DATA_DIR,
+    experimentsDir: settings.EXPERIMENTS_DIR,
+    modelsDir: settings.MODELS_DIR,
+    defaultExperiment: settings.DEFAULT_EXPERIMENT,
+    signingKeys: settings.SIGNING_KEYS,
+    apiKeys: settings.API_KEYS,
+    logLevel: settings.LOG_LEVEL,
+    drainSeconds: settings.DRAIN_SECONDS,
+  }
+}
+
+/** Whether an address can only be reached from this machine. */
+export function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host)
+}
+
+/** An environment is full of names that aren't ours; one that is nearly ours is a typing mistake that would act as if unset. */
+function misspelt(environment: Readonly<Record<string, string | undefined>>): string[] {
+  return Object.keys(environment).flatMap((name) => {
+    if (NAMES.includes(name) || name.length < 7) return []
+    const meant = NAMES.find((known) => known.length >= 7 && withinTwoEdits(name, known))
+    return meant === undefined ? [] : [`${name} is not a setting; did you mean ${meant}?`]
+  })
+}
+
+function withinTwoEdits(a: string, b: string): boolean {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i)
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const substitute = (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1)
+      next.push(Math.min(substitute, (row[j] as number) + 1, (next[j - 1] as number) + 1))
+    }
+    row = next
+  }
+  return (row[b.length] as number) <= 2
+}
+
+function base64Bytes(text: string): number[] {
+  const binary = atob(text.replaceAll("-", "+").replaceAll("_", "/"))
+  return [...binary].map((character) => character.charCodeAt(0))
+}

@@ -1,0 +1,108 @@
+import { createServer, type IncomingMessage, type Server, STATUS_CODES } from "node:http"
+import type { Socket } from "node:net"
+import { getRequestListener } from "@hono/node-server"
+import type { Hono } from "hono"
+import { GatewayError } from "../domain/errors.ts"
+import { toProblem } from "../http/problem.ts"
+
+const MAX_HEADER_BYTES = 8192
+const MAX_HEADERS = 100
+const MAX_URL_BYTES = 4096
+const HEADERS_TIMEOUT_MS = 2000
+const REQUEST_TIMEOUT_MS = 3000
+const TIMEOUT_CHECK_MS = 500
+const KEEP_ALIVE_MS = 5000
+const MAX_CONNECTIONS = 5000
+const MAX_REQUESTS_PER_SOCKET = 10_000
+
+/**
+ * An HTTP server for the application with the limits of a server on the edge, and the requests that Node's parser lets through although no
+ * honest client sends them refused before the application sees them.
+ */
+export function createNodeServer(app: Hono): Server {
+  const listener = getRequestListener(app.fetch, { overrideGlobalObjects: true })
+  const server = createServer(
+    {
+      maxHeaderSize: MAX_HEADER_BYTES,
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      connectionsCheckingInterval: TIMEOUT_CHECK_MS,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      noDelay: true,
+    },
+    (request, response) => {
+      const refusal = refusalOf(request)
+      if (refusal === undefined) {
+        void listener(request, response)
+        return
+      }
+      const { status, text } = problemText(refusal)
+      response.writeHead(status, {
+        "content-type": "application/problem+json",
+        connection: "close",
+        ...(status === 405 ? { allow: "GET, POST" } : {}),
+      })
+      response.end(text)
+    },
+  )
+  server.maxConnections = MAX_CONNECTIONS
+  server.maxRequestsPerSocket = MAX_REQUESTS_PER_SOCKET
+  server.maxHeadersCount = MAX_HEADERS + 1
+  server.on("connect", (_request, socket: Socket) => socket.end(rawAnswer(new GatewayError("method_not_allowed"), 405)))
+  server.on("clientError", (error: ClientError, socket: Socket) => {
+    if (socket.writable && socket.bytesWritten === 0) socket.end(rawAnswer(...clientProblem(error)))
+    else socket.destroy()
+  })
+  return server
+}
+
+/** What Node parses but we refuse, undefined for the rest. Runs on every request: two counts and a scan of the header names. */
+function refusalOf(request: IncomingMessage): GatewayError | undefined {
+  const { rawHeaders, method, url = "" } = request
+  if (request.httpVersionMajor < 1) {
+    return new GatewayError("bad_request", { detail: "Send HTTP/1.1." })
+  }
+  if (rawHeaders.length > 2 * MAX_HEADERS) return new GatewayError("headers_too_large")
+  let hosts = 0
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i] as string
+    if (name.length === 4 && name.toLowerCase() === "host") hosts++
+  }
+  if (hosts > 1) return new GatewayError("bad_request", { detail: "The request has more than one Host header." })
+  if (method === "TRACE") return new GatewayError("method_not_allowed")
+  if (url.length > MAX_URL_BYTES && !url.startsWith("/reward")) return new GatewayError("uri_too_long")
+  return undefined
+}
+
+interface ClientError extends Error {
+  readonly code?: string
+  readonly rawPacket?: Buffer
+}
+
+/** What a request that could not be parsed was refused for. */
+function clientProblem(error: ClientError): [GatewayError, number] {
+  if (error.code === "ERR_HTTP_REQUEST_TIMEOUT") {
+    return [new GatewayError("bad_request", { detail: "The request did not arrive in time." }), 408]
+  }
+  if (error.code === "HPE_HEADER_OVERFLOW") {
+    const firstLine = error.rawPacket?.indexOf("\r\n") ?? 0
+    const longLine = firstLine < 0 || firstLine > MAX_URL_BYTES
+    return longLine ? [new GatewayError("uri_too_long"), 414] : [new GatewayError("headers_too_large"), 431]
+  }
+  if (error.code === "HPE_CHUNK_EXTENSIONS_OVERFLOW") return [new GatewayError("payload_too_large"), 413]
+  return [new GatewayError("bad_request", { detail: "The request is not HTTP/1.1." }), 400]
+}
+
+function problemText(error: GatewayError): { status: number; text: string } {
+  const problem = toProblem(error)
+  return { status: problem.status, text: JSON.stringify(problem) }
+}
+
+function rawAnswer(error: GatewayError, status: number): string {
+  const text = JSON.stringify({ ...toProblem(error), status })
+  const allow = status === 405 ? "allow: GET, POST\r\n" : ""
+  return (
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${allow}content-type: application/problem+json\r\n` +
+    `content-length: ${Buffer.byteLength(text)}\r\nconnection: close\r\n\r\n${text}`
+  )
+}

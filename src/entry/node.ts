@@ -1,0 +1,192 @@
+import { hash, randomFillSync } from "node:crypto"
+import type { AddressInfo } from "node:net"
+import { join, resolve } from "node:path"
+import { fileURLToPath } from "node:url"
+import { openOutcomeLog } from "../adapters/ndjson/outcome-log.ts"
+import { createOutcomeReader } from "../adapters/ndjson/outcome-reader.ts"
+import { createPseudonyms } from "../adapters/node-crypto/mac.ts"
+import { keptSigningKey } from "../adapters/node-files/signing-keys.ts"
+import { createLogger } from "../adapters/pino/logger.ts"
+import { createSqliteCounterStore } from "../adapters/sqlite/counter-store.ts"
+import { Database } from "../adapters/sqlite/database.ts"
+import { createSqliteExperimentStore } from "../adapters/sqlite/experiment-store.ts"
+import { lockFolder } from "../adapters/sqlite/folder-lock.ts"
+import { recover } from "../app/rebuild.ts"
+import { createRecorder } from "../app/recorder.ts"
+import { type Config, ConfigError } from "../config.ts"
+import { GatewayError } from "../domain/errors.ts"
+import { ALLOW_ALL, type Authorize, type Permission, requireApiKey } from "../http/authorize.ts"
+import type { PartState } from "../http/routes/health.ts"
+import type { Clock } from "../ports/clock.ts"
+import { createGateway, type SigningKey } from "./gateway.ts"
+import { ModelFolder } from "./model-folder.ts"
+import { createNodeServer } from "./node-server.ts"
+import { logReadings } from "./readings.ts"
+import { ExperimentWatch } from "./watch-experiments.ts"
+
+const LOOK_EVERY_MS = 1000
+const REALLOCATE_EVERY_MS = 50
+/** Credits outlive every token: 30 days of attribution window at most, twice, and a day for clocks. */
+const CREDIT_SECONDS = (2 * 30 + 1) * 86_400
+
+const clock: Clock = { now: () => Date.now(), monotonicMs: () => performance.now() }
+
+/** A gateway that serves. `stop` finishes what is under way, writes everything down and settles; safe to call twice. */
+export interface RunningGateway {
+  readonly address: string
+  stop(): Promise<void>
+}
+
+/**
+ * Starts the gateway on Node.
+ *
+ * @throws ConfigError or GatewayError `config_invalid` for what the user can mend: settings, documents, a folder in use, an address in use
+ */
+export async function startGateway(config: Config): Promise<RunningGateway> {
+  const logger = createLogger(config.logLevel)
+  const dataDir = resolve(config.dataDir)
+  const lock = lockFolder(dataDir)
+  const outcomes = join(dataDir, "outcomes")
+  const log = await openOutcomeLog({ folder: outcomes, logger })
+  const database = new Database(
+    { path: join(dataDir, "gateway.db"), readOnly: false, creditSeconds: CREDIT_SECONDS },
+    logger,
+  )
+  const counters = createSqliteCounterStore(database)
+  await recover({ reader: createOutcomeReader(outcomes), store: counters, logger })
+  const recorder = createRecorder({ log, store: counters, clock, logger })
+
+  const signingKeys = await readSigningKeys(config, dataDir)
+  const models = new ModelFolder(config.modelsDir ?? packaged("examples/models"))
+  const state = { draining: false }
+  const gateway = createGateway({
+    recorder,
+    counters,
+    experimentStore: createSqliteExperimentStore(database),
+    endpointOf: (backend) => models.endpoint(backend.model),
+    clock,
+    logger,
+    randomBytes: (target) => void randomFillSync(target),
+    pseudonym: createPseudonyms(signingKeys[0].key),
+    signingKeys,
+    authorize: authorization(config),
+    defaultExperiment: config.defaultExperiment,
+    readings: logReadings(log.counts, recorder.counts),
+    readParts: () => readParts(),
+  })
+  await gateway.publisher.load()
+  const watch = new ExperimentWatch({
+    path: config.experimentsDir ?? packaged("examples/experiments"),
+    publisher: gateway.publisher,
+    logger,
+    check: (experiment) => models.check(experiment),
+  })
+  await watch.look()
+  requireExperiment(
+    config,
+    gateway.experiments.all().map(({ snapshot }) => snapshot.experiment.id),
+    watch,
+  )
+
+  function readParts(): Record<string, PartState> {
+    const problems = watch.problems.length
+    return {
+      server: { ready: !state.draining, required: true, ...(state.draining ? { detail: "draining" } : {}) },
+      experiments: {
+        ready: problems === 0,
+        required: false,
+        detail: problems === 0 ? `${gateway.experiments.all().length} served` : `${problems} problems in the documents`,
+      },
+      outcomeLog: {
+        ready: log.counts.droppedLines === 0,
+        required: false,
+        detail: `${log.counts.droppedLines} lines dropped`,
+      },
+      counters: {
+        ready: recorder.counts.failedFolds === 0,
+        required: false,
+        detail: `${recorder.counts.failedFolds} failed folds`,
+      },
+    }
+  }
+
+  const server = createNodeServer(gateway.app)
+  await new Promise<void>((settle, reject) => {
+    server.once("error", (cause: NodeJS.ErrnoException) => {
+      reject(
+        new GatewayError("config_invalid", {
+          detail: `can't listen on ${config.host}:${config.port} (${cause.code})`,
+          cause,
+        }),
+      )
+    })
+    server.listen(config.port, config.host, settle)
+  })
+  const timers = [
+    setInterval(() => void watch.look(), LOOK_EVERY_MS),
+    setInterval(() => void gateway.reallocator.tick(), REALLOCATE_EVERY_MS),
+  ]
+  const { port } = server.address() as AddressInfo
+  const address = `http://${config.host.includes(":") ? `[${config.host}]` : config.host}:${port}`
+  logger.info({ address, dataDir, experiments: gateway.experiments.all().length }, "serving")
+
+  let stopped: Promise<void> | undefined
+  return {
+    address,
+    stop: () => {
+      stopped ??= stop()
+      return stopped
+    },
+  }
+
+  async function stop(): Promise<void> {
+    state.draining = true
+    logger.info({}, "draining")
+    for (const timer of timers) clearInterval(timer)
+    const closed = new Promise<void>((settle) => server.close(() => settle()))
+    const forced = setTimeout(() => server.closeAllConnections(), config.drainSeconds * 1000)
+    server.closeIdleConnections()
+    await closed
+    clearTimeout(forced)
+    await watch.look()
+    await recorder.close()
+    await database.close()
+    lock.release()
+    logger.info({}, "stopped")
+    logger.flush()
+  }
+}
+
+async function readSigningKeys(config: Config, dataDir: string): Promise<[SigningKey, ...SigningKey[]]> {
+  const [first, ...rest] = config.signingKeys ?? []
+  return first === undefined ? [await keptSigningKey(dataDir)] : [first, ...rest]
+}
+
+function authorization(config: Config): Authorize {
+  if (config.apiKeys.length === 0) return ALLOW_ALL
+  const digest = (secret: string) => hash("sha256", secret, "base64url")
+  const keys = config.apiKeys.map(({ name, permissions, secret }) => ({
+    name,
+    permissions: new Set(permissions as Permission[]),
+    digest: digest(secret),
+  }))
+  return requireApiKey(keys, digest)
+}
+
+/** A gateway without a single experiment can't answer anyone: that is a mistake to stop at, not to find out from traffic. */
+function requireExperiment(config: Config, ids: readonly string[], watch: ExperimentWatch): void {
+  const problems = watch.problems.map(
+    ({ file, line, column, path, message }) => `${file}:${line}:${column}: ${path} ${message}`,
+  )
+  if (ids.length === 0) throw new ConfigError(["no experiment can be served", ...problems])
+  if (config.defaultExperiment !== undefined && !ids.includes(config.defaultExperiment)) {
+    throw new ConfigError([
+      `DEFAULT_EXPERIMENT ${config.defaultExperiment} is none of the experiments: ${ids.join(", ")}`,
+      ...problems,
+    ])
+  }
+}
+
+function packaged(path: string): string {
+  return fileURLToPath(new URL(`../../${path}`, import.meta.url))
+}

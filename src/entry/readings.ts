@@ -1,0 +1,25 @@
+import type { OutcomeLogCounts } from "../adapters/ndjson/outcome-log.ts"
+import type { RecorderCounts } from "../app/recorder.ts"
+import type { Readings } from "../http/metrics.ts"
+
+/** The outcome log's and the recorder's own counts as metrics. */
+export function logReadings(log: Readonly<OutcomeLogCounts>, recorder: Readonly<RecorderCounts>): Readings {
+  return {
+    bandit_log_lines: { help: "Outcome lines appended since the start", read: () => log.appendedLines },
+    bandit_log_bytes: { help: "Bytes of outcomes appended since the start", read: () => log.appendedBytes },
+    bandit_log_lines_dropped: { help: "Outcome lines that could not be written", read: () => log.droppedLines },
+    bandit_log_lines_late: {
+      help: "Decisions answered before their line was written, the disk being slow",
+      read: () => log.lateLines,
+    },
+    bandit_log_write_errors: { help: "Writes that the disk refused", read: () => log.writeErrors },
+    bandit_log_syncs: { help: "Times the log was made durable", read: () => log.syncs },
+    bandit_log_sync_errors: { help: "Syncs that the disk refused", read: () => log.syncErrors },
+    bandit_log_torn_lines: { help: "Torn last lines found at the start", read: () => log.tornLines },
+    bandit_folds: { help: "Transactions that folded outcomes into counters", read: () => recorder.folds },
+    bandit_folds_failed: {
+      help: "Folds that the store refused; they are tried again",
+      read: () => recorder.failedFolds,
+    },
+  }
+}

@@ -1,0 +1,38 @@
+import type { Context } from "hono"
+import { GatewayError } from "../domain/errors.ts"
+
+/** What a key may do. `reward` needs none: a decision token carries its own proof. */
+export type Permission = "predict" | "force" | "read"
+
+/** Throws `unauthorized` or `forbidden` unless the request's key grants the permission. */
+export type Authorize = (c: Context, permission: Permission) => void
+
+/** One API key: `permissions` of the holder of `secret`. */
+export interface ApiKey {
+  readonly name: string
+  readonly permissions: ReadonlySet<Permission>
+  /** What a presented key must hash to. */
+  readonly digest: string
+}
+
+/** A gateway on a loopback address without keys: whoever reaches it may do everything. */
+export const ALLOW_ALL: Authorize = () => {}
+
+/**
+ * Checks `Authorization: Bearer <key>`.
+ *
+ * @param digest a one-way function of a key, so that comparing takes a time that says nothing about the key
+ */
+export function requireApiKey(keys: readonly ApiKey[], digest: (key: string) => string): Authorize {
+  const byDigest = new Map(keys.map((key) => [key.digest, key]))
+  return (c, permission) => {
+    const match = /^Bearer ([\x21-\x7e]{1,256})$/.exec(c.req.header("authorization") ?? "")
+    const key = match === null ? undefined : byDigest.get(digest(match[1] as string))
+    if (key === undefined) {
+      throw new GatewayError("unauthorized", { detail: "Send Authorization: Bearer <key> with a key of API_KEYS." })
+    }
+    if (!key.permissions.has(permission)) {
+      throw new GatewayError("forbidden", { detail: `The key lacks the permission "${permission}".` })
+    }
+  }
+}

@@ -1,0 +1,120 @@
+import * as z from "zod"
+import { GatewayError, type InputError } from "../../domain/errors.ts"
+import { type FeatureValues, featuresSchema, readFeatures } from "./features.ts"
+
+const MAX_INSTANCES = 256
+const MAX_UNIT_LENGTH = 256
+/** C0 and C1 controls, line and paragraph separators. */
+const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/
+
+const unitId = z
+  .string()
+  .min(1)
+  .max(MAX_UNIT_LENGTH)
+  .refine((text) => text.isWellFormed() && !CONTROL.test(text), "must be text without control characters")
+
+/** `POST /predict` as JSON schema and type. `readPredictBody` is the same contract as a flat loop. */
+export const predictBodySchema = z
+  .strictObject({
+    experiment: z
+      .string()
+      .regex(/^[a-z0-9][a-z0-9-]{0,62}$/)
+      .optional(),
+    unitId: unitId.optional(),
+    features: featuresSchema.optional(),
+    instances: z.array(featuresSchema).min(1).max(MAX_INSTANCES).optional(),
+    context: featuresSchema.optional(),
+    variant: z.string().min(1).max(32).optional(),
+  })
+  .refine((body) => (body.features === undefined) !== (body.instances === undefined), "needs features or instances")
+  .meta({ id: "PredictRequest" })
+
+/** A prediction request after reading: one instance, or a slate of them. */
+export interface PredictBody {
+  readonly experiment: string | undefined
+  readonly unitId: string | undefined
+  readonly instances: readonly FeatureValues[]
+  readonly slate: boolean
+  readonly variant: string | undefined
+}
+
+const ENVELOPE = new Set(Object.keys(predictBodySchema.shape))
+const EXPERIMENT = /^[a-z0-9][a-z0-9-]{0,62}$/
+
+/**
+ * Reads a parsed body. A body with none of `experiment`, `features` and `instances` is taken whole as the features of the default experiment:
+ * the flat request of a plain predictor.
+ *
+ * @throws GatewayError `not_an_object`, or `validation_failed` with a pointer per mistake
+ */
+export function readPredictBody(body: unknown): PredictBody {
+  if (typeof body !== "object" || body === null || Array.isArray(body)) {
+    throw new GatewayError("not_an_object", { detail: "The body must be a JSON object." })
+  }
+  const record = body as Record<string, unknown>
+  const errors: InputError[] = []
+  if (!("experiment" in record || "features" in record || "instances" in record)) {
+    const instances = [readFeatures(record, "", errors)]
+    refuse(errors)
+    return { experiment: undefined, unitId: undefined, instances, slate: false, variant: undefined }
+  }
+  for (const key of Object.keys(record)) {
+    if (!ENVELOPE.has(key)) {
+      errors.push({ pointer: "", detail: `has a field besides ${[...ENVELOPE].join(", ")}` })
+      break
+    }
+  }
+  const experiment = readText(record["experiment"], "/experiment", experimentProblem, errors)
+  const unit = readText(record["unitId"], "/unitId", unitProblem, errors)
+  const variant = readText(record["variant"], "/variant", variantProblem, errors)
+  if (record["context"] !== undefined) readFeatures(record["context"], "/context", errors)
+  const slate = record["instances"] !== undefined
+  if (slate === (record["features"] !== undefined)) {
+    errors.push({ pointer: "", detail: "must have either features or instances" })
+  }
+  const instances = slate
+    ? readInstances(record["instances"], errors)
+    : [readFeatures(record["features"] ?? {}, "/features", errors)]
+  refuse(errors)
+  return { experiment, unitId: unit, instances, slate, variant }
+}
+
+function readInstances(value: unknown, errors: InputError[]): FeatureValues[] {
+  if (!Array.isArray(value) || value.length === 0 || value.length > MAX_INSTANCES) {
+    errors.push({ pointer: "/instances", detail: `must be a list of 1 to ${MAX_INSTANCES} feature objects` })
+    return []
+  }
+  return value.map((instance, index) => readFeatures(instance, `/instances/${index}`, errors))
+}
+
+function readText(
+  value: unknown,
+  pointer: string,
+  problemOf: (text: string) => string | undefined,
+  errors: InputError[],
+): string | undefined {
+  if (value === undefined) return undefined
+  const problem = typeof value === "string" ? problemOf(value) : "must be text"
+  if (problem !== undefined) errors.push({ pointer, detail: problem })
+  return value as string
+}
+
+function experimentProblem(text: string): string | undefined {
+  return EXPERIMENT.test(text) ? undefined : "must be an experiment's id: 1 to 63 lower-case letters, digits or hyphens"
+}
+
+function unitProblem(text: string): string | undefined {
+  if (text.length === 0 || text.length > MAX_UNIT_LENGTH) return `must have 1 to ${MAX_UNIT_LENGTH} characters`
+  return text.isWellFormed() && !CONTROL.test(text) ? undefined : "must be well-formed text without control characters"
+}
+
+function variantProblem(text: string): string | undefined {
+  return text.length > 0 && text.length <= 32 ? undefined : "must be a variant's id"
+}
+
+/** A handful of mistakes helps; thousands only fill the answer. */
+const MAX_REPORTED = 10
+
+function refuse(errors: readonly InputError[]): void {
+  if (errors.length > 0) throw new GatewayError("validation_failed", { errors: errors.slice(0, MAX_REPORTED) })
+}

@@ -1,0 +1,85 @@
+import * as z from "zod"
+import type { RewardCommand } from "../../app/reward.ts"
+import { GatewayError } from "../../domain/errors.ts"
+import { parseJson } from "../strict-json.ts"
+
+export const MAX_REWARDS = 1000
+const MAX_NAME_LENGTH = 64
+
+/** One postback of `POST /reward`. */
+export const rewardItemSchema = z
+  .strictObject({
+    decision: z.string("must be the decision token of a prediction"),
+    metric: z.string().min(1).max(MAX_NAME_LENGTH).optional(),
+    value: z.number("must be a finite number").optional(),
+    eventId: z
+      .string()
+      .regex(/^[\x21-\x7e]{1,64}$/, "must be 1 to 64 visible ASCII characters")
+      .optional(),
+    experiment: z.string().optional(),
+  })
+  .meta({
+    id: "RewardItem",
+    description: "A reward of one decision. metric and value default to the experiment's own and to 1.",
+  })
+
+/** What came in: the items, each readable or refused, and whether they came as a batch. */
+export interface RewardBody {
+  readonly items: readonly (RewardCommand | GatewayError)[]
+  readonly batch: boolean
+}
+
+/** Reads `POST /reward`'s body as JSON. @throws GatewayError `not_an_object`, `payload_too_large` */
+export function readRewardJson(body: unknown): RewardBody {
+  if (!Array.isArray(body)) {
+    if (typeof body !== "object" || body === null) throw notRewards()
+    return { items: [readItem(body)], batch: false }
+  }
+  if (body.length === 0) throw notRewards()
+  if (body.length > MAX_REWARDS) throw tooMany()
+  return { items: body.map(readItem), batch: true }
+}
+
+/** Reads NDJSON: a bad line spoils only itself. */
+export function readRewardLines(text: string): RewardBody {
+  const lines = text.split("\n").filter((line) => line.trim() !== "")
+  if (lines.length === 0) throw notRewards()
+  if (lines.length > MAX_REWARDS) throw tooMany()
+  const items = lines.map((line) => {
+    try {
+      return readItem(parseJson(line))
+    } catch (error) {
+      if (error instanceof GatewayError) return error
+      throw error
+    }
+  })
+  return { items, batch: true }
+}
+
+function readItem(item: unknown): RewardCommand | GatewayError {
+  const parsed = rewardItemSchema.safeParse(item)
+  if (parsed.success) {
+    const { decision, metric, value, eventId, experiment } = parsed.data
+    return { decision, metric, value, eventId, experiment }
+  }
+  if (typeof item !== "object" || item === null || !("decision" in item)) {
+    return new GatewayError("token_malformed", { detail: "Send the decision token of a prediction as `decision`." })
+  }
+  const errors = parsed.error.issues.map((issue) => ({
+    pointer: issue.code === "unrecognized_keys" ? "" : `/${issue.path.join("/")}`,
+    detail:
+      issue.code === "unrecognized_keys"
+        ? "has a field besides decision, metric, value, eventId, experiment"
+        : issue.message,
+  }))
+  const outOfRange = errors.every(({ pointer }) => pointer === "/value")
+  return new GatewayError(outOfRange ? "reward_out_of_range" : "validation_failed", { errors })
+}
+
+function notRewards(): GatewayError {
+  return new GatewayError("not_an_object", { detail: "The body must be a reward, or a list of 1 to 1,000 of them." })
+}
+
+function tooMany(): GatewayError {
+  return new GatewayError("payload_too_large", { detail: `A batch has at most ${MAX_REWARDS} rewards.` })
+}

@@ -1,0 +1,169 @@
+import { Counter, Gauge, Histogram, Registry } from "prom-client"
+import type { Prediction } from "../app/predict.ts"
+import { readStatistics } from "../app/read-experiment.ts"
+import type { RewardReceipt } from "../app/reward.ts"
+import type { ServedExperiments } from "../app/served-experiments.ts"
+import { GatewayError } from "../domain/errors.ts"
+import type { Clock } from "../ports/clock.ts"
+import type { CounterStore } from "../ports/counter-store.ts"
+
+/** Seconds. From 100 µs, since an embedded prediction takes less than a millisecond. */
+const LATENCY_BUCKETS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5]
+
+/** Counts that another part keeps, read at scrape time: name to what it means and how to read it. */
+export type Readings = Readonly<Record<string, { readonly help: string; readonly read: () => number }>>
+
+/** Everything that `/metrics` shows. Label children are kept in maps: looking a child up by its labels costs more than counting. */
+export class Metrics {
+  readonly registry = new Registry()
+  readonly #decisions: Counter<"experiment" | "variant" | "reason">
+  readonly #rewards: Counter<"answer">
+  readonly #fallbacks: Counter<"experiment" | "reason">
+  readonly #requestSeconds: Histogram<"route">
+  readonly #problems: Counter<"code">
+  readonly #macros: Counter
+  readonly #decisionChildren = new Map<string, Map<string, Counter.Internal>>()
+  readonly #latencyChildren = new Map<string, Histogram.Internal<"route">>()
+
+  constructor(experiments: ServedExperiments, counters: CounterStore, clock: Clock, readings: Readings = {}) {
+    const registers = [this.registry]
+    this.#decisions = new Counter({
+      name: "bandit_decisions_total",
+      help: "Decisions answered, by experiment, variant and reason",
+      labelNames: ["experiment", "variant", "reason"],
+      registers,
+    })
+    this.#rewards = new Counter({
+      name: "bandit_rewards_total",
+      help: "Reward postbacks by answer: applied, duplicate, accepted, or a problem's code",
+      labelNames: ["answer"],
+      registers,
+    })
+    this.#fallbacks = new Counter({
+      name: "bandit_fallbacks_total",
+      help: "Decisions that the fallback variant answered, by why the chosen one did not",
+      labelNames: ["experiment", "reason"],
+      registers,
+    })
+    this.#problems = new Counter({
+      name: "bandit_problems_total",
+      help: "Problem documents answered outside /reward, by code",
+      labelNames: ["code"],
+      registers,
+    })
+    this.#macros = new Counter({
+      name: "bandit_reward_tokens_malformed_total",
+      help: "Postbacks without a readable token, unexpanded ad-server macros among them",
+      registers,
+    })
+    this.#requestSeconds = new Histogram({
+      name: "bandit_request_seconds",
+      help: "Time from a request's handler to its answer",
+      labelNames: ["route"],
+      buckets: LATENCY_BUCKETS,
+      registers,
+    })
+    this.#watch(experiments)
+    this.#watchPosteriors(experiments, counters, clock)
+    for (const [name, { help, read }] of Object.entries(readings)) {
+      const gauge: Gauge = new Gauge({ name, help, registers, collect: () => gauge.set(read()) })
+    }
+  }
+
+  /** Gauges of what is served now; rebuilt at each scrape so that removed experiments disappear. */
+  #watch(experiments: ServedExperiments): void {
+    const allocation: Gauge<"experiment" | "variant"> = new Gauge({
+      name: "bandit_allocation",
+      help: "Probability of each variant now",
+      labelNames: ["experiment", "variant"],
+      registers: [this.registry],
+      collect: () => {
+        allocation.reset()
+        for (const { snapshot } of experiments.all()) {
+          for (const [i, { id }] of snapshot.experiment.variants.entries()) {
+            allocation.set({ experiment: snapshot.experiment.id, variant: id }, snapshot.allocation[i] as number)
+          }
+        }
+      },
+    })
+    const revision: Gauge<"experiment"> = new Gauge({
+      name: "bandit_experiment_revision",
+      help: "Revision served",
+      labelNames: ["experiment"],
+      registers: [this.registry],
+      collect: () => {
+        revision.reset()
+        for (const { snapshot } of experiments.all()) {
+          revision.set({ experiment: snapshot.experiment.id }, snapshot.revision)
+        }
+      },
+    })
+  }
+
+  /** What is believed of each variant. Where the counters can't be read, the gauges are absent rather than old. */
+  #watchPosteriors(experiments: ServedExperiments, counters: CounterStore, clock: Clock): void {
+    const labelNames = ["experiment", "variant"] as const
+    const registers = [this.registry]
+    const rate = new Gauge({ name: "bandit_reward_rate", help: "Mean reward of a decision", labelNames, registers })
+    const best: Gauge<"experiment" | "variant"> = new Gauge({
+      name: "bandit_probability_best",
+      help: "Posterior probability of each variant having the largest mean reward",
+      labelNames,
+      registers,
+      collect: async () => {
+        best.reset()
+        rate.reset()
+        for (const { snapshot } of experiments.all()) {
+          const statistics = await readStatistics(snapshot, counters, clock).catch(() => undefined)
+          for (const variant of statistics?.variants ?? []) {
+            const labels = { experiment: snapshot.experiment.id, variant: variant.id }
+            best.set(labels, variant.probabilityBest)
+            rate.set(labels, variant.rate)
+          }
+        }
+      },
+    })
+  }
+
+  predicted(prediction: Prediction): void {
+    const { choice, snapshot, answer } = prediction
+    const { id } = snapshot.experiment
+    this.#decisionChild(id, choice.variant, choice.reason).inc()
+    if (answer.error !== null) this.#fallbacks.inc({ experiment: id, reason: answer.error })
+  }
+
+  rewarded(outcome: RewardReceipt | GatewayError): void {
+    const answer = outcome instanceof GatewayError ? outcome.code : outcome.status
+    this.#rewards.inc({ answer })
+    if (answer === "token_malformed") this.#macros.inc()
+  }
+
+  answeredProblem(code: string): void {
+    this.#problems.inc({ code })
+  }
+
+  /** @param seconds from the handler's start to its answer */
+  observe(route: string, seconds: number): void {
+    let child = this.#latencyChildren.get(route)
+    if (child === undefined) {
+      child = this.#requestSeconds.labels({ route })
+      this.#latencyChildren.set(route, child)
+    }
+    child.observe(seconds)
+  }
+
+  #decisionChild(experiment: string, variant: string, reason: string): Counter.Internal {
+    let children = this.#decisionChildren.get(experiment)
+    if (children === undefined) {
+      children = new Map()
+      this.#decisionChildren.set(experiment, children)
+    }
+    const name = `${variant} ${reason}`
+    let child = children.get(name)
+    if (child === undefined) {
+      child = this.#decisions.labels({ experiment, variant, reason })
+      children.set(name, child)
+    }
+    return child
+  }
+}

@@ -1,0 +1,183 @@
+import type { ErrorCode } from "../domain/errors.ts"
+import { GatewayError } from "../domain/errors.ts"
+
+interface ProblemSpec {
+  readonly status: number
+  readonly title: string
+  /** Seconds for `Retry-After`, where trying again can help. */
+  readonly retryAfterSeconds?: number
+  /** The problem type's last path segment where it isn't the code with hyphens. */
+  readonly slug?: string
+  /** What the person who gets it can do: the page behind the type. */
+  readonly help: string
+}
+
+/** Every error code on the wire. The compiler keeps it complete. */
+export const PROBLEMS = {
+  bad_request: { status: 400, title: "Bad request", help: "Correct the request as the detail says." },
+  invalid_json: {
+    status: 400,
+    title: "Body is not valid JSON",
+    help: "Send one JSON document in UTF-8 without a byte order mark, without duplicate keys, at most 32 levels deep.",
+  },
+  validation_failed: {
+    status: 422,
+    title: "Request does not fit the contract",
+    help: "Each entry of `errors` points at a place in the body and says what would be right. The contract is at /openapi.json.",
+  },
+  not_an_object: {
+    status: 400,
+    title: "Body does not fit the contract",
+    slug: "validation-failed",
+    help: "Send a JSON object, or for rewards an object, a list of objects or NDJSON.",
+  },
+  unauthorized: {
+    status: 401,
+    title: "API key missing or unknown",
+    help: "Send `Authorization: Bearer <key>` with a key of API_KEYS.",
+  },
+  forbidden: {
+    status: 403,
+    title: "API key lacks the permission",
+    help: "Use a key that has the permission which the detail names.",
+  },
+  not_found: { status: 404, title: "Not found", help: "See /openapi.json for the paths there are." },
+  experiment_not_found: {
+    status: 404,
+    title: "Experiment not found",
+    help: "Check the experiment's id, or add its document to EXPERIMENTS_DIR.",
+  },
+  experiment_gone: {
+    status: 410,
+    title: "Experiment is gone",
+    help: "The experiment was removed after the decision was made; its rewards are no longer taken.",
+  },
+  method_not_allowed: { status: 405, title: "Method not allowed", help: "Use a method that the Allow header lists." },
+  not_acceptable: { status: 406, title: "Only application/json is served", help: "Accept application/json." },
+  payload_too_large: {
+    status: 413,
+    title: "Request body is too large",
+    help: "A prediction takes 64 KiB, a batch of rewards 1 MiB and 1,000 items. Send smaller requests.",
+  },
+  uri_too_long: { status: 414, title: "URL is too long", help: "Keep the URL below 4 KiB." },
+  headers_too_large: {
+    status: 431,
+    title: "Too many or too large headers",
+    help: "Send at most 100 headers and 8 KiB of them.",
+  },
+  unsupported_media_type: {
+    status: 415,
+    title: "Content type is not supported",
+    help: "Send `Content-Type: application/json` (or application/x-ndjson for a batch of rewards), in UTF-8.",
+  },
+  unsupported_encoding: {
+    status: 415,
+    title: "Content encoding is not supported",
+    help: "Send the body uncompressed.",
+  },
+  features_invalid: {
+    status: 422,
+    title: "Features can't be scored",
+    slug: "validation-failed",
+    help: "Each entry of `errors` points at a feature and says what would be right.",
+  },
+  token_malformed: {
+    status: 400,
+    title: "Decision token is missing or unreadable",
+    slug: "token-invalid",
+    help: "Send the `decision` of a prediction unchanged. A placeholder such as ${TOKEN} means that the ad server did not fill it in.",
+  },
+  token_invalid: {
+    status: 403,
+    title: "Decision token is not valid",
+    help: "Send the `decision` of a prediction of this gateway unchanged, within the life of its signing key.",
+  },
+  token_expired: {
+    status: 410,
+    title: "Decision token has expired",
+    help: "A token lives for two attribution windows.",
+  },
+  reward_out_of_range: {
+    status: 422,
+    title: "Reward is outside the experiment's bounds",
+    help: "Send a value within reward.bounds.",
+  },
+  reward_out_of_window: {
+    status: 409,
+    title: "Reward is outside the attribution window",
+    help: "It was logged as late. Send rewards sooner or raise attributionWindowSeconds.",
+  },
+  backend_failed: {
+    status: 503,
+    title: "No variant could answer",
+    retryAfterSeconds: 1,
+    help: "The chosen variant and the fallback failed.",
+  },
+  deadline_exceeded: {
+    status: 503,
+    title: "No variant answered in time",
+    retryAfterSeconds: 1,
+    help: "Neither the chosen variant nor the fallback answered within the deadline.",
+  },
+  log_unavailable: {
+    status: 503,
+    title: "Outcome log is unavailable",
+    retryAfterSeconds: 1,
+    slug: "unavailable",
+    help: "The reward was not taken. Send it again.",
+  },
+  store_unavailable: {
+    status: 503,
+    title: "State store is unavailable",
+    retryAfterSeconds: 1,
+    slug: "unavailable",
+    help: "Try again.",
+  },
+  config_invalid: { status: 422, title: "Configuration is not valid", help: "Correct what the detail names." },
+  internal: { status: 500, title: "Internal error", help: "The gateway's own mistake; its log has the details." },
+} as const satisfies Record<ErrorCode, ProblemSpec>
+
+const SPECS: Readonly<Record<ErrorCode, ProblemSpec>> = PROBLEMS
+
+/** RFC 9457 members. `type` is a path of this gateway, where a page explains it. */
+export interface Problem {
+  readonly type: string
+  readonly title: string
+  readonly status: number
+  readonly code: ErrorCode
+  readonly detail?: string
+  readonly errors?: readonly { readonly pointer: string; readonly detail: string }[]
+}
+
+/** The last path segment of a problem's type. */
+export function problemSlug(code: ErrorCode): string {
+  return SPECS[code].slug ?? code.replaceAll("_", "-")
+}
+
+/** A problem document. 5xx never carry a detail that came from elsewhere: only ours are put into GatewayErrors. */
+export function toProblem(error: GatewayError): Problem {
+  const { status, title } = SPECS[error.code]
+  return {
+    type: `/problems/${problemSlug(error.code)}`,
+    title,
+    status,
+    code: error.code,
+    ...(error.detail === undefined ? {} : { detail: error.detail }),
+    ...(error.errors === undefined ? {} : { errors: error.errors }),
+  }
+}
+
+/** The problem as a response. */
+export function problemResponse(error: GatewayError, headers: Readonly<Record<string, string>> = {}): Response {
+  const problem = toProblem(error)
+  const { retryAfterSeconds } = SPECS[error.code]
+  return new Response(JSON.stringify(problem), {
+    status: problem.status,
+    headers: {
+      "content-type": "application/problem+json",
+      "cache-control": "no-store",
+      ...(retryAfterSeconds === undefined ? {} : { "retry-after": String(retryAfterSeconds) }),
+      ...headers,
+    },
+  })
+}

@@ -1,0 +1,73 @@
+import type { Context, Handler } from "hono"
+import { explainChoice, readAllocation, readStatistics } from "../../app/read-experiment.ts"
+import type { Served, ServedExperiments } from "../../app/served-experiments.ts"
+import { GatewayError } from "../../domain/errors.ts"
+import type { Clock } from "../../ports/clock.ts"
+import type { CounterStore } from "../../ports/counter-store.ts"
+import type { Authorize } from "../authorize.ts"
+
+export interface ExperimentRouteDeps {
+  readonly experiments: ServedExperiments
+  readonly counters: CounterStore
+  readonly clock: Clock
+  readonly authorize: Authorize
+}
+
+const MAX_UNIT_LENGTH = 256
+
+/** `GET /admin/experiments`. */
+export function listExperimentsRoute({ experiments, authorize }: ExperimentRouteDeps): Handler {
+  return (c) => {
+    authorize(c, "read")
+    const list = experiments.all().map(({ snapshot: { experiment, revision } }) => ({
+      id: experiment.id,
+      description: experiment.description,
+      status: experiment.status,
+      revision,
+      policy: experiment.policy.kind,
+      variants: experiment.variants.map(({ id }) => id),
+    }))
+    return answer({ experiments: list })
+  }
+}
+
+/** `GET /admin/experiments/{id}`: the document in force and its revision, which is also its ETag. */
+export function readExperimentRoute(deps: ExperimentRouteDeps): Handler {
+  return (c) => {
+    const { experiment, revision } = find(c, deps).snapshot
+    return answer({ revision, ...experiment }, { etag: `"${revision}"` })
+  }
+}
+
+/** `GET /admin/experiments/{id}/stats`. */
+export function statisticsRoute(deps: ExperimentRouteDeps): Handler {
+  return async (c) => answer(await readStatistics(find(c, deps).snapshot, deps.counters, deps.clock))
+}
+
+/** `GET /admin/experiments/{id}/allocation`. */
+export function allocationRoute(deps: ExperimentRouteDeps): Handler {
+  return (c) => answer(readAllocation(find(c, deps).snapshot))
+}
+
+/** `GET /admin/experiments/{id}/explain?unitId=…`. */
+export function explainRoute(deps: ExperimentRouteDeps): Handler {
+  return (c) => {
+    const { snapshot } = find(c, deps)
+    const unitId = c.req.query("unitId") ?? ""
+    if (unitId === "" || unitId.length > MAX_UNIT_LENGTH || !unitId.isWellFormed()) {
+      throw new GatewayError("bad_request", { detail: `Ask with ?unitId=…, 1 to ${MAX_UNIT_LENGTH} characters.` })
+    }
+    return answer(explainChoice(snapshot, unitId))
+  }
+}
+
+function find(c: Context, deps: ExperimentRouteDeps): Served {
+  deps.authorize(c, "read")
+  const served = deps.experiments.get(c.req.param("experiment") ?? "")
+  if (served === undefined) throw new GatewayError("experiment_not_found")
+  return served
+}
+
+function answer(body: unknown, headers: Readonly<Record<string, string>> = {}): Response {
+  return Response.json(body, { headers: { "cache-control": "no-store", ...headers } })
+}

@@ -1,0 +1,111 @@
+import type { Handler } from "hono"
+import type { PredictCommand, Prediction } from "../../app/predict.ts"
+import type { Served, ServedExperiments } from "../../app/served-experiments.ts"
+import { GatewayError } from "../../domain/errors.ts"
+import { parseExperimentId } from "../../domain/experiment.ts"
+import type { Authorize } from "../authorize.ts"
+import { readPredictBody } from "../contract/predict-body.ts"
+import type { Metrics } from "../metrics.ts"
+import { type BodyRules, readBody } from "../read-body.ts"
+import { parseJsonBytes } from "../strict-json.ts"
+
+export interface PredictRouteDeps {
+  readonly experiments: ServedExperiments
+  readonly predict: (command: PredictCommand) => Promise<Prediction>
+  readonly authorize: Authorize
+  readonly metrics: Metrics
+}
+
+const RULES: BodyRules = { mediaTypes: ["application/json"], maxBytes: 65_536 }
+const DEFAULT_DEADLINE_MS = 100
+const MIN_DEADLINE_MS = 5
+const MAX_DEADLINE_MS = 2000
+
+/** `POST /predict` and `POST /predict/{experiment}`. */
+export function predictRoute(deps: PredictRouteDeps): Handler {
+  return async (c) => {
+    deps.authorize(c, "predict")
+    checkAccept(c.req.header("accept"))
+    const deadlineMs = readDeadline(c.req.header("x-deadline-ms"))
+    const { bytes } = await readBody(c, RULES)
+    const body = readPredictBody(parseJsonBytes(bytes))
+    if (body.variant !== undefined) deps.authorize(c, "force")
+    const served = findExperiment(deps.experiments, body.experiment, c.req.param("experiment"))
+    const prediction = await deps.predict({
+      served,
+      unitId: body.unitId,
+      instances: body.instances,
+      slate: body.slate,
+      forcedVariant: body.variant,
+      deadlineMs,
+    })
+    deps.metrics.predicted(prediction)
+    return answer(prediction, body.slate)
+  }
+}
+
+function findExperiment(
+  experiments: ServedExperiments,
+  inBody: string | undefined,
+  inPath: string | undefined,
+): Served {
+  if (inPath !== undefined && parseExperimentId(inPath) === undefined) {
+    throw new GatewayError("validation_failed", {
+      detail: "The path must end in an experiment's id: 1 to 63 lower-case letters, digits or hyphens.",
+    })
+  }
+  if (inPath !== undefined && inBody !== undefined && inPath !== inBody) {
+    throw new GatewayError("validation_failed", {
+      errors: [{ pointer: "/experiment", detail: "must be the experiment in the path, or left out" }],
+    })
+  }
+  const id = inPath ?? inBody
+  const served = id === undefined ? experiments.default() : experiments.get(id)
+  if (served !== undefined) return served
+  if (id !== undefined) throw new GatewayError("experiment_not_found")
+  throw new GatewayError("experiment_not_found", {
+    detail:
+      "Name an experiment: there is no default one (DEFAULT_EXPERIMENT is unset and there is not exactly one experiment).",
+  })
+}
+
+function readDeadline(header: string | undefined): number {
+  if (header === undefined) return DEFAULT_DEADLINE_MS
+  const value = Number(header)
+  if (header.trim() === "" || Number.isNaN(value)) {
+    throw new GatewayError("bad_request", { detail: "X-Deadline-Ms must be a number of milliseconds." })
+  }
+  return Math.min(MAX_DEADLINE_MS, Math.max(MIN_DEADLINE_MS, value))
+}
+
+/** RFC 9110 section 12.5.1, as far as a server with one media type needs it. */
+export function checkAccept(header: string | undefined): void {
+  if (header === undefined || header === "*/*" || header === "application/json") return
+  const accepted = header
+    .toLowerCase()
+    .split(",")
+    .filter((range) => !/;\s*q=0(\.0*)?\s*$/.test(range))
+    .map((range) => range.split(";", 1)[0]?.trim())
+  if (!accepted.some((range) => range === "*/*" || range === "application/*" || range === "application/json")) {
+    throw new GatewayError("not_acceptable")
+  }
+}
+
+function answer(prediction: Prediction, slate: boolean): Response {
+  const { snapshot, choice, decisionId, token, degraded } = prediction
+  const { predictions, endpoint } = prediction.answer
+  const first = slate ? `{"predictions":[${predictions.join()}]` : `{"prediction":${predictions[0]}`
+  const text =
+    `${first},"experiment":"${snapshot.experiment.id}","revision":${snapshot.revision},"variant":"${choice.variant}",` +
+    `"model":${JSON.stringify(endpoint.model)},"decisionId":"${decisionId}","decision":"${token}",` +
+    `"propensity":${choice.propensity},"policy":"${snapshot.experiment.policy.kind}","reason":"${choice.reason}","degraded":${degraded}}`
+  return new Response(text, {
+    headers: {
+      "content-type": "application/json",
+      "cache-control": "no-store",
+      "x-variant": choice.variant,
+      "x-decision-id": decisionId,
+      "server-timing": `decide;dur=${prediction.decideMs.toFixed(3)}, backend;dur=${prediction.backendMs.toFixed(3)}`,
+    },
+  })
+}

@@ -1,0 +1,115 @@
+import type { Handler } from "hono"
+import type { RewardCommand, RewardReceipt } from "../../app/reward.ts"
+import { GatewayError } from "../../domain/errors.ts"
+import { type RewardBody, readRewardJson, readRewardLines } from "../contract/reward-body.ts"
+import { readRewardQuery } from "../contract/reward-query.ts"
+import type { Metrics } from "../metrics.ts"
+import { problemResponse, toProblem } from "../problem.ts"
+import { type BodyRules, readBody } from "../read-body.ts"
+import { parseJsonBytes } from "../strict-json.ts"
+
+export interface RewardRouteDeps {
+  readonly reward: (commands: readonly RewardCommand[]) => Promise<(RewardReceipt | GatewayError)[]>
+  readonly metrics: Metrics
+}
+
+const RULES: BodyRules = { mediaTypes: ["application/json", "application/x-ndjson"], maxBytes: 1_048_576 }
+const NO_STORE = { "cache-control": "no-store" }
+
+/** The smallest transparent GIF there is: 43 bytes. */
+const PIXEL = Uint8Array.from(atob("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"), (character) =>
+  character.charCodeAt(0),
+)
+
+/** `POST /reward`: one reward, a list of up to 1,000, or NDJSON. */
+export function postRewardRoute(deps: RewardRouteDeps): Handler {
+  return async (c) => {
+    const { bytes, mediaType } = await readBody(c, RULES)
+    const body =
+      mediaType === "application/x-ndjson" ? readRewardLines(decodeUtf8(bytes)) : readRewardJson(parseJsonBytes(bytes))
+    const outcomes = await credit(body, deps)
+    const first = outcomes[0] as RewardReceipt | GatewayError
+    if (!body.batch) return first instanceof GatewayError ? problemResponse(first) : receiptResponse(first)
+    const refused = outcomes.every((outcome) => outcome instanceof GatewayError && outcome.code === "log_unavailable")
+    if (refused) return problemResponse(first as GatewayError)
+    const results = outcomes.map((outcome) =>
+      outcome instanceof GatewayError ? toProblem(outcome) : toReceipt(outcome),
+    )
+    return Response.json({ results }, { status: batchStatus(outcomes), headers: NO_STORE })
+  }
+}
+
+/** `GET /reward`: an ad server's postback. */
+export function getRewardRoute(deps: RewardRouteDeps): Handler {
+  return async (c) => {
+    if (isPrefetch(c.req.header("sec-purpose") ?? c.req.header("purpose"))) return new Response(null, { status: 204 })
+    const outcome = await creditQuery(c.req.url, deps)
+    return outcome instanceof GatewayError ? problemResponse(outcome) : receiptResponse(outcome)
+  }
+}
+
+/** `GET /reward.gif`: the same as a pixel. What can't be credited is a problem document, which a page shows as nothing. */
+export function getRewardPixelRoute(deps: RewardRouteDeps): Handler {
+  return async (c) => {
+    if (isPrefetch(c.req.header("sec-purpose") ?? c.req.header("purpose"))) return new Response(null, { status: 204 })
+    const outcome = await creditQuery(c.req.url, deps)
+    if (outcome instanceof GatewayError) return problemResponse(outcome)
+    return new Response(PIXEL, { headers: { ...NO_STORE, "content-type": "image/gif" } })
+  }
+}
+
+async function credit(body: RewardBody, deps: RewardRouteDeps): Promise<(RewardReceipt | GatewayError)[]> {
+  const commands = body.items.flatMap((item) => (item instanceof GatewayError ? [] : [item]))
+  const credited = await deps.reward(commands)
+  let next = 0
+  const outcomes = body.items.map((item) =>
+    item instanceof GatewayError ? item : (credited[next++] as RewardReceipt | GatewayError),
+  )
+  for (const outcome of outcomes) deps.metrics.rewarded(outcome)
+  return outcomes
+}
+
+async function creditQuery(url: string, deps: RewardRouteDeps): Promise<RewardReceipt | GatewayError> {
+  const cut = url.indexOf("?")
+  let command: RewardCommand
+  try {
+    command = readRewardQuery(cut < 0 ? "" : url.slice(cut + 1))
+  } catch (error) {
+    if (!(error instanceof GatewayError)) throw error
+    deps.metrics.rewarded(error)
+    return error
+  }
+  const [outcome] = await credit({ items: [command], batch: false }, deps)
+  return outcome as RewardReceipt | GatewayError
+}
+
+/** A browser that guesses where its user goes next has not seen a click. */
+function isPrefetch(purpose: string | undefined): boolean {
+  return purpose !== undefined && purpose.toLowerCase().includes("prefetch")
+}
+
+function toReceipt(receipt: RewardReceipt) {
+  const { experiment, variant, decisionId } = receipt.token
+  return { status: receipt.status, experiment, variant, decisionId, metric: receipt.metric, value: receipt.value }
+}
+
+function receiptResponse(receipt: RewardReceipt): Response {
+  return Response.json(toReceipt(receipt), { status: receipt.status === "accepted" ? 202 : 200, headers: NO_STORE })
+}
+
+/** 200 where every item was taken, 202 where they all will be, 207 where they differ or any was refused: look at each. */
+function batchStatus(outcomes: readonly (RewardReceipt | GatewayError)[]): number {
+  const taken = outcomes.flatMap((outcome) => (outcome instanceof GatewayError ? [] : [outcome]))
+  if (taken.length < outcomes.length) return 207
+  const accepted = taken.filter(({ status }) => status === "accepted").length
+  if (accepted === 0) return 200
+  return accepted === taken.length ? 202 : 207
+}
+
+function decodeUtf8(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes)
+  } catch (cause) {
+    throw new GatewayError("invalid_json", { detail: "The body is not well-formed UTF-8.", cause })
+  }
+}

@@ -1,0 +1,104 @@
+import { GatewayError } from "../domain/errors.ts"
+
+const MAX_DEPTH = 32
+const QUOTE = 34
+const BACKSLASH = 92
+const COLON = 58
+const OPEN_BRACKET = 91
+const OPEN_BRACE = 123
+const CLOSE_BRACKET = 93
+const CLOSE_BRACE = 125
+const BYTE_ORDER_MARK = 0xfeff
+
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
+
+/**
+ * Reads a JSON document from bytes, stricter than `JSON.parse`: well-formed UTF-8, no byte order mark, no duplicate keys, at most 32 levels.
+ * RFC 8259 leaves duplicate keys to the reader; two readers that differ on them can be played against each other.
+ *
+ * @throws GatewayError `invalid_json`, its detail in the gateway's own words: a parser's message would echo the input
+ */
+export function parseJsonBytes(bytes: Uint8Array): unknown {
+  let text: string
+  try {
+    text = decoder.decode(bytes)
+  } catch (cause) {
+    throw new GatewayError("invalid_json", { detail: "The body is not well-formed UTF-8.", cause })
+  }
+  return parseJson(text)
+}
+
+/** The same for text. */
+export function parseJson(text: string): unknown {
+  if (text.length === 0) throw new GatewayError("invalid_json", { detail: "The body is empty." })
+  if (text.charCodeAt(0) === BYTE_ORDER_MARK) {
+    throw new GatewayError("invalid_json", { detail: "The body starts with a byte order mark." })
+  }
+  const keys = countKeysInText(text)
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (cause) {
+    throw new GatewayError("invalid_json", { detail: "The body is not a JSON document.", cause })
+  }
+  if (countKeys(value) !== keys) {
+    throw new GatewayError("invalid_json", { detail: "An object in the body has the same key twice." })
+  }
+  return value
+}
+
+/** Colons outside strings: as many as there are keys, when the text is JSON. Checks the depth on the way. */
+function countKeysInText(text: string): number {
+  let keys = 0
+  let depth = 0
+  for (let i = 0; i < text.length; i++) {
+    switch (text.charCodeAt(i)) {
+      case QUOTE:
+        i = endOfString(text, i)
+        break
+      case COLON:
+        keys++
+        break
+      case OPEN_BRACE:
+      case OPEN_BRACKET:
+        if (++depth > MAX_DEPTH) {
+          throw new GatewayError("invalid_json", { detail: `The body is nested more than ${MAX_DEPTH} levels deep.` })
+        }
+        break
+      case CLOSE_BRACE:
+      case CLOSE_BRACKET:
+        depth--
+        break
+    }
+  }
+  return keys
+}
+
+/** Index of the closing quote, or the end of an unterminated string. */
+function endOfString(text: string, open: number): number {
+  let close = text.indexOf('"', open + 1)
+  while (close >= 0) {
+    let backslashes = 0
+    while (text.charCodeAt(close - 1 - backslashes) === BACKSLASH) backslashes++
+    if (backslashes % 2 === 0) return close
+    close = text.indexOf('"', close + 1)
+  }
+  return text.length
+}
+
+/** Keys of all objects in a parsed document; its depth is bounded by the scan. */
+function countKeys(value: unknown): number {
+  if (typeof value !== "object" || value === null) return 0
+  let keys = 0
+  if (Array.isArray(value)) {
+    for (const item of value) keys += countKeys(item)
+    return keys
+  }
+  const record = value as Record<string, unknown>
+  for (const key of Object.keys(record)) {
+    keys++
+    const child = record[key]
+    if (typeof child === "object") keys += countKeys(child)
+  }
+  return keys
+}
