@@ -19,6 +19,8 @@ const ADAPTER_PACKAGES: Readonly<Record<string, readonly string[]>> = {
   "experiment-folder": ["yaml", "node:*"],
   ndjson: ["node:*"],
   "node-crypto": ["node:crypto"],
+  "node-files": ["node:*"],
+  pino: ["pino"],
   sqlite: ["node:*"],
 }
 

@@ -14,7 +14,7 @@ export function houseViolations(sources: Sources): string[] {
   const facts = factsOf(sources)
   return [
     ...[...facts].flatMap(([path, fact]) => [
-      ...fact.imports.flatMap((edge) => edgeViolations(path, edge)),
+      ...importViolations(path, fact.imports),
       ...shapeViolations(path, fact),
       ...useViolations(path, fact.uses),
     ]),
@@ -36,9 +36,13 @@ function factsOf(sources: Sources): ReadonlyMap<string, SourceFacts> {
   return new Map([...sources].map(([path, source]) => [path, sourceFacts(path, source)]))
 }
 
-function edgeViolations(from: string, edge: ImportEdge): string[] {
-  const room = roomOf(from)
-  if (room === undefined) return [`${from} is in no room of the import table (test/architecture/rooms.ts)`]
+function importViolations(path: string, edges: readonly ImportEdge[]): string[] {
+  const room = ROOMS.find((one) => covers(one.path, path))
+  if (room === undefined) return [`${path} is in no room of the import table (test/architecture/rooms.ts)`]
+  return edges.flatMap((edge) => edgeViolations(room, path, edge))
+}
+
+function edgeViolations(room: Room, from: string, edge: ImportEdge): string[] {
   const offence = (reason: string) => [`${from} -> ${edge.specifier}: ${reason}`]
   if (edge.specifier === COMPUTED) return offence("imports have literal specifiers, so that this test can read them")
   const to = resolve(from, edge.specifier)
@@ -92,10 +96,6 @@ function cycleViolations(facts: ReadonlyMap<string, SourceFacts>): string[] {
   }
   for (const path of facts.keys()) walk(path)
   return found
-}
-
-function roomOf(path: string): Room | undefined {
-  return ROOMS.find((room) => covers(room.path, path))
 }
 
 function covers(room: string, path: string): boolean {
