@@ -27,16 +27,10 @@ export class MemoryModelEndpoint implements ModelEndpoint {
   predict(instances: readonly Features[], signal: AbortSignal | undefined): number[] | Promise<number[]> {
     this.calls++
     const behaviour = this.behaviour
-    switch (behaviour.kind) {
-      case "score":
-        return instances.map(behaviour.score)
-      case "delay":
-        return elapsed(behaviour.delayMs, signal).then(() => instances.map(behaviour.score))
-      case "hang":
-        return new Promise(() => {})
-      case "fail":
-        throw behaviour.error
-    }
+    if (behaviour.kind === "fail") throw behaviour.error
+    if (behaviour.kind === "hang") return new Promise(() => {})
+    if (behaviour.kind === "score") return instances.map(behaviour.score)
+    return elapsed(behaviour.delayMs, signal).then(() => instances.map(behaviour.score))
   }
 }
 
