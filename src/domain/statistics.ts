@@ -1,3 +1,5 @@
+import { MICRO } from "./counters.ts"
+
 /** How much of the past a policy remembers. */
 export type Memory =
   | { readonly kind: "all" }
@@ -19,7 +21,7 @@ export interface CounterRow {
 export interface StatisticsQuery {
   readonly metric: string
   readonly memory: Memory
-  /** A decision counts, with its rewards, when it is older than this. 0: at once. */
+  /** A decision counts, with its rewards, when it is older than this. 0: at once. Memory reaches back from here. */
   readonly maturationSeconds: number
   /** Epoch milliseconds. */
   readonly now: number
@@ -43,4 +45,60 @@ export interface VariantStatistics {
   readonly sumSq: number
   /** Everything ever counted, open or forgotten. */
   readonly totals: VariantTotals
+}
+
+/**
+ * Statistics of each variant from its counter rows.
+ *
+ * A row is closed when its whole bucket is older than `maturationSeconds`; only closed rows enter `n`, `sum` and `sumSq`, so that early
+ * rewards of decisions still open don't favour whatever gets more traffic. Age counts from the closing: memory of the last hour is the
+ * last closed hour. A row on the edge of a window counts whole, by its middle. Where rewards outnumber decisions (a decision that the log
+ * had to drop), a reward stands for its decision.
+ *
+ * @param rows counters of one experiment and metric, in any order and mix of widths
+ * @returns one entry per variant that has a row, in the order of first appearance; sums in the reward's units
+ */
+export function summarise(rows: Iterable<CounterRow>, query: StatisticsQuery): VariantStatistics[] {
+  const variants = new Map<string, MutableStatistics>()
+  for (const row of rows) {
+    let entry = variants.get(row.variant)
+    if (entry === undefined) {
+      entry = { n: 0, pending: 0, sum: 0, sumSq: 0, totals: { decisions: 0, rewards: 0, sum: 0, sumSq: 0 } }
+      variants.set(row.variant, entry)
+    }
+    add(entry, row, query)
+  }
+  return [...variants].map(([variant, entry]) => ({ variant, ...entry }))
+}
+
+interface MutableStatistics {
+  n: number
+  pending: number
+  sum: number
+  sumSq: number
+  readonly totals: { decisions: number; rewards: number; sum: number; sumSq: number }
+}
+
+function add(entry: MutableStatistics, row: CounterRow, query: StatisticsQuery): void {
+  const sum = row.sum / MICRO
+  const sumSq = row.sumSq / MICRO
+  entry.totals.decisions += row.decisions
+  entry.totals.rewards += row.rewards
+  entry.totals.sum += sum
+  entry.totals.sumSq += sumSq
+  const matured = query.now / 1000 - query.maturationSeconds
+  if (query.maturationSeconds > 0 && row.bucket + row.widthSeconds > matured) {
+    entry.pending += row.decisions
+    return
+  }
+  const weight = weightAtAge(query.memory, Math.max(0, matured - (row.bucket + row.widthSeconds / 2)))
+  entry.n += weight * Math.max(row.decisions, row.rewards)
+  entry.sum += weight * sum
+  entry.sumSq += weight * sumSq
+}
+
+function weightAtAge(memory: Memory, ageSeconds: number): number {
+  if (memory.kind === "all") return 1
+  if (memory.kind === "window") return ageSeconds <= memory.seconds ? 1 : 0
+  return 2 ** (-ageSeconds / memory.halfLifeSeconds)
 }

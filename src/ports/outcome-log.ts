@@ -1,5 +1,6 @@
 import type { CounterDelta, CounterKey } from "../domain/counters.ts"
 import type { RewardEvent } from "../domain/events.ts"
+import type { LogPosition } from "../domain/log-position.ts"
 
 /** What an appended line means to the counters. */
 export type LogEntry =
@@ -7,11 +8,7 @@ export type LogEntry =
   | { readonly kind: "reward"; readonly event: RewardEvent }
   | { readonly kind: "experiment" }
 
-/** A place in the log: everything before it has been written. Files are numbered from 1 and rotate. */
-export interface LogPosition {
-  readonly file: number
-  readonly offset: number
-}
+export type { LogPosition }
 
 /** Lines that reached the log together, in log order, and the position right after them. */
 export interface AppendedBatch {
@@ -29,8 +26,9 @@ export interface OutcomeLog {
   /**
    * Appends one line (JSON, without the line feed).
    *
-   * @returns settles when the line has reached the operating system: true when it did, false when it was dropped (disk full, or slower
-   *          than the adapter's bound; counted by the adapter). Never rejects: a decision is answered either way.
+   * @returns settles when the line has reached the operating system: true when it did, false when it was dropped (disk full, backlog
+   *          full) or, for a decision only, when it waits longer than the adapter's bound and may still be written later. The adapter
+   *          counts both. Never rejects: a decision is answered either way.
    */
   append(line: string, entry: LogEntry): Promise<boolean>
   /**

@@ -1,0 +1,165 @@
+import type { Disk } from "./disk.ts"
+import { endOfLines, logFile, logFileNumbers } from "./log-files.ts"
+
+/**
+ * The files of the log as one place to append to: whole chunks of lines or nothing.
+ *
+ * Remembers what isn't durable yet. When the device fails to sync, the kernel may have dropped those bytes and call the next sync a success,
+ * so they are cut off here and written again into a new file. Callers append one at a time, and sync one at a time; both may overlap.
+ */
+export class LogFile {
+  readonly #disk: Disk
+  readonly #folder: string
+  readonly #maxBytes: number
+  #number: number
+  #file: number
+  #end: number
+  /** Set while the file may have more bytes than `#end`: part of a failed write, or a line torn by a crash. */
+  #ragged: boolean
+  #durableEnd: number
+  #unsynced: Uint8Array[] = []
+  #unsyncedBytes = 0
+  #syncFailed = false
+  #sealed = false
+  #syncing: Promise<void> | undefined
+  /** What a failed sync took from a sealed file, until it is in the next one. */
+  #salvage: Uint8Array | undefined
+
+  private constructor(
+    disk: Disk,
+    folder: string,
+    maxBytes: number,
+    opened: { readonly number: number; readonly file: number; readonly end: number; readonly ragged: boolean },
+  ) {
+    this.#disk = disk
+    this.#folder = folder
+    this.#maxBytes = maxBytes
+    this.#number = opened.number
+    this.#file = opened.file
+    this.#end = opened.end
+    this.#ragged = opened.ragged
+    this.#durableEnd = opened.end
+  }
+
+  /** Opens the last file of the folder, or makes the first. Writes nothing else, so that a full disk doesn't stop a start. */
+  static async open(disk: Disk, folder: string, maxBytes: number): Promise<LogFile> {
+    const number = (await logFileNumbers(folder)).at(-1)
+    if (number === undefined) {
+      const file = await disk.open(logFile(folder, 1), "wx+")
+      await disk.syncFolder(folder)
+      return new LogFile(disk, folder, maxBytes, { number: 1, file, end: 0, ragged: false })
+    }
+    const path = logFile(folder, number)
+    const { size, end } = await endOfLines(path)
+    return new LogFile(disk, folder, maxBytes, { number, file: await disk.open(path, "r+"), end, ragged: size > end })
+  }
+
+  get position(): { readonly file: number; readonly offset: number } {
+    return { file: this.#number, offset: this.#end }
+  }
+
+  /** Whether the file ends in part of a line, to be cut off by the next append. */
+  get ragged(): boolean {
+    return this.#ragged
+  }
+
+  get unsyncedBytes(): number {
+    return this.#unsyncedBytes
+  }
+
+  /** Writes all of `bytes` or none. @throws what the device said; the log is as it was before */
+  async append(bytes: Uint8Array): Promise<void> {
+    if (this.#syncFailed || this.#salvage !== undefined) await this.#moveOn()
+    if (this.#end >= this.#maxBytes) await this.#rotate()
+    await this.#write(bytes)
+  }
+
+  /** Makes everything appended so far durable. @throws what the device said; the next append moves to a new file */
+  async sync(): Promise<void> {
+    while (this.#syncing !== undefined) await this.#syncing
+    this.#syncing = this.#syncNow()
+    try {
+      await this.#syncing
+    } finally {
+      this.#syncing = undefined
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#disk.close(this.#file)
+  }
+
+  async #syncNow(): Promise<void> {
+    if (this.#syncFailed || this.#salvage !== undefined)
+      throw new Error("lines of a sealed file are not written again yet")
+    const chunks = this.#unsynced.length
+    if (chunks === 0) return
+    const end = this.#end
+    try {
+      await this.#disk.datasync(this.#file)
+    } catch (error) {
+      this.#syncFailed = true
+      throw error
+    }
+    for (const chunk of this.#unsynced.splice(0, chunks)) this.#unsyncedBytes -= chunk.length
+    this.#durableEnd = end
+  }
+
+  async #write(bytes: Uint8Array): Promise<void> {
+    if (this.#ragged) {
+      await this.#disk.truncate(this.#file, this.#end)
+      this.#ragged = false
+    }
+    if (bytes.length === 0) return
+    try {
+      for (let done = 0; done < bytes.length; ) {
+        const written = await this.#disk.write(this.#file, bytes, done, this.#end + done)
+        if (written === 0) throw new Error("the device took no bytes")
+        done += written
+      }
+    } catch (error) {
+      this.#ragged = true
+      throw error
+    }
+    this.#end += bytes.length
+    this.#unsynced.push(bytes)
+    this.#unsyncedBytes += bytes.length
+  }
+
+  async #rotate(): Promise<void> {
+    await this.sync()
+    await this.#openNext()
+  }
+
+  /** Seals a file that failed to sync and takes what wasn't durable in it into the next. Each step may fail and be tried again. */
+  async #moveOn(): Promise<void> {
+    if (this.#syncFailed) {
+      await this.#disk.truncate(this.#file, this.#durableEnd)
+      this.#end = this.#durableEnd
+      this.#salvage = Buffer.concat(this.#unsynced.splice(0))
+      this.#syncFailed = false
+      this.#sealed = true
+    }
+    if (this.#sealed) await this.#openNext()
+    const salvage = this.#salvage ?? new Uint8Array(0)
+    await this.#write(salvage)
+    this.#unsyncedBytes -= salvage.length
+    this.#salvage = undefined
+  }
+
+  async #openNext(): Promise<void> {
+    const file = await this.#disk.open(logFile(this.#folder, this.#number + 1), "wx+")
+    const old = this.#file
+    this.#file = file
+    this.#number += 1
+    this.#end = 0
+    this.#durableEnd = 0
+    this.#ragged = false
+    this.#sealed = false
+    try {
+      await this.#disk.syncFolder(this.#folder)
+    } finally {
+      await this.#disk.close(old)
+    }
+  }
+}

@@ -1,0 +1,224 @@
+import { mkdir } from "node:fs/promises"
+import { GatewayError } from "../../domain/errors.ts"
+import type { Logger } from "../../ports/logger.ts"
+import type { AppendedBatch, LogEntry, OutcomeLog } from "../../ports/outcome-log.ts"
+import { type Disk, nodeDisk } from "./disk.ts"
+import { LineBatch } from "./line-batch.ts"
+import { LogFile } from "./log-file.ts"
+
+/** What the log has done since it was opened, for metrics. */
+export interface OutcomeLogCounts {
+  appendedLines: number
+  appendedBytes: number
+  writes: number
+  /** Lines that will never be written: the disk refused them, or the backlog was full. */
+  droppedLines: number
+  /** Decisions answered before their line was written, because the disk was slow. */
+  lateLines: number
+  writeErrors: number
+  syncs: number
+  syncErrors: number
+  /** Whether the last file ended in part of a line when it was opened. */
+  tornLines: number
+  /** Whether the disk refused the last thing asked of it. */
+  failing: boolean
+}
+
+export interface OutcomeLogOptions {
+  readonly folder: string
+  readonly logger: Logger
+  /** A file that has reached this size is followed by another. Default 64 MiB. */
+  readonly maxFileBytes?: number
+  /** Longest that a decision waits for its line to be written. Default 20. */
+  readonly answerWithinMs?: number
+  /** A sync starts at most this long after a write; with the device's own time decisions are durable within 50 ms. Default 30. */
+  readonly syncAfterMs?: number
+  /** Lines beyond this much unwritten and not durable are dropped. Default 64 MiB. */
+  readonly maxBacklogBytes?: number
+  readonly disk?: Disk
+}
+
+export interface NdjsonOutcomeLog extends OutcomeLog {
+  readonly counts: Readonly<OutcomeLogCounts>
+}
+
+/**
+ * Opens the outcome log of a folder for appending; made where it isn't there. One writer per folder.
+ *
+ * Writes go through the thread pool, one at a time, each with everything that was appended meanwhile: a disk that hangs delays no prediction
+ * beyond the bound, and costs no more CPU than writing on the event loop (docs/adr/0002-outcome-log.md).
+ *
+ * @throws GatewayError `log_unavailable` when the folder can't be read or made
+ */
+export async function openOutcomeLog(options: OutcomeLogOptions): Promise<NdjsonOutcomeLog> {
+  const disk = options.disk ?? nodeDisk
+  try {
+    await mkdir(options.folder, { recursive: true })
+    const file = await LogFile.open(disk, options.folder, options.maxFileBytes ?? 64 << 20)
+    return new NdjsonLog(file, options)
+  } catch (cause) {
+    throw new GatewayError("log_unavailable", { detail: `[ndjson] ${options.folder} can't be opened`, cause })
+  }
+}
+
+class NdjsonLog implements NdjsonOutcomeLog {
+  readonly counts: OutcomeLogCounts
+  readonly #file: LogFile
+  readonly #logger: Logger
+  readonly #answerWithinMs: number
+  readonly #syncAfterMs: number
+  readonly #maxBacklogBytes: number
+  #listener: (batch: AppendedBatch) => void = () => {}
+  /** Batch that lines are being added to. */
+  #open: LineBatch | undefined
+  /** Batch that is being written. */
+  #writing: LineBatch | undefined
+  #nextSync: Promise<void> | undefined
+  #lastSync: Promise<unknown> = Promise.resolve()
+  #syncTimer: NodeJS.Timeout | undefined
+
+  constructor(file: LogFile, options: OutcomeLogOptions) {
+    this.#file = file
+    this.#logger = options.logger
+    this.#answerWithinMs = options.answerWithinMs ?? 20
+    this.#syncAfterMs = options.syncAfterMs ?? 30
+    this.#maxBacklogBytes = options.maxBacklogBytes ?? 64 << 20
+    this.counts = {
+      appendedLines: 0,
+      appendedBytes: 0,
+      writes: 0,
+      droppedLines: 0,
+      lateLines: 0,
+      writeErrors: 0,
+      syncs: 0,
+      syncErrors: 0,
+      tornLines: file.ragged ? 1 : 0,
+      failing: false,
+    }
+  }
+
+  append(line: string, entry: LogEntry): Promise<boolean> {
+    const batch = this.#batch()
+    const backlog = batch.size + (this.#writing?.size ?? 0) + this.#file.unsyncedBytes
+    if (backlog + line.length > this.#maxBacklogBytes) {
+      this.counts.droppedLines += 1
+      return Promise.resolve(false)
+    }
+    batch.add(line, entry)
+    return entry.kind === "decision" ? batch.answered : batch.written
+  }
+
+  onAppended(listener: (batch: AppendedBatch) => void): void {
+    this.#listener = listener
+  }
+
+  sync(): Promise<void> {
+    this.#nextSync ??= this.#syncAfter(this.#lastSync)
+    return this.#nextSync
+  }
+
+  async close(): Promise<void> {
+    try {
+      await this.sync()
+    } finally {
+      clearTimeout(this.#syncTimer)
+      await this.#file.close()
+    }
+  }
+
+  #batch(): LineBatch {
+    if (this.#open === undefined) {
+      this.#open = new LineBatch(this.#answerWithinMs)
+      // After the I/O of this turn, so that all its decisions share one write.
+      if (this.#writing === undefined) setImmediate(() => void this.#drain())
+    }
+    return this.#open
+  }
+
+  async #drain(): Promise<void> {
+    while (this.#open !== undefined && this.#writing === undefined) {
+      const batch = this.#open
+      this.#open = undefined
+      this.#writing = batch
+      const written = await this.#write(batch)
+      this.#writing = undefined
+      if (batch.late) this.counts.lateLines += batch.lines.length
+      batch.settle(written)
+    }
+  }
+
+  async #write(batch: LineBatch): Promise<boolean> {
+    const bytes = Buffer.from(batch.lines.length === 0 ? "" : `${batch.lines.join("\n")}\n`)
+    try {
+      await this.#file.append(bytes)
+    } catch (error) {
+      this.counts.writeErrors += 1
+      this.counts.droppedLines += batch.lines.length
+      this.#report(error)
+      return false
+    }
+    this.counts.writes += 1
+    this.counts.appendedLines += batch.lines.length
+    this.counts.appendedBytes += bytes.length
+    if (this.counts.failing) this.#recovered()
+    this.#listener({ entries: batch.entries, end: this.#file.position })
+    this.#syncTimer ??= setTimeout(() => void this.#syncInBackground(), this.#syncAfterMs)
+    return true
+  }
+
+  /** Joined by every caller until the sync before it is done: one fdatasync answers all of them. */
+  async #syncAfter(previous: Promise<unknown>): Promise<void> {
+    await previous
+    // Whoever waits for this sync gets its error; the next one tries anew.
+    this.#lastSync = Promise.allSettled([this.#nextSync])
+    this.#nextSync = undefined
+    await (this.#open ?? this.#writing)?.written
+    try {
+      await this.#syncFile()
+    } catch (cause) {
+      throw new GatewayError("log_unavailable", {
+        detail: "[ndjson] the device refuses to sync the outcome log",
+        cause,
+      })
+    }
+  }
+
+  async #syncFile(): Promise<void> {
+    if (this.#file.unsyncedBytes === 0) return
+    try {
+      await this.#file.sync()
+    } catch (error) {
+      this.counts.syncErrors += 1
+      this.#report(error)
+      // An empty batch takes what the device refused into a new file.
+      if (!(await this.#batch().written)) throw error
+      await this.#file.sync()
+    }
+    this.counts.syncs += 1
+  }
+
+  async #syncInBackground(): Promise<void> {
+    try {
+      await this.sync()
+    } catch (error) {
+      this.#report(error)
+    } finally {
+      this.#syncTimer = undefined
+    }
+  }
+
+  /** Once for a run of failures, so that a full disk isn't filled by the operational log. */
+  #report(error: unknown): void {
+    if (this.counts.failing) return
+    this.counts.failing = true
+    this.#logger.error(
+      { err: error, file: this.#file.position.file },
+      "[ndjson] the outcome log fails; lines are dropped",
+    )
+  }
+
+  #recovered(): void {
+    this.counts.failing = false
+    this.#logger.info({ droppedLines: this.counts.droppedLines }, "[ndjson] the outcome log works again")
+  }
+}

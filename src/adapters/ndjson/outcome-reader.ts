@@ -1,0 +1,97 @@
+import { open } from "node:fs/promises"
+import { GatewayError } from "../../domain/errors.ts"
+import type { LogPosition } from "../../domain/log-position.ts"
+import type { LinesRead, OutcomeReader } from "../../ports/outcome-reader.ts"
+import { endOfLines, hasLineEndAt, logFile, logFileNumbers } from "./log-files.ts"
+
+const LINE_FEED = 10
+const CHUNK_BYTES = 1 << 20
+/** Longer runs without a line feed are damage, not events; they are read as one empty line. */
+const MAX_LINE_BYTES = 8 << 20
+
+/** Reads the outcome log of a folder, beside its writer if need be. */
+export function createOutcomeReader(folder: string): OutcomeReader {
+  async function end(): Promise<LogPosition | undefined> {
+    const file = (await logFileNumbers(folder)).at(-1)
+    return file === undefined ? undefined : { file, offset: (await endOfLines(logFile(folder, file))).end }
+  }
+
+  async function reaches(position: LogPosition): Promise<boolean> {
+    const files = await logFileNumbers(folder)
+    return files.includes(position.file) && (await hasLineEndAt(logFile(folder, position.file), position.offset))
+  }
+
+  async function* read(from: LogPosition | undefined, until: LogPosition | undefined): AsyncGenerator<LinesRead> {
+    const files = await logFileNumbers(folder)
+    const last = files.at(-1)
+    for (const file of files) {
+      if (file < (from?.file ?? 0) || file > (until?.file ?? file)) continue
+      const path = logFile(folder, file)
+      const ends = await endOfLines(path)
+      const limit = until?.file === file ? Math.min(until.offset, ends.end) : ends.end
+      // A file that another one follows will not be continued: what lacks its line feed there is a damaged line.
+      const torn = file !== last && ends.size > ends.end && limit === ends.end
+      yield* readLines(path, file, from?.file === file ? from.offset : 0, limit)
+      if (torn && until?.file !== file) yield { lines: [""], end: { file, offset: ends.end } }
+    }
+  }
+
+  return {
+    end: () => translating(end()),
+    reaches: (position) => translating(reaches(position)),
+    read: (from, until) => translatingEach(read(from, until)),
+  }
+}
+
+async function* readLines(path: string, file: number, from: number, limit: number): AsyncGenerator<LinesRead> {
+  const handle = await open(path, "r")
+  try {
+    let rest: Uint8Array = new Uint8Array(0)
+    let overlong = false
+    for (let offset = from; offset < limit; ) {
+      const { bytesRead, buffer } = await handle.read(
+        Buffer.allocUnsafe(CHUNK_BYTES),
+        0,
+        Math.min(CHUNK_BYTES, limit - offset),
+        offset,
+      )
+      if (bytesRead === 0) return
+      offset += bytesRead
+      const bytes = Buffer.concat([rest, buffer.subarray(0, bytesRead)])
+      const lastFeed = bytes.lastIndexOf(LINE_FEED)
+      rest = bytes.subarray(lastFeed + 1)
+      if (lastFeed >= 0) {
+        const lines = bytes.toString("utf8", 0, lastFeed).split("\n")
+        if (overlong) lines[0] = ""
+        overlong = false
+        yield { lines, end: { file, offset: offset - rest.length } }
+      }
+      if (rest.length > MAX_LINE_BYTES) {
+        overlong = true
+        rest = new Uint8Array(0)
+      }
+    }
+  } finally {
+    await handle.close()
+  }
+}
+
+async function translating<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work
+  } catch (cause) {
+    throw unreadable(cause)
+  }
+}
+
+async function* translatingEach<T>(items: AsyncIterable<T>): AsyncGenerator<T> {
+  try {
+    yield* items
+  } catch (cause) {
+    throw unreadable(cause)
+  }
+}
+
+function unreadable(cause: unknown): GatewayError {
+  return new GatewayError("log_unavailable", { detail: "[ndjson] the outcome log can't be read", cause })
+}

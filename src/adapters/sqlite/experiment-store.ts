@@ -1,0 +1,10 @@
+import type { ExperimentStore } from "../../ports/experiment-store.ts"
+import type { Database } from "./database.ts"
+
+/** Experiments in the gateway's database. */
+export function createSqliteExperimentStore(database: Database): ExperimentStore {
+  return {
+    latest: () => database.request("latestRevisions", undefined),
+    append: (revision) => database.request("appendRevision", revision),
+  }
+}

@@ -1,0 +1,124 @@
+import { existsSync } from "node:fs"
+import { join } from "node:path"
+import { parseArgs } from "node:util"
+import { createOutcomeReader } from "../adapters/ndjson/outcome-reader.ts"
+import { createSqliteCounterStore } from "../adapters/sqlite/counter-store.ts"
+import { Database } from "../adapters/sqlite/database.ts"
+import { lockFolder } from "../adapters/sqlite/folder-lock.ts"
+import {
+  type CheckedCounters,
+  check,
+  type FoldedLog,
+  type Progress,
+  rebuild as rebuildCounters,
+} from "../app/rebuild.ts"
+import type { Command, Io, Output } from "./command.ts"
+
+const SHOWN_DIFFERENCES = 20
+const PROGRESS_AFTER_MS = 2_000
+
+export const rebuild: Command = {
+  name: "rebuild",
+  summary: "Make the counters from the outcome log again, or check that they equal it",
+  usage: `bandit-gateway rebuild [--check] [--data-dir DIR] [--json]
+
+Folds every outcome of DIR/outcomes into fresh counters in DIR/gateway.db. Refuses while a gateway runs on DIR.
+  --check         change nothing; compare, and exit 1 where counters and log differ. Works beside a running gateway.
+                  Compares up to the place in the log that the counters stand for; what came after is folded by the next start.
+  --data-dir DIR  default: DATA_DIR, or ./data
+  --json          one JSON document: {"events","skipped","rebuilt"}, with --check {"events","skipped","unfolded","equal","differences":[…]}`,
+  run: async (args, io) => {
+    const { values } = parseArgs({
+      args: [...args],
+      options: {
+        check: { type: "boolean", default: false },
+        "data-dir": { type: "string" },
+        json: { type: "boolean", default: false },
+      },
+    })
+    const folder = values["data-dir"] ?? io.env["DATA_DIR"] ?? "./data"
+    const path = join(folder, "gateway.db")
+    if (!existsSync(join(folder, "outcomes")) || (values.check && !existsSync(path))) {
+      io.stderr.write(
+        `bandit-gateway rebuild: ${folder} has no outcomes or no counters: name a gateway's data folder with --data-dir\n`,
+      )
+      return 1
+    }
+    return values.check
+      ? await runCheck(folder, path, values.json, io)
+      : await runRebuild(folder, path, values.json, io)
+  },
+}
+
+async function runRebuild(folder: string, path: string, json: boolean, io: Io): Promise<number> {
+  const lock = lockFolder(folder)
+  const database = openDatabase(path, false, io.stderr)
+  const store = createSqliteCounterStore(database)
+  try {
+    const folded = await rebuildCounters(
+      { reader: createOutcomeReader(join(folder, "outcomes")), store },
+      showProgress(io.stderr),
+    )
+    if (json) io.stdout.write(`${JSON.stringify({ ...folded, rebuilt: true })}\n`)
+    else io.stdout.write(`Counters made from ${describe(folded)}.\n`)
+    return 0
+  } finally {
+    await store.close()
+    lock.release()
+  }
+}
+
+async function runCheck(folder: string, path: string, json: boolean, io: Io): Promise<number> {
+  const database = openDatabase(path, true, io.stderr)
+  try {
+    const checked = await check(
+      { reader: createOutcomeReader(join(folder, "outcomes")), archive: createSqliteCounterStore(database) },
+      showProgress(io.stderr),
+    )
+    io.stdout.write(json ? `${JSON.stringify(checked)}\n` : sentences(checked))
+    return checked.equal ? 0 : 1
+  } finally {
+    await database.close()
+  }
+}
+
+function openDatabase(path: string, readOnly: boolean, stderr: Output): Database {
+  const say = (fields: Readonly<Record<string, unknown>>, message: string): void => {
+    stderr.write(`${message} ${JSON.stringify(fields)}\n`)
+  }
+  return new Database({ path, readOnly }, { info: say, warn: say, error: say })
+}
+
+function sentences(checked: CheckedCounters): string {
+  const unfolded = checked.unfolded === 0 ? "" : ` ${count(checked.unfolded)} later events wait for the next start.`
+  if (checked.equal) return `Counters equal the fold of ${describe(checked)}.${unfolded}\n`
+  const shown = checked.differences.slice(0, SHOWN_DIFFERENCES)
+  const lines = shown.map(
+    ({ experiment, variant, metric, hour, counter, store, log }) =>
+      `  ${experiment} ${variant} ${metric} ${hour}: ${counter} is ${store}, the log says ${log}\n`,
+  )
+  const more = checked.differences.length - shown.length
+  return [
+    `Counters differ from the fold of ${describe(checked)} in ${count(checked.differences.length)} places:${unfolded}\n`,
+    ...lines,
+    more > 0 ? `  and ${count(more)} more (--json has all)\n` : "",
+    "Stop the gateway and run bandit-gateway rebuild to make them equal.\n",
+  ].join("")
+}
+
+function describe({ events, skipped }: FoldedLog): string {
+  return `${count(events)} events${skipped === 0 ? "" : ` (${count(skipped)} damaged lines skipped)`}`
+}
+
+function count(value: number): string {
+  return value.toLocaleString("en")
+}
+
+/** On a terminal only, and only once the work has taken long enough to wonder. */
+function showProgress(stderr: Output): Progress {
+  const startedAt = performance.now()
+  return ({ events }) => {
+    if (stderr.isTTY === true && performance.now() - startedAt > PROGRESS_AFTER_MS)
+      stderr.write(`\r${count(events)} events…  `)
+  }
+}

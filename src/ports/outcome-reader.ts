@@ -1,0 +1,24 @@
+import type { LogPosition } from "../domain/log-position.ts"
+
+/** Whole lines of the log, in log order, and the position right after them. */
+export interface LinesRead {
+  /** Without their line feeds. Damaged ones are among them: whoever parses a line decides what it is. */
+  readonly lines: readonly string[]
+  readonly end: LogPosition
+}
+
+/** Reads the outcome log from any place, also while it is being written. */
+export interface OutcomeReader {
+  /** End of the last whole line; undefined when there is no log. */
+  end(): Promise<LogPosition | undefined>
+  /** Whether the log still reaches to a position that it once had. */
+  reaches(position: LogPosition): Promise<boolean>
+  /**
+   * Lines in log order, in chunks of bounded size, up to the last line feed.
+   *
+   * @param from a position that a batch ended at; undefined: the beginning
+   * @param until stops at this position; undefined: the end
+   * @throws GatewayError `log_unavailable` when the device can't be read
+   */
+  read(from: LogPosition | undefined, until: LogPosition | undefined): AsyncIterable<LinesRead>
+}
