@@ -1,6 +1,7 @@
 import { GatewayError } from "../domain/errors.ts"
 import type { Clock } from "../ports/clock.ts"
 import type { Features, ModelEndpoint } from "../ports/model-endpoint.ts"
+import { TIMED_OUT, within } from "./within.ts"
 
 /** What to score, by whom, and by whom instead. */
 export interface Question {
@@ -47,7 +48,7 @@ async function askRemote(question: Question, clock: Clock): Promise<Answer> {
   const endpoint = endpoints[chosen] as ModelEndpoint
   try {
     const budgetMs = BACKEND_SHARE * (deadlineAtMs - clock.monotonicMs())
-    return answered(endpoint, chosen, await within(endpoint, instances, budgetMs), instances.length)
+    return answered(endpoint, chosen, await inTime(endpoint, instances, budgetMs), instances.length)
   } catch (error) {
     return askFallback(question, clock, error)
   }
@@ -60,7 +61,7 @@ async function askFallback(question: Question, clock: Clock, error: unknown): Pr
   const endpoint = endpoints[fallback] as ModelEndpoint
   try {
     const predictions = endpoint.remote
-      ? await within(endpoint, instances, deadlineAtMs - clock.monotonicMs())
+      ? await inTime(endpoint, instances, deadlineAtMs - clock.monotonicMs())
       : await endpoint.predict(instances, undefined)
     return { ...answered(endpoint, fallback, predictions, instances.length), error: reasonOf(error) }
   } catch (fallbackError) {
@@ -80,27 +81,19 @@ function answered(
 
 class WrongShape extends Error {}
 
-/** Races the call against its signal: an endpoint that ignores the signal still can't hold the answer up. */
-async function within(
+/** Bounds the call: an endpoint that ignores its signal still can't hold the answer up. */
+async function inTime(
   endpoint: ModelEndpoint,
   instances: readonly Features[],
   budgetMs: number,
 ): Promise<readonly number[]> {
-  const deadline = new GatewayError("deadline_exceeded", { detail: "the model did not answer within the deadline" })
+  const deadline = new GatewayError("deadline_exceeded", { detail: "No model answered within the deadline." })
   if (budgetMs <= 0) throw deadline
   const controller = new AbortController()
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const expired = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      reject(deadline)
-      controller.abort(deadline)
-    }, budgetMs)
-  })
-  try {
-    return await Promise.race([endpoint.predict(instances, controller.signal), expired])
-  } finally {
-    clearTimeout(timer)
-  }
+  const predictions = await within(Promise.resolve(endpoint.predict(instances, controller.signal)), budgetMs)
+  if (predictions !== TIMED_OUT) return predictions
+  controller.abort(deadline)
+  throw deadline
 }
 
 function reasonOf(error: unknown): FallbackReason {

@@ -15,9 +15,9 @@ import { recover } from "../app/rebuild.ts"
 import { createRecorder } from "../app/recorder.ts"
 import { type Config, ConfigError } from "../config.ts"
 import { GatewayError } from "../domain/errors.ts"
-import { ALLOW_ALL, type Authorize, type Permission, requireApiKey } from "../http/authorize.ts"
 import type { PartState } from "../http/routes/health.ts"
 import type { Clock } from "../ports/clock.ts"
+import { authorization } from "./authorization.ts"
 import { createGateway, type SigningKey } from "./gateway.ts"
 import { ModelFolder } from "./model-folder.ts"
 import { createNodeServer } from "./node-server.ts"
@@ -26,8 +26,6 @@ import { ExperimentWatch } from "./watch-experiments.ts"
 
 const LOOK_EVERY_MS = 1000
 const REALLOCATE_EVERY_MS = 50
-/** Credits outlive every token: 30 days of attribution window at most, twice, and a day for clocks. */
-const CREDIT_SECONDS = (2 * 30 + 1) * 86_400
 
 const clock: Clock = { now: () => Date.now(), monotonicMs: () => performance.now() }
 
@@ -48,10 +46,7 @@ export async function startGateway(config: Config): Promise<RunningGateway> {
   const lock = lockFolder(dataDir)
   const outcomes = join(dataDir, "outcomes")
   const log = await openOutcomeLog({ folder: outcomes, logger })
-  const database = new Database(
-    { path: join(dataDir, "gateway.db"), readOnly: false, creditSeconds: CREDIT_SECONDS },
-    logger,
-  )
+  const database = new Database({ path: join(dataDir, "gateway.db") }, logger)
   const counters = createSqliteCounterStore(database)
   await recover({ reader: createOutcomeReader(outcomes), store: counters, logger })
   const recorder = createRecorder({ log, store: counters, clock, logger })
@@ -69,7 +64,7 @@ export async function startGateway(config: Config): Promise<RunningGateway> {
     randomBytes: (target) => void randomFillSync(target),
     pseudonym: createPseudonyms(signingKeys[0].key),
     signingKeys,
-    authorize: authorization(config),
+    authorize: authorization(config.apiKeys, (secret) => hash("sha256", secret, "base64url")),
     defaultExperiment: config.defaultExperiment,
     readings: logReadings(log.counts, recorder.counts),
     readParts: () => readParts(),
@@ -160,17 +155,6 @@ export async function startGateway(config: Config): Promise<RunningGateway> {
 async function readSigningKeys(config: Config, dataDir: string): Promise<[SigningKey, ...SigningKey[]]> {
   const [first, ...rest] = config.signingKeys ?? []
   return first === undefined ? [await keptSigningKey(dataDir)] : [first, ...rest]
-}
-
-function authorization(config: Config): Authorize {
-  if (config.apiKeys.length === 0) return ALLOW_ALL
-  const digest = (secret: string) => hash("sha256", secret, "base64url")
-  const keys = config.apiKeys.map(({ name, permissions, secret }) => ({
-    name,
-    permissions: new Set(permissions as Permission[]),
-    digest: digest(secret),
-  }))
-  return requireApiKey(keys, digest)
 }
 
 /** A gateway without a single experiment can't answer anyone: that is a mistake to stop at, not to find out from traffic. */

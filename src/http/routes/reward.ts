@@ -108,7 +108,7 @@ function batchStatus(outcomes: readonly (RewardReceipt | GatewayError)[]): numbe
 
 function decodeUtf8(bytes: Uint8Array): string {
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes)
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes)
   } catch (cause) {
     throw new GatewayError("invalid_json", { detail: "The body is not well-formed UTF-8.", cause })
   }

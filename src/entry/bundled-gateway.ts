@@ -1,0 +1,101 @@
+import { hash } from "node:crypto"
+import type { Hono } from "hono"
+import { loadArtifact } from "../adapters/embedded-scorer/artifact.ts"
+import { describeProblem, readDocument } from "../adapters/experiment-folder/document.ts"
+import { createMemoryCounterStore } from "../adapters/memory/counter-store.ts"
+import { createMemoryExperimentStore } from "../adapters/memory/experiment-store.ts"
+import { createMemoryOutcomeLog } from "../adapters/memory/outcome-log.ts"
+import { createPseudonyms } from "../adapters/node-crypto/mac.ts"
+import { createRecorder } from "../app/recorder.ts"
+import { ConfigError, parseConfig } from "../config.ts"
+import type { Clock } from "../ports/clock.ts"
+import type { Logger } from "../ports/logger.ts"
+import type { ModelEndpoint } from "../ports/model-endpoint.ts"
+import { authorization } from "./authorization.ts"
+import { createGateway, type SigningKey } from "./gateway.ts"
+
+/** What a Worker is bundled with. */
+export interface Bundle {
+  readonly settings: Readonly<Record<string, string | undefined>>
+  /** Whether an isolate without keys may serve: on a developer's machine, where one isolate is all there is. */
+  readonly insecureLocal: boolean
+  readonly documents: readonly { readonly file: string; readonly text: string }[]
+  readonly artifacts: readonly { readonly document: unknown; readonly weights: Uint8Array }[]
+}
+
+/** Outcomes kept per isolate, which has 128 MB in all. */
+const LOG_LINES = 10_000
+const ACTOR = "bundle"
+
+const clock: Clock = { now: () => Date.now(), monotonicMs: () => performance.now() }
+
+/** A Worker's standard output is its log: one JSON object a line. */
+const logger: Logger = {
+  info: (fields, message) => console.log(JSON.stringify({ level: "info", message, ...fields })),
+  warn: (fields, message) => console.warn(JSON.stringify({ level: "warn", message, ...fields })),
+  error: (fields, message) => console.error(JSON.stringify({ level: "error", message, ...fields })),
+}
+
+/**
+ * The gateway in one isolate: bundled documents and models, counters and outcomes in memory.
+ *
+ * Counters are this isolate's own and go with it, so the edge learns only as long as the isolate lives; tokens are verified by every isolate
+ * that has the same SIGNING_KEYS.
+ *
+ * @throws ConfigError when settings, documents or artifacts are invalid, or keys are missing where others can reach the Worker
+ */
+export async function createBundledGateway(
+  bundle: Bundle,
+): Promise<{ readonly app: Hono; readonly afterRequest: () => Promise<void> }> {
+  // A Worker is reachable by everyone unless it runs on a developer's machine: the same rule as for an address on Node.
+  const config = parseConfig({ ...bundle.settings, HOST: bundle.insecureLocal ? "127.0.0.1" : "0.0.0.0" })
+  const models = new Map<string, ModelEndpoint>()
+  for (const { document, weights } of bundle.artifacts) {
+    const endpoint = loadArtifact(document, weights)
+    models.set(endpoint.model, endpoint)
+  }
+  const counters = createMemoryCounterStore()
+  const recorder = createRecorder({ log: createMemoryOutcomeLog(LOG_LINES), store: counters, clock, logger })
+  const signingKeys = isolateKeys(config.signingKeys, bundle.insecureLocal)
+  const gateway = createGateway({
+    recorder,
+    counters,
+    experimentStore: createMemoryExperimentStore(),
+    endpointOf: ({ model }) => {
+      const endpoint = models.get(model)
+      if (endpoint === undefined) throw new ConfigError([`the model ${model} is not bundled`])
+      return endpoint
+    },
+    clock,
+    logger,
+    randomBytes: (target) => void crypto.getRandomValues(target as Uint8Array<ArrayBuffer>),
+    pseudonym: createPseudonyms(signingKeys[0].key),
+    signingKeys,
+    authorize: authorization(config.apiKeys, (secret) => hash("sha256", secret, "base64url")),
+    defaultExperiment: config.defaultExperiment,
+    readings: {},
+    readParts: () => ({
+      server: { ready: true, required: true },
+      counters: { ready: true, required: false, detail: "in memory, this isolate's own" },
+    }),
+  })
+  for (const { file, text } of bundle.documents) {
+    const document = await readDocument(file, text, async () => [])
+    if (!document.ok) throw new ConfigError(document.problems.map(describeProblem))
+    await gateway.publisher.publish(document.experiment, ACTOR)
+  }
+  return {
+    app: gateway.app,
+    afterRequest: async () => {
+      await recorder.flush()
+      await gateway.reallocator.tick()
+    },
+  }
+}
+
+function isolateKeys(keys: readonly SigningKey[] | undefined, insecureLocal: boolean): [SigningKey, ...SigningKey[]] {
+  const [first, ...rest] = keys ?? []
+  if (first !== undefined) return [first, ...rest]
+  if (!insecureLocal) throw new ConfigError(["SIGNING_KEYS must be set: isolates have to verify each other's tokens"])
+  return [{ id: "dev", key: crypto.getRandomValues(new Uint8Array(32)) }]
+}
