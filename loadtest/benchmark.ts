@@ -9,6 +9,7 @@ import { cpus } from "node:os"
 import { parseArgs } from "node:util"
 import { startGateway } from "./gateway.ts"
 import { startNginxSplit } from "./nginx-split.ts"
+import type { ServerProcess } from "./server-process.ts"
 import { runWrk, type WrkFigures } from "./wrk-run.ts"
 
 const SERVER_CORE = 0
@@ -17,9 +18,11 @@ const CLIENT_CORE = 1
 /** Throughput under saturation, and latency of one request at a time. */
 const CONNECTIONS = [32, 1] as const
 
+const NAMES = ["nginx", "gateway"] as const
+
 /** Medians over the rounds. */
 interface Row extends WrkFigures {
-  readonly server: "nginx" | "gateway"
+  readonly server: (typeof NAMES)[number]
   readonly connections: number
 }
 
@@ -35,11 +38,7 @@ async function main(): Promise<void> {
   try {
     const gateway = await startGateway(SERVER_CORE)
     try {
-      const rows = await measure(
-        { nginx: nginx.url, gateway: gateway.url },
-        Number(values.seconds),
-        Number(values.rounds),
-      )
+      const rows = await measure({ nginx, gateway }, Number(values.seconds), Number(values.rounds))
       print(rows, values.json)
     } finally {
       await gateway.stop()
@@ -51,20 +50,19 @@ async function main(): Promise<void> {
 }
 
 async function measure(
-  urls: Readonly<Record<Row["server"], string>>,
+  servers: Readonly<Record<Row["server"], ServerProcess>>,
   seconds: number,
   rounds: number,
 ): Promise<readonly Row[]> {
-  const servers = ["nginx", "gateway"] as const
-  for (const server of servers) await runWrk(urls[server], { core: CLIENT_CORE, connections: 32, seconds: 2 })
+  for (const name of NAMES) await runWrk(servers[name], { core: CLIENT_CORE, connections: 32, seconds: 2 })
   const rows: Row[] = []
   for (const connections of CONNECTIONS) {
     const runs: Record<Row["server"], WrkFigures[]> = { nginx: [], gateway: [] }
     for (let round = 0; round < rounds; round++) {
-      for (const server of servers)
-        runs[server].push(await runWrk(urls[server], { core: CLIENT_CORE, connections, seconds }))
+      for (const name of NAMES)
+        runs[name].push(await runWrk(servers[name], { core: CLIENT_CORE, connections, seconds }))
     }
-    for (const server of servers) rows.push({ server, connections, ...medians(runs[server]) })
+    for (const server of NAMES) rows.push({ server, connections, ...medians(runs[server]) })
   }
   return rows
 }
@@ -72,6 +70,7 @@ async function measure(
 function medians(runs: readonly WrkFigures[]): WrkFigures {
   return {
     requestsPerSecond: median(runs.map((run) => run.requestsPerSecond)),
+    cpuUs: median(runs.map((run) => run.cpuUs)),
     p50Us: median(runs.map((run) => run.p50Us)),
     p99Us: median(runs.map((run) => run.p99Us)),
   }
@@ -85,12 +84,15 @@ function median(values: readonly number[]): number {
 
 function print(rows: readonly Row[], json: boolean): void {
   const saturated = (server: Row["server"]) =>
-    rows.find((row) => row.server === server && row.connections === CONNECTIONS[0])?.requestsPerSecond ?? Number.NaN
+    rows.find((row) => row.server === server && row.connections === CONNECTIONS[0])
+  const [nginx, gateway] = [saturated("nginx"), saturated("gateway")]
+  if (nginx === undefined || gateway === undefined) throw new Error("no saturated run")
   const report = {
     date: new Date().toISOString().slice(0, 10),
     cpu: cpus()[0]?.model ?? "unknown",
     node: process.version,
-    ratio: saturated("gateway") / saturated("nginx"),
+    ratio: gateway.requestsPerSecond / nginx.requestsPerSecond,
+    cpuRatio: nginx.cpuUs / gateway.cpuUs,
     rows,
   }
   if (json) {
@@ -98,8 +100,15 @@ function print(rows: readonly Row[], json: boolean): void {
     return
   }
   console.log(`${report.date}, ${report.cpu}, Node ${report.node}, one core per server`)
-  console.table(rows.map((row) => ({ ...row, requestsPerSecond: Math.round(row.requestsPerSecond) })))
-  console.log(`gateway / nginx split_clients: ${report.ratio.toFixed(3)} of its requests a second`)
+  console.table(
+    rows.map((row) => ({
+      ...row,
+      requestsPerSecond: Math.round(row.requestsPerSecond),
+      cpuUs: Math.round(row.cpuUs * 10) / 10,
+    })),
+  )
+  console.log(`gateway / nginx split_clients: ${report.ratio.toFixed(3)} by requests a second`)
+  console.log(`                               ${report.cpuRatio.toFixed(3)} by processor time per request`)
 }
 
 await main()

@@ -38,7 +38,7 @@ export async function startNginxSplit(cores: {
        location / { proxy_pass http://$variant; proxy_http_version 1.1; proxy_set_header Connection ""; } }`,
   )
   return {
-    url: split.url,
+    ...split,
     stop: async () => {
       await split.stop()
       await backend.stop()

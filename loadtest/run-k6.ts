@@ -7,17 +7,14 @@
 import { rm } from "node:fs/promises"
 import { setTimeout as wait } from "node:timers/promises"
 import { parseArgs } from "node:util"
-import * as z from "zod"
 import { startGateway } from "./gateway.ts"
+import { type GatewayCount, gatewayCounts, variantIds } from "./gateway-counts.ts"
 import { runK6 } from "./k6-run.ts"
 
 const EXPERIMENT = "banner-ctr"
 const SCRIPT = "loadtest/k6/ad-traffic.ts"
 /** Counters are folded off the request path; after this long they have been. */
 const SETTLE_TIMEOUT_MS = 10_000
-
-const STATS = z.object({ variants: z.array(z.object({ id: z.string(), decisions: z.number(), rewards: z.number() })) })
-type VariantCounts = z.infer<typeof STATS>["variants"][number]
 
 /** One number that both sides have counted. */
 interface Comparison {
@@ -45,13 +42,13 @@ async function main(): Promise<number> {
 }
 
 async function playAndCompare(url: string, load: { readonly seconds: string; readonly rate: string }): Promise<number> {
-  const before = await variantCounts(url)
+  const before = await gatewayCounts(url, EXPERIMENT)
   const { exitCode, counts } = await runK6(SCRIPT, {
     BASE_URL: url,
     EXPERIMENT,
     RATE: load.rate,
     DURATION_SECONDS: load.seconds,
-    VARIANTS: before.map(({ id }) => id).join(","),
+    VARIANTS: (await variantIds(url, EXPERIMENT)).join(","),
   })
   const comparisons = await settledComparisons(url, before, counts)
   console.table(comparisons.map((row) => ({ ...row, difference: row.gateway - row.client })))
@@ -63,46 +60,31 @@ async function playAndCompare(url: string, load: { readonly seconds: string; rea
 /** Compares until both sides agree or time is up. */
 async function settledComparisons(
   url: string,
-  before: readonly VariantCounts[],
+  before: readonly GatewayCount[],
   counts: ReadonlyMap<string, number>,
 ): Promise<readonly Comparison[]> {
   const giveUpAt = performance.now() + SETTLE_TIMEOUT_MS
   for (;;) {
-    const comparisons = compare(before, await variantCounts(url), counts)
+    const comparisons = compare(before, await gatewayCounts(url, EXPERIMENT), counts)
     if (!comparisons.some(isDifferent) || performance.now() > giveUpAt) return comparisons
     await wait(200)
   }
 }
 
 function compare(
-  before: readonly VariantCounts[],
-  after: readonly VariantCounts[],
+  before: readonly GatewayCount[],
+  after: readonly GatewayCount[],
   counts: ReadonlyMap<string, number>,
 ): readonly Comparison[] {
-  return after.flatMap(({ id, decisions, rewards }) => {
-    const start = before.find((variant) => variant.id === id)
-    return [
-      {
-        what: `decisions of ${id}`,
-        client: counts.get(`decisions{variant:${id}}`) ?? 0,
-        gateway: decisions - (start?.decisions ?? 0),
-      },
-      {
-        what: `rewards of ${id}`,
-        client: counts.get(`rewards_applied{variant:${id}}`) ?? 0,
-        gateway: rewards - (start?.rewards ?? 0),
-      },
-    ]
-  })
+  return after.map(({ what, value, clientCounters }) => ({
+    what,
+    client: clientCounters.reduce((sum, name) => sum + (counts.get(name) ?? 0), 0),
+    gateway: value - (before.find((count) => count.what === what)?.value ?? 0),
+  }))
 }
 
 function isDifferent({ client, gateway }: Comparison): boolean {
   return client !== gateway
-}
-
-async function variantCounts(url: string): Promise<readonly VariantCounts[]> {
-  const response = await fetch(`${url}/admin/experiments/${EXPERIMENT}/stats`)
-  return STATS.parse(await response.json()).variants
 }
 
 process.exitCode = await main()

@@ -1,11 +1,14 @@
 import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
+import { readFile } from "node:fs/promises"
 import { createServer } from "node:net"
 import { setTimeout as wait } from "node:timers/promises"
 
 /** A server that runs beside the measurement, on a port of its own. */
 export interface ServerProcess {
   readonly url: string
+  /** Processor time that it and its children have used, in seconds, all threads. Linux. */
+  cpuSeconds(): Promise<number>
   /** Asks it to stop (SIGTERM) and waits until it has. */
   stop(): Promise<void>
 }
@@ -54,7 +57,9 @@ export async function startServer(command: readonly string[], port: number, path
     }
     await wait(POLL_MS)
   }
-  return { url, stop: () => stopProcess(child) }
+  const { pid } = child
+  if (pid === undefined) throw new Error(`${command.join(" ")} has no process id`)
+  return { url, cpuSeconds: () => cpuSeconds(pid), stop: () => stopProcess(child) }
 }
 
 /** Enough to see why a server failed, never the whole of a long log. */
@@ -73,6 +78,19 @@ async function answers(url: string): Promise<boolean> {
     if (cause instanceof TypeError) return false
     throw cause
   }
+}
+
+/** Linux counts processor time in hundredths of a second (USER_HZ), whatever the kernel's own clock. */
+const TICKS_PER_SECOND = 100
+
+async function cpuSeconds(pid: number): Promise<number> {
+  const stat = await readFile(`/proc/${pid}/stat`, "utf8")
+  // Fields 14 and 15, user and system time; the second field is a name in parentheses that may hold blanks.
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ")
+  const own = (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND
+  const children = (await readFile(`/proc/${pid}/task/${pid}/children`, "utf8")).split(" ").filter((id) => id !== "")
+  const theirs = await Promise.all(children.map((id) => cpuSeconds(Number(id))))
+  return theirs.reduce((sum, seconds) => sum + seconds, own)
 }
 
 async function stopProcess(child: ChildProcess): Promise<void> {
