@@ -1,4 +1,5 @@
 import { type DensityFamily, TAIL_DROP } from "./best-arm-quadrature.ts"
+import { fastExp } from "./fast-exp.ts"
 import { stirlingCorrection } from "./log-gamma.ts"
 
 /** A Beta posterior of a rate in [0, 1]: `alpha`, `beta` > 0. */
@@ -24,25 +25,30 @@ export function betaDensities(posteriors: readonly BetaPosterior[]): DensityFami
 
   return {
     upper,
-    scale(arm, offset) {
-      const { alpha, n } = arms[arm] ?? UNIT
+    mode: new Float64Array(arms.map((arm) => arm.mode - origin)),
+    core: new Float64Array(arms.map((arm) => 1 / Math.sqrt(arm.n * arm.p * arm.q))),
+    scale(offset, order, count) {
       const y = origin + offset
-      const odds = oddsAt(y)
-      const curvature = n * odds.p * odds.q
-      const slope = alpha - n * odds.p
-      // ln(1 + e^y) is singular at ±πi: no panel may be much wider than its distance from there.
-      return Math.min(1 / Math.sqrt(Math.max(curvature, (slope * slope) / 12)), 0.6 * Math.sqrt(4 + y * y))
+      const { p, q } = oddsAt(y)
+      // ln(1 + e^y) is singular at ±πi: no panel may be much higher than its distance from there.
+      let steepest = 8 / (4 + y * y)
+      for (let rank = 0; rank < count; rank++) {
+        const { alpha, n } = arms[order[rank] as number] as LogOdds
+        const slope = alpha - n * p
+        steepest = Math.max(steepest, n * p * q, (slope * slope) / 12)
+      }
+      return 1 / Math.sqrt(steepest)
     },
     place(offsets) {
       at = offsets
       if (growth.length !== offsets.length) growth = new Float64Array(offsets.length)
-      for (let q = 0; q < offsets.length; q++) growth[q] = softplusGrowth(origins, origin, offsets[q] ?? 0)
+      for (let q = 0; q < offsets.length; q++) growth[q] = softplusGrowth(origins, origin, offsets[q] as number)
     },
-    density(arm, out, from) {
-      const { alpha, n } = arms[arm] ?? UNIT
-      const start = logAtOrigin[arm] ?? 0
+    density(arm, out, first) {
+      const { alpha, n } = arms[arm] as LogOdds
+      const start = logAtOrigin[arm] as number
       for (let q = 0; q < at.length; q++) {
-        out[from + q] = Math.exp(start + alpha * (at[q] ?? 0) - n * (growth[q] ?? 0))
+        out[first + q] = fastExp(start + alpha * (at[q] as number) - n * (growth[q] as number))
       }
     },
   }
@@ -57,8 +63,6 @@ interface LogOdds {
   /** Log density at the mode. */
   readonly peak: number
 }
-
-const UNIT: LogOdds = { alpha: 1, n: 2, p: 0.5, q: 0.5, mode: 0, peak: Math.log(0.25) }
 
 function logOdds({ alpha, beta }: BetaPosterior): LogOdds {
   const n = alpha + beta

@@ -1,12 +1,16 @@
-/** A Gauss-Legendre rule on [0, 1] that also integrates from each node up to 1. */
+/** A Gauss-Legendre rule on [0, 1], of even size, that also integrates from each node up to 1. */
 export interface PanelRule {
   readonly size: number
   /** Ascending, in (0, 1). */
   readonly nodes: Float64Array
   /** Sum to 1. */
   readonly weights: Float64Array
-  /** Row q, column r at `q * size + r`: the weight of f(node r) in the integral of f from node q to 1. */
-  readonly toEnd: Float64Array
+  /**
+   * For h = size / 2, row q and column r below h at `q * h + r`: the integral of f from node q to 1 is the sum over r of
+   * `even` (f(node r) + f(its mirror image)) + `odd` (f(node r) - f(its mirror image)). Half the work of a full matrix.
+   */
+  readonly even: Float64Array
+  readonly odd: Float64Array
 }
 
 /**
@@ -21,7 +25,7 @@ export function panelRule(size: number): PanelRule {
     nodes[i] = (1 - root) / 2
     weights[i] = 1 / ((1 - root * root) * derivative * derivative)
   }
-  return { size, nodes, weights, toEnd: integralsToEnd(nodes, weights) }
+  return { size, nodes, weights, ...halves(integralsToEnd(nodes, weights), size) }
 }
 
 function legendreRoot(size: number, index: number): { root: number; derivative: number } {
@@ -45,7 +49,22 @@ function legendreValues(count: number, x: number): number[] {
   return values
 }
 
-/** Expands the interpolant in Legendre polynomials and integrates it term by term: ∫ P_n = (P_{n+1} - P_{n-1}) / (2n + 1). */
+function halves(toEnd: Float64Array, size: number): { even: Float64Array; odd: Float64Array } {
+  const half = size / 2
+  const even = new Float64Array(half * half)
+  const odd = new Float64Array(half * half)
+  for (let q = 0; q < half; q++) {
+    for (let r = 0; r < half; r++) {
+      const direct = toEnd[q * size + r] ?? 0
+      const mirrored = toEnd[q * size + size - 1 - r] ?? 0
+      even[q * half + r] = (direct + mirrored) / 2
+      odd[q * half + r] = (direct - mirrored) / 2
+    }
+  }
+  return { even, odd }
+}
+
+/** Row q, column r: the weight of f(node r) in the integral from node q to 1. Expands the interpolant in Legendre polynomials and integrates it term by term: ∫ P_n = (P_{n+1} - P_{n-1}) / (2n + 1). */
 function integralsToEnd(nodes: Float64Array, weights: Float64Array): Float64Array {
   const size = nodes.length
   const table = Array.from(nodes, (node) => legendreValues(size + 1, 2 * node - 1))

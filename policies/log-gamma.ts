@@ -7,22 +7,31 @@ const HALF_LOG_TWO_PI = 0.9189385332046728
  * numbers is only good to 1e-8.
  */
 export function stirlingCorrection(x: number): number {
+  if (x >= 10) return series(x)
+  // ln Γ(x) = ln Γ(x + m) - ln(x (x + 1) … (x + m - 1)), and from 10 on the series is exact to 1e-15.
+  let product = 1
   let shifted = x
-  let correction = 0
-  // Each step down costs (x + 1/2) ln(1 + 1/x) - 1; from 10 on the series below is exact to 1e-15.
   while (shifted < 10) {
-    correction += (shifted + 0.5) * Math.log1p(1 / shifted) - 1
+    product *= shifted
     shifted += 1
   }
-  const inverse = 1 / shifted
-  const square = inverse * inverse
-  const series =
-    1 / 12 -
-    square * (1 / 360 - square * (1 / 1260 - square * (1 / 1680 - square * (1 / 1188 - square * (691 / 360360)))))
-  return correction + inverse * series
+  return series(shifted) + stirling(shifted) - Math.log(product) - stirling(x)
+}
+
+function stirling(x: number): number {
+  return (x - 0.5) * Math.log(x) - x
+}
+
+function series(x: number): number {
+  const square = 1 / (x * x)
+  return (
+    (1 / 12 -
+      square * (1 / 360 - square * (1 / 1260 - square * (1 / 1680 - square * (1 / 1188 - square * (691 / 360360)))))) /
+    x
+  )
 }
 
 /** Natural logarithm of the gamma function for x > 0, relative error about 1e-15 away from its zeros at 1 and 2. */
 export function logGamma(x: number): number {
-  return (x - 0.5) * Math.log(x) - x + HALF_LOG_TWO_PI + stirlingCorrection(x)
+  return stirling(x) + HALF_LOG_TWO_PI + stirlingCorrection(x)
 }

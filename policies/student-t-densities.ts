@@ -1,4 +1,5 @@
 import { type DensityFamily, TAIL_DROP } from "./best-arm-quadrature.ts"
+import { fastExp } from "./fast-exp.ts"
 import { stirlingCorrection } from "./log-gamma.ts"
 
 /** A Student-t posterior of a mean; `scale` > 0, `degrees` ≥ 1 of freedom, Infinity for the normal distribution. */
@@ -12,7 +13,7 @@ const LOG_TWO_PI = 1.8378770664093453
 
 /** Student-t densities in the reward's own units. Panels grow with the distance from the location, as the algebraic tails allow. */
 export function studentTDensities(posteriors: readonly StudentTPosterior[]): DensityFamily {
-  const arms = posteriors.map((posterior) => ({ ...posterior, reach: reach(posterior), peak: peak(posterior) }))
+  const arms = posteriors.map((posterior): Arm => ({ ...posterior, reach: reach(posterior), peak: peak(posterior) }))
   const origin = Math.max(...arms.map((arm) => arm.location - arm.reach))
   const centre = new Float64Array(arms.map((arm) => arm.location - origin))
   const upper = new Float64Array(arms.map((arm) => arm.location - origin + arm.reach))
@@ -20,31 +21,46 @@ export function studentTDensities(posteriors: readonly StudentTPosterior[]): Den
 
   return {
     upper,
-    scale(arm, offset) {
-      const { scale, degrees } = arms[arm] ?? UNIT
-      const t = (offset - (centre[arm] ?? 0)) / scale
-      if (degrees === Infinity) return scale / Math.max(1, Math.abs(t) / 3.5)
-      const spread = degrees + t * t
-      const slope = ((degrees + 1) * t) / spread
-      const curvature = ((degrees + 1) * Math.abs(degrees - t * t)) / (spread * spread)
-      // The density is singular at ±i√ν scales from the location: no panel may be much wider than its distance from there.
-      return scale * Math.min(1 / Math.sqrt(Math.max(curvature, (slope * slope) / 12)), 0.6 * Math.sqrt(spread))
+    mode: centre,
+    core: new Float64Array(arms.map(({ scale, degrees }) => scale / Math.sqrt(steepness(0, degrees)))),
+    scale(offset, order, count) {
+      let steepest = 0
+      for (let rank = 0; rank < count; rank++) {
+        const arm = order[rank] as number
+        const { scale, degrees } = arms[arm] as Arm
+        const t = (offset - (centre[arm] as number)) / scale
+        steepest = Math.max(steepest, steepness(t, degrees) / (scale * scale))
+      }
+      return 1 / Math.sqrt(steepest)
     },
     place(offsets) {
       at = offsets
     },
-    density(arm, out, from) {
-      const { scale, degrees, peak } = arms[arm] ?? UNIT
-      const middle = centre[arm] ?? 0
+    density(arm, out, first) {
+      const { scale, degrees, peak } = arms[arm] as Arm
+      const middle = centre[arm] as number
       for (let q = 0; q < at.length; q++) {
-        const t = ((at[q] ?? 0) - middle) / scale
-        out[from + q] = Math.exp(peak - drop(t, degrees))
+        const t = ((at[q] as number) - middle) / scale
+        out[first + q] = fastExp(peak - drop(t, degrees))
       }
     },
   }
 }
 
-const UNIT = { location: 0, scale: 1, degrees: Infinity, reach: 0, peak: 0 }
+interface Arm extends StudentTPosterior {
+  readonly reach: number
+  readonly peak: number
+}
+
+/** Inverse square of the distance, in scales, over which the log density at `t` changes by about one. */
+function steepness(t: number, degrees: number): number {
+  if (degrees === Infinity) return Math.max(1, (t * t) / 12)
+  const spread = degrees + t * t
+  const slope = ((degrees + 1) * t) / spread
+  const curvature = ((degrees + 1) * Math.abs(degrees - t * t)) / (spread * spread)
+  // The density is singular at ±i√ν: no panel may be much higher than its distance from there.
+  return Math.max(curvature, (slope * slope) / 12, 8 / spread)
+}
 
 function drop(t: number, degrees: number): number {
   return degrees === Infinity ? (t * t) / 2 : ((degrees + 1) / 2) * Math.log1p((t * t) / degrees)
