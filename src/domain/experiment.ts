@@ -170,7 +170,7 @@ function checkPolicyReferences(
     else if (!challenger.enabled) report(["policy", "challenger"], "must be an enabled variant")
   }
   const unitRewards = reward.bounds[0] >= 0 && reward.bounds[1] <= 1 && reward.aggregation !== "sum"
-  if (UNIT_REWARD_POLICIES.has(policy.kind) && !unitRewards) {
+  if (reward.kind === "value" && UNIT_REWARD_POLICIES.has(policy.kind) && !unitRewards) {
     report(
       ["policy", "kind"],
       `${policy.kind} needs rewards between 0 and 1 that are not added up; use thompson-gaussian for other values`,

@@ -1,0 +1,151 @@
+import { describe, expect, it } from "vitest"
+import { GatewayError } from "#src/domain/errors.ts"
+import type { DecisionEvent } from "#src/domain/events.ts"
+import { createRig } from "./rig.ts"
+
+async function decisions(rig: ReturnType<typeof createRig>): Promise<DecisionEvent[]> {
+  return (await rig.events()).flatMap((event) => (event.type === "decision" ? [event] : []))
+}
+
+it("logs the decision that it answers, with the allocation it was drawn from and without the unit's id", async () => {
+  const rig = createRig()
+  await rig.publish({ logFeatures: ["hour"] })
+  const { choice, decisionId, answer } = await rig.predict({ unitId: "user-42" })
+  const [event] = await decisions(rig)
+  expect(event).toMatchObject({
+    v: 1,
+    type: "decision",
+    eventId: `d-${decisionId}`,
+    at: "2026-11-21T12:00:00.000Z",
+    experiment: "e",
+    revision: 1,
+    decisionId,
+    variant: choice.variant,
+    propensity: choice.propensity,
+    allocation: { a: expect.closeTo(0.5, 9), b: expect.closeTo(0.5, 9) },
+    reason: "policy",
+    learn: true,
+    features: { hour: "14102100" },
+    prediction: answer.predictions[0],
+    servedBy: choice.variant,
+    error: null,
+  })
+  expect(JSON.stringify(event)).not.toMatch(/user-42|secret/)
+})
+
+it("answers a slate in one decision, one prediction an instance", async () => {
+  const rig = createRig()
+  await rig.publish()
+  const { answer } = await rig.predict({ instances: 5 })
+  expect(answer.predictions).toHaveLength(5)
+  const events = await decisions(rig)
+  expect(events).toHaveLength(1)
+  expect(events[0]?.prediction).toHaveLength(5)
+})
+
+it("keeps a unit's variant, and draws anew for every request where the document says so", async () => {
+  const rig = createRig()
+  await rig.publish()
+  const variantsOf = async () =>
+    new Set(
+      await Promise.all(Array.from({ length: 50 }, async () => (await rig.predict({ unitId: "u" })).choice.variant)),
+    )
+  expect((await variantsOf()).size).toBe(1)
+  await rig.publish({ stickiness: "request" })
+  expect((await variantsOf()).size).toBe(2)
+})
+
+describe("given a chosen variant that does not answer", () => {
+  it.each([
+    ["fails", { kind: "fail", error: new Error("connection refused") }, "backend_failed"],
+    ["hangs", { kind: "hang" }, "deadline_exceeded"],
+    ["is too slow", { kind: "delay", delayMs: 5_000, score: () => 1 }, "deadline_exceeded"],
+    ["answers NaN", { kind: "score", score: () => Number.NaN }, "wrong_shape"],
+  ] as const)(
+    "answers by the fallback when it %s, with the true propensity, unlearned",
+    async (_, behaviour, error) => {
+      const rig = createRig()
+      await rig.publish({ policy: { kind: "canary", challenger: "b", share: 0.9 } })
+      rig.model("b").behaviour = behaviour
+      const unitId = await unitOf(rig, "b")
+      const prediction = await rig.predict({ unitId, deadlineMs: 25 })
+      expect(prediction).toMatchObject({ degraded: true, answer: { predictions: [0.1], error } })
+      const event = (await decisions(rig)).at(-1)
+      expect(event).toMatchObject({
+        variant: "b",
+        propensity: 0.9,
+        reason: "fallback",
+        learn: false,
+        servedBy: "a",
+        error,
+      })
+      const before = await rig.totals()
+      expect(await rig.post(prediction.token)).toMatchObject({ status: "applied" })
+      expect(await rig.totals()).toEqual(before)
+    },
+  )
+
+  it("is unavailable when the fallback fails too, without a word of the backend's", async () => {
+    const rig = createRig()
+    await rig.publish()
+    for (const name of ["a", "b"])
+      rig.model(name).behaviour = { kind: "fail", error: new Error("secret upstream text") }
+    const error = await rig.predict().catch((thrown: unknown) => thrown)
+    expect(error).toMatchObject({ code: "backend_failed" })
+    expect((error as GatewayError).message).not.toMatch(/secret/)
+  })
+
+  it("asks no other model about features that can't be scored", async () => {
+    const rig = createRig()
+    await rig.publish()
+    const invalid = new GatewayError("features_invalid", { errors: [{ pointer: "/features/hour", detail: "…" }] })
+    for (const name of ["a", "b"]) rig.model(name).behaviour = { kind: "fail", error: invalid }
+    await expect(rig.predict()).rejects.toBe(invalid)
+    expect(rig.model("a").calls + rig.model("b").calls).toBe(1)
+  })
+})
+
+it("forces a variant, logs it as forced and learns nothing from it", async () => {
+  const rig = createRig()
+  await rig.publish()
+  const { choice, token } = await rig.predict({ variant: "b" })
+  expect(choice).toMatchObject({ variant: "b", reason: "forced", propensity: 1 })
+  await rig.post(token)
+  expect(await rig.totals()).toEqual({})
+})
+
+it("refuses to force a variant that isn't there or is disabled, naming those that can be", async () => {
+  const rig = createRig()
+  const [a, b] = ["a", "b"].map((id) => ({ id, backend: { kind: "embedded", model: id } }))
+  await rig.publish({ variants: [a, { ...b, enabled: false }] })
+  await expect(rig.predict({ variant: "b" })).rejects.toMatchObject({
+    code: "validation_failed",
+    errors: [{ pointer: "/variant", detail: expect.stringMatching(/enabled variants: a$/) }],
+  })
+})
+
+it("serves the weights until burn-in is over, then the policy", async () => {
+  const rig = createRig()
+  await rig.publish({ policy: { kind: "canary", challenger: "b", share: 0.2, burnInDecisions: 10 } })
+  for (let i = 0; i < 10; i++) {
+    expect((await rig.predict({ unitId: `u${i}` })).choice).toMatchObject({
+      reason: "burn_in",
+      propensity: 0.5,
+      learn: true,
+    })
+  }
+  await rig.recorder.flush()
+  await rig.reallocator.reallocate("e")
+  const { choice } = await rig.predict({ unitId: "u" })
+  expect(choice).toMatchObject({ reason: "policy", propensity: choice.variant === "b" ? 0.2 : 0.8 })
+})
+
+/** A unit that the allocation gives that variant. */
+async function unitOf(rig: ReturnType<typeof createRig>, variant: string): Promise<string> {
+  rig.model("b").calls = 0
+  for (let i = 0; i < 1000; i++) {
+    const { choice } = await rig.predict({ unitId: `unit-${i}`, deadlineMs: 5 })
+    if (choice.variant === variant) return `unit-${i}`
+  }
+  throw new Error(`no unit gets ${variant}`)
+}

@@ -1,0 +1,101 @@
+import { expect, it } from "vitest"
+import { createRig } from "./rig.ts"
+
+it("gives a changed document the next revision and an unchanged one none", async () => {
+  const rig = createRig()
+  await rig.publish()
+  await rig.publish()
+  await rig.publish({ holdout: 0.1 })
+  const events = (await rig.events()).flatMap((event) => (event.type === "experiment" ? [event] : []))
+  expect(events.map(({ revision, actor, diff }) => ({ revision, actor, diff }))).toEqual([
+    { revision: 1, actor: "test", diff: ["document: added"] },
+    { revision: 2, actor: "test", diff: ["holdout: 0 -> 0.1"] },
+  ])
+  expect(rig.experiments.get("e")?.snapshot.revision).toBe(2)
+  expect((await rig.store.latest())[0]).toMatchObject({ revision: 2 })
+})
+
+it("keeps what was learned when a document is edited", async () => {
+  const rig = createRig()
+  await rig.publish()
+  for (let i = 0; i < 20; i++) {
+    const { token, choice } = await rig.predict({ unitId: `u${i}` })
+    if (choice.variant === "b") await rig.post(token)
+  }
+  await rig.recorder.flush()
+  await rig.publish({ policy: { kind: "thompson", minPropensity: 0.05 } })
+  const { allocation } = rig.experiments.get("e")?.snapshot ?? { allocation: [] }
+  expect(allocation[1]).toBeGreaterThan(0.9)
+})
+
+it("counts revisions on after a removal, and forgets the removal when the experiment comes back", async () => {
+  const rig = createRig()
+  await rig.publish()
+  const id = rig.experiments.get("e")?.snapshot.experiment.id
+  if (id === undefined) throw new Error("not published")
+  await rig.publisher.remove(id, "test")
+  expect(rig.experiments.get("e")).toBeUndefined()
+  expect(rig.experiments.wasRemoved("e")).toBe(true)
+  await rig.publish()
+  expect(rig.experiments.get("e")?.snapshot.revision).toBe(3)
+  expect(rig.experiments.wasRemoved("e")).toBe(false)
+})
+
+it("allocates anew only when the counters have changed or time alone changes them", async () => {
+  const rig = createRig()
+  await rig.publish()
+  const first = rig.experiments.get("e")
+  await rig.reallocator.reallocate("e")
+  expect(rig.experiments.get("e")).toBe(first)
+  await rig.predict()
+  await rig.recorder.flush()
+  await rig.reallocator.reallocate("e")
+  expect(rig.experiments.get("e")?.snapshot.stateVersion).toBeGreaterThan(first?.snapshot.stateVersion ?? 0)
+})
+
+it("waits for a decision's window before it calls a missing click a failure, and counts its click only then", async () => {
+  const rig = createRig()
+  await rig.publish({ reward: { attributionWindowSeconds: 60, maturation: "window" } })
+  for (let i = 0; i < 40; i++) {
+    const { token, choice } = await rig.predict({ unitId: `u${i}` })
+    if (choice.variant === "b") await rig.post(token)
+  }
+  await rig.recorder.flush()
+  const allocationNow = async () => {
+    await rig.reallocator.reallocate("e")
+    return rig.experiments.get("e")?.snapshot.allocation[1] ?? Number.NaN
+  }
+  expect(await allocationNow()).toBe(0.5)
+  rig.clock.advance(62)
+  expect(await allocationNow()).toBeGreaterThan(0.95)
+})
+
+it("forgets with its memory", async () => {
+  const rig = createRig()
+  await rig.publish({ memory: { kind: "window", seconds: 30 } })
+  for (let i = 0; i < 40; i++) {
+    const { token, choice } = await rig.predict({ unitId: `u${i}` })
+    if (choice.variant === "b") await rig.post(token)
+  }
+  await rig.recorder.flush()
+  await rig.reallocator.reallocate("e")
+  expect(rig.experiments.get("e")?.snapshot.allocation[1]).toBeGreaterThan(0.95)
+  rig.clock.advance(60)
+  await rig.reallocator.reallocate("e")
+  expect(rig.experiments.get("e")?.snapshot.allocation[1]).toBeCloseTo(0.5, 9)
+})
+
+it("refreshes each experiment at its own pace", async () => {
+  const rig = createRig()
+  await rig.publish({ refreshSeconds: 10 })
+  await rig.reallocator.tick()
+  const { stateVersion } = rig.experiments.get("e")?.snapshot ?? {}
+  await rig.predict()
+  await rig.recorder.flush()
+  rig.clock.advance(9)
+  await rig.reallocator.tick()
+  expect(rig.experiments.get("e")?.snapshot.stateVersion).toBe(stateVersion)
+  rig.clock.advance(1)
+  await rig.reallocator.tick()
+  expect(rig.experiments.get("e")?.snapshot.stateVersion).not.toBe(stateVersion)
+})

@@ -1,0 +1,125 @@
+import { createMemoryCounterStore } from "#src/adapters/memory/counter-store.ts"
+import { createMemoryExperimentStore } from "#src/adapters/memory/experiment-store.ts"
+import { MemoryModelEndpoint } from "#src/adapters/memory/model-endpoint.ts"
+import { createMemoryOutcomeLog } from "#src/adapters/memory/outcome-log.ts"
+import { createPseudonyms, createTextMac } from "#src/adapters/node-crypto/mac.ts"
+import { createPredict } from "#src/app/predict.ts"
+import { Publisher } from "#src/app/publish.ts"
+import { Reallocator } from "#src/app/reallocate.ts"
+import { createRecorder } from "#src/app/recorder.ts"
+import { createReward } from "#src/app/reward.ts"
+import { ServedExperiments } from "#src/app/served-experiments.ts"
+import { createDecisionIds } from "#src/domain/decision-id.ts"
+import type { OutcomeEvent } from "#src/domain/events.ts"
+import { parseExperiment } from "#src/domain/experiment.ts"
+import type { Clock } from "#src/ports/clock.ts"
+import { createRememberingLogger } from "../remembering-logger.ts"
+
+/** A clock that moves when it is told to. */
+export class FakeClock implements Clock {
+  ms = Date.UTC(2026, 10, 21, 12)
+  now = () => this.ms
+  monotonicMs = () => this.ms
+  advance(seconds: number) {
+    this.ms += seconds * 1000
+  }
+}
+
+/** The use cases over memory adapters, with a fake clock, seeded ids and models `a` and `b` that score 0.1 and 0.2. */
+export function createRig() {
+  const clock = new FakeClock()
+  const logger = createRememberingLogger()
+  const log = createMemoryOutcomeLog()
+  const counters = createMemoryCounterStore()
+  const recorder = createRecorder({ log, store: counters, clock, logger })
+  const experiments = new ServedExperiments()
+  const store = createMemoryExperimentStore()
+  const models = new Map(
+    Object.entries({ a: 0.1, b: 0.2 }).map(([model, score]) => [
+      model,
+      new MemoryModelEndpoint({ model, remote: true, behaviour: { kind: "score", score: () => score } }),
+    ]),
+  )
+  const model = (name: string) => models.get(name) as MemoryModelEndpoint
+  const keys = new Map([["k1", createTextMac(new Uint8Array(32).fill(7))]])
+  const publisher = new Publisher({
+    experiments,
+    store,
+    counters,
+    recorder,
+    endpointOf: (backend) => model(backend.model),
+    clock,
+    logger,
+    keyId: "k1",
+  })
+  let random = 0
+  const predict = createPredict({
+    clock,
+    decisionIds: createDecisionIds((target) => {
+      for (let i = 0; i < target.length; i++)
+        target[i] = (random = (random * 1_103_515_245 + 12_345) & 0x7fffffff) >> 16
+    }),
+    signingKeys: keys,
+    pseudonym: createPseudonyms(new Uint8Array(32).fill(8)),
+    recorder,
+  })
+  const reward = createReward({ clock, keyRing: { activeKeyId: "k1", keys }, experiments, recorder })
+  const reallocator = new Reallocator({ experiments, counters, clock, logger })
+
+  return {
+    clock,
+    logger,
+    counters,
+    recorder,
+    experiments,
+    store,
+    model,
+    publisher,
+    reallocator,
+    reward,
+    publish: async (changes: Record<string, unknown> = {}) => {
+      const parsed = parseExperiment(documentWith(changes))
+      if (!parsed.ok) throw new Error(JSON.stringify(parsed.issues))
+      await publisher.publish(parsed.experiment, "test")
+    },
+    predict: (options: { unitId?: string; variant?: string; deadlineMs?: number; instances?: number } = {}) => {
+      const served = experiments.get("e")
+      if (served === undefined) throw new Error("publish first")
+      return predict({
+        served,
+        unitId: options.unitId,
+        instances: Array.from({ length: options.instances ?? 1 }, () => ({ hour: "14102100", device_ip: "secret" })),
+        slate: options.instances !== undefined,
+        forcedVariant: options.variant,
+        deadlineMs: options.deadlineMs ?? 100,
+      })
+    },
+    post: async (decision: string, value?: number, eventId?: string) => {
+      const [outcome] = await reward([{ decision, value, eventId, metric: undefined, experiment: undefined }])
+      return outcome
+    },
+    events: async (): Promise<OutcomeEvent[]> => {
+      const events: OutcomeEvent[] = []
+      for await (const { lines } of log.read(undefined, undefined))
+        events.push(...lines.map((line) => JSON.parse(line)))
+      return events
+    },
+    totals: async (metric = "click") => {
+      await recorder.flush()
+      const query = { metric, memory: { kind: "all" }, maturationSeconds: 0, now: clock.now() } as const
+      const { variants } = await counters.statistics("e", query)
+      return Object.fromEntries(variants.map(({ variant, totals }) => [variant, totals]))
+    },
+  }
+}
+
+export function documentWith(changes: Record<string, unknown>) {
+  return {
+    id: "e",
+    variants: ["a", "b"].map((id) => ({ id, backend: { kind: "embedded", model: id } })),
+    control: "a",
+    policy: { kind: "thompson" },
+    ...changes,
+    reward: { metric: "click", ...(changes["reward"] as object | undefined) },
+  }
+}
