@@ -45,6 +45,8 @@ export interface RecorderOptions {
   readonly answerWithinMs?: number
   /** Rewards on their way beyond which new ones are refused. Default 50,000. */
   readonly maxPendingRewards?: number
+  /** How long closing waits for a log and a store that hang. Default 5,000. */
+  readonly closeWithinMs?: number
 }
 
 /** One postback on its way. Neither promise rejects. */
@@ -58,7 +60,15 @@ interface Flight {
 
 /** The log's one listener from now on is the recorder. */
 export function createRecorder(options: RecorderOptions): Recorder {
-  const { log, store, clock, logger, answerWithinMs = 1_000, maxPendingRewards = 50_000 } = options
+  const {
+    log,
+    store,
+    clock,
+    logger,
+    answerWithinMs = 1_000,
+    maxPendingRewards = 50_000,
+    closeWithinMs = 5_000,
+  } = options
   const loop = new FoldLoop(store, clock, logger, options.foldEveryMs ?? 200)
   log.onAppended((batch) => loop.add(batch))
   /** By postback: what is repeated meanwhile shares the fate of the first. */
@@ -163,15 +173,22 @@ export function createRecorder(options: RecorderOptions): Recorder {
     },
     flush: () => loop.flush(),
     close: async () => {
-      try {
-        await log.sync()
-        await loop.flush()
-      } catch (error) {
-        logger.error({ err: error }, "closing with outcomes that are not synced or not counted")
-      }
+      const done = await within(finish(), closeWithinMs)
+      if (done !== "done")
+        logger.error({ why: String(done) }, "closing with outcomes that are not synced or not counted")
       loop.stop()
-      await Promise.allSettled([log.close(), store.close()])
+      await within(Promise.allSettled([log.close(), store.close()]), closeWithinMs)
     },
+  }
+
+  async function finish(): Promise<unknown> {
+    try {
+      await log.sync()
+      await loop.flush()
+      return "done"
+    } catch (error) {
+      return error
+    }
   }
 }
 

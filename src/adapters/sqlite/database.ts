@@ -50,9 +50,12 @@ export class Database {
   async close(): Promise<void> {
     if (this.#closed) return
     const worker = this.#worker
-    if (worker !== undefined) await this.request("close", undefined)
-    this.#closed = true
-    await worker?.terminate()
+    try {
+      if (worker !== undefined) await this.request("close", undefined)
+    } finally {
+      this.#closed = true
+      await worker?.terminate()
+    }
   }
 
   #start(): Worker {

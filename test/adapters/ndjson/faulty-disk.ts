@@ -1,0 +1,82 @@
+import { type Disk, nodeDisk } from "#src/adapters/ndjson/disk.ts"
+
+type Operation = keyof Disk
+type Fault = () => Promise<void>
+
+/** The real file system, which fails, stops half-way or hangs when told. */
+export class FaultyDisk implements Disk {
+  readonly #faults = new Map<Operation, Fault>()
+  #partialBytes: number | undefined
+  /** Files that `datasync` succeeded on, in order. */
+  readonly synced: number[] = []
+
+  /** Every call of `operation` fails from now on. */
+  fail(operation: Operation, code: string): void {
+    this.#faults.set(operation, async () => {
+      throw Object.assign(new Error(`${code}: told to`), { code })
+    })
+  }
+
+  /** The next call of `operation` fails, later ones don't. */
+  failOnce(operation: Operation, code: string): void {
+    this.#faults.set(operation, async () => {
+      this.#faults.delete(operation)
+      throw Object.assign(new Error(`${code}: told to`), { code })
+    })
+  }
+
+  /** The next write takes only so many bytes; what follows fails as told. */
+  writePartially(bytes: number): void {
+    this.#partialBytes = bytes
+  }
+
+  /** Calls of `operation` wait until the returned function is called. */
+  hang(operation: Operation): () => void {
+    const released = Promise.withResolvers<void>()
+    this.#faults.set(operation, () => released.promise)
+    return () => {
+      this.#faults.delete(operation)
+      released.resolve()
+    }
+  }
+
+  heal(): void {
+    this.#faults.clear()
+  }
+
+  async open(path: string, flags: "r+" | "wx+" | "r"): Promise<number> {
+    await this.#faults.get("open")?.()
+    return await nodeDisk.open(path, flags)
+  }
+
+  async write(file: number, bytes: Uint8Array, from: number, position: number): Promise<number> {
+    if (this.#partialBytes !== undefined) {
+      const part = bytes.subarray(0, from + this.#partialBytes)
+      this.#partialBytes = undefined
+      return await nodeDisk.write(file, part, from, position)
+    }
+    await this.#faults.get("write")?.()
+    return await nodeDisk.write(file, bytes, from, position)
+  }
+
+  async truncate(file: number, length: number): Promise<void> {
+    await this.#faults.get("truncate")?.()
+    await nodeDisk.truncate(file, length)
+  }
+
+  async datasync(file: number): Promise<void> {
+    await this.#faults.get("datasync")?.()
+    await nodeDisk.datasync(file)
+    this.synced.push(file)
+  }
+
+  async close(file: number): Promise<void> {
+    await this.#faults.get("close")?.()
+    await nodeDisk.close(file)
+  }
+
+  async syncFolder(path: string): Promise<void> {
+    await this.#faults.get("syncFolder")?.()
+    await nodeDisk.syncFolder(path)
+  }
+}

@@ -1,0 +1,30 @@
+import { GatewayError } from "#src/domain/errors.ts"
+import type { CounterArchive } from "#src/ports/counter-archive.ts"
+import type { CounterStore } from "#src/ports/counter-store.ts"
+
+type Store = CounterStore & CounterArchive
+
+/** A store that a test can take away: it then refuses, hangs, or does the work and loses the answer. */
+export class GatedStore implements Store {
+  readonly #store: Store
+  state: "open" | "refuses" | "hangs" | "loses answers" = "open"
+
+  constructor(store: Store) {
+    this.#store = store
+  }
+
+  fold: Store["fold"] = (batch) => this.#pass(() => this.#store.fold(batch))
+  seen: Store["seen"] = (keys) => this.#pass(() => this.#store.seen(keys))
+  statistics: Store["statistics"] = (experiment, query) => this.#pass(() => this.#store.statistics(experiment, query))
+  position: Store["position"] = () => this.#pass(() => this.#store.position())
+  contents: Store["contents"] = () => this.#pass(() => this.#store.contents())
+  reset: Store["reset"] = () => this.#pass(() => this.#store.reset())
+  close: Store["close"] = () => this.#store.close()
+
+  async #pass<T>(work: () => Promise<T>): Promise<T> {
+    if (this.state === "open") return await work()
+    if (this.state === "loses answers") await work()
+    if (this.state === "hangs") return await new Promise<T>(() => {})
+    throw new GatewayError("store_unavailable", { detail: "told to" })
+  }
+}

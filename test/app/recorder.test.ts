@@ -1,0 +1,214 @@
+import { join } from "node:path"
+import { describe, expect, it, onTestFinished } from "vitest"
+import { createMemoryCounterStore } from "#src/adapters/memory/counter-store.ts"
+import { openOutcomeLog } from "#src/adapters/ndjson/outcome-log.ts"
+import { createOutcomeReader } from "#src/adapters/ndjson/outcome-reader.ts"
+import { createRecorder, type RecorderOptions } from "#src/app/recorder.ts"
+import { FaultyDisk } from "#test/adapters/ndjson/faulty-disk.ts"
+import { decisionEntry, decisionEvent, NOON, rewardEvent } from "#test/outcomes.ts"
+import { realClock } from "#test/real-clock.ts"
+import { createRememberingLogger } from "#test/remembering-logger.ts"
+import { temporaryFolder } from "#test/temporary-folder.ts"
+import { GatedStore } from "./gated-store.ts"
+
+async function start(options: Partial<RecorderOptions> = {}) {
+  const folder = join(temporaryFolder(), "outcomes")
+  const logger = createRememberingLogger()
+  const disk = new FaultyDisk()
+  const log = await openOutcomeLog({ folder, logger, disk, syncAfterMs: 60_000 })
+  const store = new GatedStore(createMemoryCounterStore())
+  const recorder = createRecorder({
+    log,
+    store,
+    clock: realClock,
+    logger,
+    answerWithinMs: 40,
+    closeWithinMs: 100,
+    ...options,
+  })
+  onTestFinished(async () => {
+    disk.heal()
+    store.state = "open"
+    await recorder.close()
+  })
+  const logged = async (): Promise<string[]> => {
+    const all: string[] = []
+    for await (const { lines } of createOutcomeReader(folder).read(undefined, undefined)) all.push(...lines)
+    return all
+  }
+  const totals = async () => {
+    const query = { metric: "click", memory: { kind: "all" }, maturationSeconds: 0, now: NOON } as const
+    return (await store.statistics("banner-ctr", query)).variants[0]?.totals
+  }
+  const decide = (decisionId: string, learn = true) => {
+    const event = decisionEvent({ decisionId, learn })
+    return recorder.recordDecision(JSON.stringify(event), decisionEntry(event))
+  }
+  return { recorder, log, store, disk, logger, logged, totals, decide }
+}
+
+describe("given decisions", () => {
+  it("counts those that are learned from", async () => {
+    const { recorder, decide, totals, logged } = await start()
+    expect(await Promise.all([decide("D1"), decide("D2"), decide("D3", false)])).toEqual([true, true, true])
+    await recorder.flush()
+    expect(await totals()).toMatchObject({ decisions: 2 })
+    expect(await logged()).toHaveLength(3)
+  })
+
+  it("counts them before long without being asked", async () => {
+    const { decide, totals } = await start({ foldEveryMs: 1 })
+    await decide("D1")
+    await expect.poll(totals).toMatchObject({ decisions: 1 })
+    await decide("D2")
+    await expect.poll(totals).toMatchObject({ decisions: 2 })
+  })
+})
+
+describe("given rewards", () => {
+  it("answers once they are logged, durable and counted", async () => {
+    const { recorder, disk, totals, logged } = await start()
+    expect(await recorder.recordRewards([rewardEvent({ value: 0.5 })])).toEqual(["applied"])
+    expect(disk.synced).toHaveLength(1)
+    expect(await totals()).toMatchObject({ rewards: 1, sum: 0.5 })
+    expect(await logged()).toEqual([JSON.stringify(rewardEvent({ value: 0.5 }))])
+  })
+
+  it("takes a repetition in the same call, at the same time and later for a duplicate, and logs it once", async () => {
+    const { recorder, totals, logged } = await start()
+    const both = [rewardEvent(), rewardEvent()]
+    const [first, second] = await Promise.all([recorder.recordRewards(both), recorder.recordRewards(both)])
+    expect(first).toEqual(["applied", "duplicate"])
+    expect(second).toEqual(["duplicate", "duplicate"])
+    expect(await recorder.recordRewards([rewardEvent()])).toEqual(["duplicate"])
+    expect(await totals()).toMatchObject({ rewards: 1 })
+    expect(await logged()).toHaveLength(1)
+  })
+
+  it("takes a second reward under another event id for a duplicate only where the first one decides", async () => {
+    const { recorder, totals } = await start()
+    const first = ["a", "b"].map((eventId) => rewardEvent({ decisionId: "D1", eventId }))
+    const sum = ["a", "b"].map((eventId) => rewardEvent({ decisionId: "D2", eventId, aggregation: "sum" }))
+    expect(await recorder.recordRewards([...first, ...sum])).toEqual(["applied", "duplicate", "applied", "applied"])
+    expect(await totals()).toMatchObject({ rewards: 2, sum: 3 })
+  })
+
+  it("answers nothing for an empty call", async () => {
+    const { recorder } = await start()
+    expect(await recorder.recordRewards([])).toEqual([])
+  })
+})
+
+describe("given a store that doesn't answer", () => {
+  it.each(["refuses", "hangs"] as const)(
+    "accepts rewards when it %s, and takes their retry for a duplicate",
+    async (state) => {
+      const { recorder, store, logged, disk } = await start()
+      store.state = state
+      expect(await recorder.recordRewards([rewardEvent()])).toEqual(["accepted"])
+      expect(disk.synced).toHaveLength(1)
+      expect(await recorder.recordRewards([rewardEvent()])).toEqual(["accepted"])
+      expect(await logged()).toHaveLength(1)
+    },
+  )
+
+  it("counts what it accepted once the store is back, decisions included", async () => {
+    const { recorder, store, totals, decide, logger } = await start()
+    store.state = "refuses"
+    await decide("D1")
+    expect(await recorder.recordRewards([rewardEvent()])).toEqual(["accepted"])
+    await expect(recorder.flush()).rejects.toMatchObject({ code: "store_unavailable" })
+    expect(recorder.counts.storeFails).toBe(true)
+    store.state = "open"
+    await recorder.flush()
+    expect(await totals()).toMatchObject({ decisions: 1, rewards: 1 })
+    expect(recorder.counts.storeFails).toBe(false)
+    expect(await recorder.recordRewards([rewardEvent()])).toEqual(["duplicate"])
+    expect(logger.messages.filter((message) => message.startsWith("error"))).toHaveLength(1)
+  })
+
+  it("counts once what was committed although the answer was lost", async () => {
+    const { recorder, store, totals, decide } = await start()
+    store.state = "loses answers"
+    await decide("D1")
+    await recorder.recordRewards([rewardEvent()])
+    await decide("D2")
+    store.state = "open"
+    await recorder.flush()
+    await recorder.flush()
+    expect(await totals()).toEqual({ decisions: 2, rewards: 1, sum: 1, sumSq: 1 })
+  })
+
+  it("refuses more rewards than it may keep waiting", async () => {
+    const { recorder, store } = await start({ maxPendingRewards: 2 })
+    store.state = "refuses"
+    await recorder.recordRewards([rewardEvent({ decisionId: "D1" }), rewardEvent({ decisionId: "D2" })])
+    const third = recorder.recordRewards([rewardEvent({ decisionId: "D3" })])
+    await expect(third).rejects.toMatchObject({ code: "store_unavailable" })
+  })
+})
+
+describe("given a log that fails", () => {
+  it("refuses rewards on a full disk, and takes them when they are sent again", async () => {
+    const { recorder, disk, totals, decide } = await start()
+    disk.fail("write", "ENOSPC")
+    await expect(recorder.recordRewards([rewardEvent()])).rejects.toMatchObject({ code: "log_unavailable" })
+    expect(await decide("D1")).toBe(false)
+    disk.heal()
+    expect(await recorder.recordRewards([rewardEvent()])).toEqual(["applied"])
+    expect(await totals()).toMatchObject({ decisions: 0, rewards: 1 })
+  })
+
+  it("acknowledges no reward that isn't durable, not even as a duplicate", async () => {
+    const { recorder, disk } = await start()
+    const release = disk.hang("datasync")
+    await expect(recorder.recordRewards([rewardEvent()])).rejects.toMatchObject({ code: "log_unavailable" })
+    await expect(recorder.recordRewards([rewardEvent()])).rejects.toMatchObject({ code: "log_unavailable" })
+    release()
+    expect(await recorder.recordRewards([rewardEvent()])).toEqual(["duplicate"])
+  })
+
+  it("bounds the wait for a write that hangs, and shares its fate with the retry", async () => {
+    const { recorder, disk, logged, totals } = await start()
+    const release = disk.hang("write")
+    await expect(recorder.recordRewards([rewardEvent()])).rejects.toMatchObject({ code: "log_unavailable" })
+    const retry = recorder.recordRewards([rewardEvent()])
+    release()
+    expect(await retry).toEqual(["duplicate"])
+    expect(await logged()).toHaveLength(1)
+    expect(await totals()).toMatchObject({ rewards: 1 })
+  })
+
+  it("refuses a configuration change that it can't write", async () => {
+    const { recorder, disk } = await start()
+    const { experiment } = rewardEvent()
+    const change = {
+      v: 1,
+      type: "experiment",
+      eventId: "x1",
+      at: new Date(NOON).toISOString(),
+      experiment,
+      revision: 1,
+      actor: "tester",
+      diff: [],
+      document: null,
+    } as const
+    disk.failOnce("write", "ENOSPC")
+    await expect(recorder.recordExperiment(change)).rejects.toMatchObject({ code: "log_unavailable" })
+    await recorder.recordExperiment(change)
+    expect(disk.synced).toHaveLength(1)
+  })
+})
+
+it("folds what is left when it closes", async () => {
+  const folder = temporaryFolder()
+  const logger = createRememberingLogger()
+  const log = await openOutcomeLog({ folder, logger })
+  const store = createMemoryCounterStore()
+  const recorder = createRecorder({ log, store, clock: realClock, logger, foldEveryMs: 60_000 })
+  const event = decisionEvent()
+  await recorder.recordDecision(JSON.stringify(event), decisionEntry(event))
+  await recorder.close()
+  expect((await store.contents()).cells).toMatchObject([{ decisions: 1 }])
+  expect(await store.position()).toEqual(await createOutcomeReader(folder).end())
+})

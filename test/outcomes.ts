@@ -1,0 +1,92 @@
+import { type CounterKey, decisionKey } from "#src/domain/counters.ts"
+import type { DecisionEvent, RewardEvent } from "#src/domain/events.ts"
+import { parseOutcomeLine } from "#src/domain/outcome-line.ts"
+import type { LogEntry } from "#src/ports/outcome-log.ts"
+
+/** 2026-11-20T12:00:00Z, a whole hour: buckets are easy to read from here. */
+export const NOON = Date.UTC(2026, 10, 20, 12)
+
+interface Place {
+  readonly decisionId?: string
+  readonly variant?: string
+  readonly experiment?: string
+  readonly metric?: string
+  readonly learn?: boolean
+  /** Time of the decision, epoch milliseconds. Default noon. */
+  readonly decidedAt?: number
+}
+
+export function decisionEvent(place: Place = {}): DecisionEvent {
+  const variant = place.variant ?? "champion"
+  const event = parseOutcomeLine(
+    JSON.stringify({
+      v: 1,
+      type: "decision",
+      eventId: `d-${place.decisionId ?? "D1"}`,
+      at: new Date(place.decidedAt ?? NOON).toISOString(),
+      experiment: place.experiment ?? "banner-ctr",
+      revision: 1,
+      decisionId: place.decisionId ?? "D1",
+      unit: "u",
+      variant,
+      propensity: 0.5,
+      allocation: { champion: 0.5, challenger: 0.5 },
+      policy: "thompson",
+      stateVersion: 0,
+      reason: "policy",
+      learn: place.learn ?? true,
+      metric: place.metric ?? "click",
+      features: { banner_pos: "0" },
+      prediction: 0.3,
+      model: "ctr",
+      servedBy: variant,
+      latencyMs: 0.2,
+      error: null,
+    }),
+  )
+  if (event?.type !== "decision") throw new Error("not a decision")
+  return event
+}
+
+interface Postback extends Place {
+  readonly eventId?: string
+  readonly value?: number
+  readonly status?: RewardEvent["status"]
+  readonly aggregation?: RewardEvent["aggregation"]
+}
+
+export function rewardEvent(postback: Postback = {}): RewardEvent {
+  const decisionId = postback.decisionId ?? "D1"
+  const metric = postback.metric ?? "click"
+  const decidedAt = postback.decidedAt ?? NOON
+  const event = parseOutcomeLine(
+    JSON.stringify({
+      v: 1,
+      type: "reward",
+      eventId: postback.eventId ?? `r-${decisionId}-${metric}`,
+      at: new Date(decidedAt + 5_000).toISOString(),
+      experiment: postback.experiment ?? "banner-ctr",
+      revision: 1,
+      decisionId,
+      variant: postback.variant ?? "champion",
+      propensity: 0.5,
+      decidedAt: new Date(decidedAt).toISOString(),
+      metric,
+      value: postback.value ?? 1,
+      status: postback.status ?? "applied",
+      aggregation: postback.aggregation ?? "first",
+      learn: postback.learn ?? true,
+    }),
+  )
+  if (event?.type !== "reward") throw new Error("not a reward")
+  return event
+}
+
+export function decisionEntry(event: DecisionEvent): LogEntry {
+  return { kind: "decision", key: decisionKey(event), learn: event.learn }
+}
+
+/** `count` decisions of one counter, as a fold takes them. */
+export function decisions(key: CounterKey, count: number) {
+  return { key, delta: { decisions: count, rewards: 0, sum: 0, sumSq: 0 } }
+}
