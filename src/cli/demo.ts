@@ -1,0 +1,97 @@
+import { parseArgs } from "node:util"
+import type { Command, Io } from "./command.ts"
+import { demonstrate, EXPERIMENT, loadScoredAds, measureExample, VARIANTS } from "./demo/demonstrate.ts"
+import { type GatewayChild, startGatewayChild } from "./demo/gateway-child.ts"
+import { GatewayClient } from "./demo/gateway-client.ts"
+import { LiveScreen } from "./demo/live-screen.ts"
+import { introduction, outcomeDocument, summary } from "./demo/summary.ts"
+
+const MOST_DECISIONS = 1_000_000
+const HIGHEST_RATE = 100_000
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const
+
+interface Settings {
+  readonly decisions: number
+  readonly ratePerSecond: number
+  readonly seed: string
+  readonly json: boolean
+}
+
+export const demo: Command = {
+  name: "demo",
+  summary: "Start a gateway of its own and play synthetic ad traffic against it",
+  usage: `bandit-gateway demo [--decisions N] [--rate N] [--seed TEXT] [--json]
+
+Starts the gateway with the example experiment on a free port of this machine, plays slates of five labelled ads against it, posts
+the clicks back, and shows how the allocation moves to the better model. About a minute; Ctrl-C ends it early. Leaves nothing behind.
+  --decisions N   slates to play (45000)
+  --rate N        slates per second, as far as the machine can (750)
+  --seed TEXT     which slates and visitors (1)
+  --json          one JSON document at the end: {"seed","seconds","decisions","clicks","beforehand","variants","sameSlates"}`,
+  run: async (args, io) => {
+    const { values } = parseArgs({
+      args: [...args],
+      options: {
+        decisions: { type: "string", default: "45000" },
+        rate: { type: "string", default: "750" },
+        seed: { type: "string", default: "1" },
+        json: { type: "boolean", default: false },
+      },
+    })
+    const decisions = wholeNumber(values.decisions, MOST_DECISIONS)
+    const ratePerSecond = wholeNumber(values.rate, HIGHEST_RATE)
+    if (decisions === undefined || ratePerSecond === undefined || !/^[\w.-]{1,64}$/.test(values.seed)) {
+      io.stderr.write(
+        `bandit-gateway demo: --decisions must be a whole number from 1 to ${MOST_DECISIONS}, --rate one from 1 to ${HIGHEST_RATE}, --seed 1 to 64 letters, digits, dots, hyphens or underscores\n`,
+      )
+      return 1
+    }
+    return untilStopped((signal) => run({ decisions, ratePerSecond, seed: values.seed, json: values.json }, io, signal))
+  },
+}
+
+async function run(settings: Settings, io: Io, signal: AbortSignal): Promise<number> {
+  const { seed, json } = settings
+  const pool = await loadScoredAds()
+  const beforehand = measureExample(pool)
+  if (!json) io.stdout.write(`${introduction(VARIANTS, beforehand, pool.ads.length)}\n`)
+  let gateway: GatewayChild | undefined
+  try {
+    gateway = await startGatewayChild(io.env["PATH"])
+    const client = new GatewayClient(gateway.address, EXPERIMENT)
+    const screen = new LiveScreen(json ? { write: () => true } : io.stdout)
+    const outcome = await demonstrate({
+      client,
+      pool,
+      beforehand,
+      seed,
+      traffic: settings,
+      signal,
+      show: (moment) => screen.show(moment),
+    })
+    io.stdout.write(json ? `${JSON.stringify(outcomeDocument(outcome, seed))}\n` : `\n${summary(outcome)}`)
+    return 0
+  } catch (error) {
+    const said = gateway === undefined ? "" : gateway.output()
+    io.stderr.write(`bandit-gateway demo: ${error instanceof Error ? error.message : String(error)}\n${said}`)
+    return 2
+  } finally {
+    await gateway?.stop()
+  }
+}
+
+/** Runs with a signal that Ctrl-C gives, so that what was started is also ended. */
+async function untilStopped(action: (signal: AbortSignal) => Promise<number>): Promise<number> {
+  const stopper = new AbortController()
+  const stop = () => stopper.abort()
+  for (const name of SIGNALS) process.on(name, stop)
+  try {
+    return await action(stopper.signal)
+  } finally {
+    for (const name of SIGNALS) process.off(name, stop)
+  }
+}
+
+function wholeNumber(text: string, largest: number): number | undefined {
+  return /^[1-9]\d{0,8}$/.test(text) && Number(text) <= largest ? Number(text) : undefined
+}
