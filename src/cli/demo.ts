@@ -3,7 +3,9 @@ import type { Command, Io } from "./command.ts"
 import { demonstrate, EXPERIMENT, loadScoredAds, measureExample, VARIANTS } from "./demo/demonstrate.ts"
 import { type GatewayChild, startGatewayChild } from "./demo/gateway-child.ts"
 import { GatewayClient } from "./demo/gateway-client.ts"
+import { JsonOverHttp } from "./demo/http-json.ts"
 import { LiveScreen } from "./demo/live-screen.ts"
+import { VISITORS_AT_ONCE } from "./demo/play.ts"
 import { introduction, outcomeDocument, summary } from "./demo/summary.ts"
 
 const MOST_DECISIONS = 1_000_000
@@ -56,9 +58,11 @@ async function run(settings: Settings, io: Io, signal: AbortSignal): Promise<num
   const beforehand = measureExample(pool)
   if (!json) io.stdout.write(`${introduction(VARIANTS, beforehand, pool.ads.length)}\n`)
   let gateway: GatewayChild | undefined
+  let http: JsonOverHttp | undefined
   try {
     gateway = await startGatewayChild(io.env["PATH"])
-    const client = new GatewayClient(gateway.address, EXPERIMENT)
+    http = new JsonOverHttp(gateway.address, VISITORS_AT_ONCE + 1)
+    const client = new GatewayClient(http, EXPERIMENT)
     const screen = new LiveScreen(json ? { write: () => true } : io.stdout)
     const outcome = await demonstrate({
       client,
@@ -76,6 +80,7 @@ async function run(settings: Settings, io: Io, signal: AbortSignal): Promise<num
     io.stderr.write(`bandit-gateway demo: ${error instanceof Error ? error.message : String(error)}\n${said}`)
     return 2
   } finally {
+    http?.close()
     await gateway?.stop()
   }
 }

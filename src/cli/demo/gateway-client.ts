@@ -1,5 +1,6 @@
 import * as z from "zod"
 import type { Features } from "../../ports/model-endpoint.ts"
+import type { JsonOverHttp } from "./http-json.ts"
 
 const predictionSchema = z.object({
   variant: z.string(),
@@ -25,37 +26,26 @@ export type VariantStatistics = z.infer<typeof statisticsSchema>["variants"][num
 
 /** What an ad server asks of the gateway, over HTTP as any other client. */
 export class GatewayClient {
-  readonly #address: string
+  readonly #http: JsonOverHttp
   readonly #experiment: string
 
-  constructor(address: string, experiment: string) {
-    this.#address = address
+  constructor(http: JsonOverHttp, experiment: string) {
+    this.#http = http
     this.#experiment = experiment
   }
 
   async predict(unitId: string, instances: readonly Features[]): Promise<Prediction> {
-    return predictionSchema.parse(await this.#post("/predict", { experiment: this.#experiment, unitId, instances }))
+    const body = { experiment: this.#experiment, unitId, instances }
+    return predictionSchema.parse(await this.#http.post("/predict", body))
   }
 
   /** Posts a click back. */
   async reward(decision: string): Promise<void> {
-    await this.#post("/reward", { decision, metric: "click", value: 1 })
+    await this.#http.post("/reward", { decision, metric: "click", value: 1 })
   }
 
   async statistics(): Promise<readonly VariantStatistics[]> {
-    const response = await fetch(`${this.#address}/admin/experiments/${this.#experiment}/stats`)
-    return statisticsSchema.parse(await readAnswer(response)).variants
+    const answer = await this.#http.get(`/admin/experiments/${this.#experiment}/stats`)
+    return statisticsSchema.parse(answer).variants
   }
-
-  async #post(path: string, body: unknown): Promise<unknown> {
-    const headers = { "content-type": "application/json" }
-    return readAnswer(await fetch(this.#address + path, { method: "POST", headers, body: JSON.stringify(body) }))
-  }
-}
-
-async function readAnswer(response: Response): Promise<unknown> {
-  const text = await response.text()
-  if (!response.ok)
-    throw new Error(`the gateway answered ${response.status} to ${new URL(response.url).pathname}: ${text}`)
-  return JSON.parse(text)
 }

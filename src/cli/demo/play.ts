@@ -22,7 +22,7 @@ export interface Playground {
 }
 
 /** Requests under way at once; more would only wait inside the gateway. */
-const VISITORS_AT_ONCE = 16
+export const VISITORS_AT_ONCE = 16
 
 /**
  * Plays ad traffic against a gateway: a slate is ranked by the chosen variant's model, its top ad is shown, a click is posted back.
