@@ -43,7 +43,7 @@ const MIN_SECRET_LENGTH = 8
 const signingKeys = z.string().transform((text, context) => {
   const keys = text.split(",").map((entry) => {
     const [id = "", encoded = "", ...rest] = entry.trim().split(":")
-    const key = Uint8Array.from(/^[A-Za-z0-9_-]+$/.test(encoded) ? base64Bytes(encoded) : [])
+    const key = Uint8Array.from(base64urlBytes(encoded))
     const valid = rest.length === 0 && KEY_ID.test(id) && key.length >= 16 && key.length <= 64
     return valid ? { id, key } : undefined
   })
@@ -173,7 +173,9 @@ function withinTwoEdits(a: string, b: string): boolean {
   return (row[b.length] as number) <= 2
 }
 
-function base64Bytes(text: string): number[] {
+/** No bytes for what isn't base64url: too short for a key in any case. */
+function base64urlBytes(text: string): number[] {
+  if (!/^[A-Za-z0-9_-]+$/.test(text) || text.length % 4 === 1) return []
   const binary = atob(text.replaceAll("-", "+").replaceAll("_", "/"))
   return [...binary].map((character) => character.charCodeAt(0))
 }

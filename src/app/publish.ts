@@ -29,6 +29,14 @@ interface Published {
   readonly document: unknown
 }
 
+interface Change {
+  readonly id: ExperimentId
+  readonly revision: number
+  readonly document: unknown
+  readonly diff: readonly string[]
+  readonly actor: string
+}
+
 /**
  * Makes documents live: gives a changed one the next revision, stores and logs it, and swaps the snapshot in one assignment.
  *
@@ -65,10 +73,10 @@ export class Publisher {
     const { experiments } = this.#deps
     const before = this.#published.get(experiment.id)
     const document: unknown = JSON.parse(JSON.stringify(experiment))
-    const unchanged = before !== undefined && JSON.stringify(before.document) === JSON.stringify(document)
-    if (unchanged && experiments.get(experiment.id) !== undefined) return
-    const revision = unchanged ? before.revision : (before?.revision ?? 0) + 1
-    if (!unchanged) await this.#record(experiment.id, revision, document, actor)
+    const diff = diffDocuments(before?.document ?? null, document)
+    if (diff.length === 0 && experiments.get(experiment.id) !== undefined) return
+    const revision = (before?.revision ?? 0) + (diff.length === 0 ? 0 : 1)
+    if (diff.length > 0) await this.#record({ id: experiment.id, revision, document, diff, actor })
     const endpoints = experiment.variants.map(({ backend }) => this.#deps.endpointOf(backend))
     experiments.publish({ snapshot: await this.#snapshot(experiment, revision), endpoints })
   }
@@ -77,14 +85,15 @@ export class Publisher {
   async remove(id: ExperimentId, actor: string): Promise<void> {
     const before = this.#published.get(id)
     if (before === undefined || before.document === null) return
-    await this.#record(id, before.revision + 1, null, actor)
+    const diff = diffDocuments(before.document, null)
+    await this.#record({ id, revision: before.revision + 1, document: null, diff, actor })
     this.#deps.experiments.remove(id)
   }
 
-  async #record(id: ExperimentId, revision: number, document: unknown, actor: string): Promise<void> {
+  async #record(change: Change): Promise<void> {
+    const { id, revision, document, diff, actor } = change
     const { store, recorder, clock, logger } = this.#deps
     const at = clock.now()
-    const diff = diffDocuments(this.#published.get(id)?.document ?? null, document)
     await store.append({ experiment: id, revision, document, at })
     this.#published.set(id, { revision, document })
     await recorder.recordExperiment({

@@ -129,7 +129,8 @@ function checkReferences(draft: Draft, context: z.core.$RefinementCtx): void {
     seen.add(folded)
   }
   const list = draft.variants.map((variant) => variant.id).join(", ")
-  for (const role of ["control", "fallback"] as const) {
+  // A fallback that was left out is the control: one mistake, one message.
+  for (const role of draft.fallback === draft.control ? (["control"] as const) : (["control", "fallback"] as const)) {
     const variant = draft.variants.find(({ id }) => id === draft[role])
     if (variant === undefined) report([role], `must be the id of one of the variants: ${list}`)
     else if (!variant.enabled) report([role], "must be an enabled variant")

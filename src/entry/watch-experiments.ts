@@ -60,7 +60,7 @@ export class ExperimentWatch {
   }
 
   async #apply(documents: readonly ReadDocument[]): Promise<void> {
-    const { publisher, logger } = this.#deps
+    const { publisher } = this.#deps
     const kept = new Set<string>()
     const problems: DocumentProblem[] = []
     for (const document of documents) {
@@ -70,8 +70,7 @@ export class ExperimentWatch {
         continue
       }
       problems.push(...document.problems)
-      for (const problem of document.problems)
-        logger.error({ ...problem }, `invalid experiment document: ${describeProblem(problem)}`)
+      for (const problem of document.problems) this.#report(problem)
       if (document.id !== undefined) {
         kept.add(document.id)
         await this.#keepLast(document.id)
@@ -95,6 +94,15 @@ export class ExperimentWatch {
     const last = this.#deps.publisher.lastDocument(id)
     if (last === undefined) return
     const parsed = parseExperiment(last)
-    if (parsed.ok) await this.#deps.publisher.publish(parsed.experiment, ACTOR)
+    if (!parsed.ok || (await this.#deps.check(parsed.experiment)).length > 0) {
+      this.#deps.logger.error({ experiment: id }, "its last good revision can't be served any more either")
+      return
+    }
+    await this.#deps.publisher.publish(parsed.experiment, ACTOR)
+  }
+
+  #report(problem: DocumentProblem): void {
+    const { file, line, column, path } = problem
+    this.#deps.logger.error({ file, line, column, path }, `invalid experiment document: ${describeProblem(problem)}`)
   }
 }

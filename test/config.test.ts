@@ -1,0 +1,82 @@
+import { describe, expect, it } from "vitest"
+import { ConfigError, parseConfig } from "#src/config.ts"
+
+const KEY = "A".repeat(43)
+
+function problemsOf(environment: Record<string, string>): readonly string[] {
+  try {
+    parseConfig(environment)
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems
+    throw error
+  }
+  return []
+}
+
+it("needs no setting at all", () => {
+  expect(parseConfig({})).toMatchObject({
+    host: "127.0.0.1",
+    port: 8080,
+    dataDir: "./data",
+    apiKeys: [],
+    drainSeconds: 5,
+  })
+})
+
+it("takes an empty setting for an unset one, as compose files and shells make them", () => {
+  expect(parseConfig({ PORT: "", API_KEYS: "" })).toMatchObject({ port: 8080, apiKeys: [] })
+})
+
+it("reads keys: newest signing key first, permissions of API keys joined by +", () => {
+  const config = parseConfig({
+    SIGNING_KEYS: `k2:${KEY}, k1:${KEY}`,
+    API_KEYS: "ads:predict+force:s3cretkey,0123456789",
+  })
+  expect(config.signingKeys?.map(({ id, key }) => [id, key.length])).toEqual([
+    ["k2", 32],
+    ["k1", 32],
+  ])
+  expect(config.apiKeys).toEqual([
+    { name: "ads", permissions: ["predict", "force"], secret: "s3cretkey" },
+    { name: "key-2", permissions: ["predict", "force", "read"], secret: "0123456789" },
+  ])
+})
+
+describe("given mistakes", () => {
+  it("reports all of them at once, each with what would be right", () => {
+    expect(problemsOf({ PORT: "http", LOG_LEVEL: "loud", DEFAULT_EXPERIMENT: "A B" })).toHaveLength(3)
+  })
+
+  it.each([
+    [{ PORT: "70000" }, /^PORT must be a port/],
+    [{ PORT: "80.5" }, /^PORT must be a port/],
+    [{ SIGNING_KEYS: `k1:${KEY},k1:${KEY}` }, /^SIGNING_KEYS must be a list of id:key/],
+    [{ SIGNING_KEYS: "k1:short" }, /^SIGNING_KEYS/],
+    [{ API_KEYS: "ads:everything:s3cretkey" }, /^API_KEYS must be .*predict, force, read/],
+    [{ API_KEYS: "short" }, /^API_KEYS .*at least 8/],
+    [{ EXPERIMENT_DIR: "/x" }, /^EXPERIMENT_DIR is not a setting; did you mean EXPERIMENTS_DIR\?/],
+    [{ REDIS_URL: "redis://localhost" }, /^REDIS_URL is not supported by this version/],
+  ])("names it: %j", (environment, expected) => {
+    expect(problemsOf(environment).join("\n")).toMatch(expected)
+  })
+
+  it("never repeats a secret", () => {
+    expect(problemsOf({ API_KEYS: "ads:x:topsecretvalue", SIGNING_KEYS: "k1:topsecretvalue!" }).join()).not.toMatch(
+      /topsecret/,
+    )
+  })
+})
+
+describe("given an address that others can reach", () => {
+  it.each(["0.0.0.0", "::", "10.0.0.1", "example.com", "127.0.0.1.example.com"])(
+    "refuses %s without API_KEYS",
+    (host) => {
+      expect(problemsOf({ HOST: host }).join()).toMatch(/^API_KEYS must be set/)
+      expect(problemsOf({ HOST: host, API_KEYS: "0123456789" })).toEqual([])
+    },
+  )
+
+  it.each(["127.0.0.1", "127.1.2.3", "localhost", "::1"])("asks for none on %s", (host) => {
+    expect(problemsOf({ HOST: host })).toEqual([])
+  })
+})

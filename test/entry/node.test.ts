@@ -1,0 +1,188 @@
+import { readFile, rm, writeFile } from "node:fs/promises"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { expect, it, onTestFinished } from "vitest"
+import { parseConfig } from "#src/config.ts"
+import { type RunningGateway, startGateway } from "#src/entry/node.ts"
+import { temporaryFolder } from "../temporary-folder.ts"
+
+const MODELS_DIR = fileURLToPath(new URL("../../examples/models", import.meta.url))
+const FEATURES = { hour: "14102100", site_id: "1fbe01fe" }
+
+const document = (id: string, changes: Record<string, unknown> = {}) =>
+  JSON.stringify({
+    id,
+    variants: [
+      { id: "champion", backend: { kind: "embedded", model: "ctr-raw" } },
+      { id: "challenger", backend: { kind: "embedded", model: "ctr-prefixed" } },
+    ],
+    control: "champion",
+    policy: { kind: "static" },
+    refreshSeconds: 0.05,
+    ...changes,
+  })
+
+async function start(environment: Record<string, string>): Promise<RunningGateway> {
+  const gateway = await startGateway(parseConfig({ PORT: "0", LOG_LEVEL: "error", MODELS_DIR, ...environment }))
+  onTestFinished(() => gateway.stop())
+  return gateway
+}
+
+async function call(gateway: RunningGateway, path: string, body?: unknown) {
+  const init = { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) }
+  const response = await fetch(`${gateway.address}${path}`, body === undefined ? {} : init)
+  return { status: response.status, body: (await response.json()) as Record<string, unknown> }
+}
+
+/** Waits for a condition that a background timer brings about; what it waits for must come within two seconds. */
+async function eventually(check: () => Promise<boolean>): Promise<void> {
+  const until = performance.now() + 2_000
+  while (!(await check())) {
+    if (performance.now() > until) throw new Error("did not happen within two seconds")
+    await new Promise((settle) => setTimeout(settle, 50))
+  }
+}
+
+it("keeps decisions, rewards, keys and revisions over a restart", async () => {
+  const [DATA_DIR, EXPERIMENTS_DIR] = [temporaryFolder(), temporaryFolder()]
+  await writeFile(join(EXPERIMENTS_DIR, "e.json"), document("e"))
+  const first = await start({ DATA_DIR, EXPERIMENTS_DIR })
+  const { body } = await call(first, "/predict", { experiment: "e", unitId: "u", features: FEATURES })
+  await first.stop()
+
+  const second = await start({ DATA_DIR, EXPERIMENTS_DIR })
+  expect(await call(second, "/reward", { decision: body["decision"] })).toMatchObject({
+    status: 200,
+    body: { status: "applied" },
+  })
+  expect((await call(second, "/reward", { decision: body["decision"] })).body).toMatchObject({ status: "duplicate" })
+  const stats = (await call(second, "/admin/experiments/e/stats")).body
+  expect(stats).toMatchObject({ revision: 1 })
+  expect((stats["variants"] as { id: string }[]).find(({ id }) => id === body["variant"])).toMatchObject({
+    decisions: 1,
+    rewards: 1,
+    sum: 1,
+  })
+})
+
+it("acts on a changed document within two seconds, and reports an invalid one without changing anything", async () => {
+  const [DATA_DIR, EXPERIMENTS_DIR] = [temporaryFolder(), temporaryFolder()]
+  const path = join(EXPERIMENTS_DIR, "e.json")
+  await writeFile(path, document("e"))
+  const gateway = await start({ DATA_DIR, EXPERIMENTS_DIR })
+  const revision = async () => (await call(gateway, "/admin/experiments/e")).body["revision"]
+
+  await writeFile(path, document("e", { status: "paused" }))
+  await eventually(async () => (await revision()) === 2)
+  expect((await call(gateway, "/predict", FEATURES)).body).toMatchObject({
+    reason: "paused",
+    variant: "champion",
+    revision: 2,
+  })
+
+  await writeFile(path, document("e", { control: "nobody" }))
+  await eventually(
+    async () => (await call(gateway, "/readyz")).body["ready"] === true && (await documentsReady(gateway)) === false,
+  )
+  expect((await call(gateway, "/predict", FEATURES)).body).toMatchObject({ revision: 2 })
+
+  await writeFile(path, document("e", { status: "running" }))
+  await eventually(async () => (await revision()) === 3 && (await documentsReady(gateway)))
+})
+
+it("serves the last good revision when it starts on a broken document", async () => {
+  const [DATA_DIR, EXPERIMENTS_DIR] = [temporaryFolder(), temporaryFolder()]
+  const path = join(EXPERIMENTS_DIR, "e.json")
+  await writeFile(path, document("e", { holdout: 0.5 }))
+  await (await start({ DATA_DIR, EXPERIMENTS_DIR })).stop()
+  await writeFile(path, "{ not a document")
+  const gateway = await start({ DATA_DIR, EXPERIMENTS_DIR })
+  expect((await call(gateway, "/admin/experiments/e")).body).toMatchObject({ revision: 1, holdout: 0.5 })
+  expect(await documentsReady(gateway)).toBe(false)
+})
+
+it("answers gone for the rewards of an experiment whose document was removed", async () => {
+  const [DATA_DIR, EXPERIMENTS_DIR] = [temporaryFolder(), temporaryFolder()]
+  for (const id of ["e", "f"]) await writeFile(join(EXPERIMENTS_DIR, `${id}.json`), document(id))
+  const gateway = await start({ DATA_DIR, EXPERIMENTS_DIR })
+  const { body } = await call(gateway, "/predict/e", { features: FEATURES })
+  await rm(join(EXPERIMENTS_DIR, "e.json"))
+  await eventually(async () => (await call(gateway, "/predict/e", { features: FEATURES })).status === 404)
+  expect(await call(gateway, "/reward", { decision: body["decision"] })).toMatchObject({
+    status: 410,
+    body: { code: "experiment_gone" },
+  })
+})
+
+it("learns from rewards off the request path", async () => {
+  const [DATA_DIR, EXPERIMENTS_DIR] = [temporaryFolder(), temporaryFolder()]
+  await writeFile(join(EXPERIMENTS_DIR, "e.json"), document("e", { policy: { kind: "thompson" } }))
+  const gateway = await start({ DATA_DIR, EXPERIMENTS_DIR })
+  for (let i = 0; i < 60; i++) {
+    const { body } = await call(gateway, "/predict", { experiment: "e", unitId: `u${i}`, features: FEATURES })
+    if (body["variant"] === "challenger") await call(gateway, "/reward", { decision: body["decision"] })
+  }
+  await eventually(async () => {
+    const { allocation } = (await call(gateway, "/admin/experiments/e/allocation")).body as {
+      allocation: Record<string, number>
+    }
+    return (allocation["challenger"] ?? 0) > 0.95
+  })
+})
+
+it.each([
+  [
+    "a model that isn't there",
+    document("e").replace("ctr-raw", "nothing"),
+    /e\.json:1:\d+: variants\.0\.backend\.model/,
+  ],
+  ["an invalid document", document("e", { control: "nobody" }), /e\.json:1:\d+: control must be/],
+])("does not start with %s and no other experiment, and says where", async (_, text, expected) => {
+  const [DATA_DIR, EXPERIMENTS_DIR] = [temporaryFolder(), temporaryFolder()]
+  await writeFile(join(EXPERIMENTS_DIR, "e.json"), text)
+  await expect(start({ DATA_DIR, EXPERIMENTS_DIR })).rejects.toThrow(expected)
+})
+
+it("does not start on a data folder or a port that another gateway has, nor with a default experiment there isn't", async () => {
+  const [DATA_DIR, EXPERIMENTS_DIR] = [temporaryFolder(), temporaryFolder()]
+  await writeFile(join(EXPERIMENTS_DIR, "e.json"), document("e"))
+  const gateway = await start({ DATA_DIR, EXPERIMENTS_DIR })
+  await expect(start({ DATA_DIR, EXPERIMENTS_DIR })).rejects.toThrow(/in use by another gateway/)
+  const PORT = new URL(gateway.address).port
+  await expect(start({ DATA_DIR: temporaryFolder(), EXPERIMENTS_DIR, PORT })).rejects.toThrow(/can't listen/)
+  const other = { DATA_DIR: temporaryFolder(), EXPERIMENTS_DIR, DEFAULT_EXPERIMENT: "f" }
+  await expect(start(other)).rejects.toThrow(/DEFAULT_EXPERIMENT f is none of the experiments: e/)
+})
+
+it("asks for keys when it has them, each for what it may do; a token needs none", async () => {
+  const [DATA_DIR, EXPERIMENTS_DIR] = [temporaryFolder(), temporaryFolder()]
+  await writeFile(join(EXPERIMENTS_DIR, "e.json"), document("e"))
+  const gateway = await start({
+    DATA_DIR,
+    EXPERIMENTS_DIR,
+    API_KEYS: "ads:predict:ads-secret,analyst:read:analyst-secret",
+  })
+  const predict = (key: string | undefined, body: unknown = FEATURES) =>
+    fetch(`${gateway.address}/predict`, {
+      method: "POST",
+      headers: { "content-type": "application/json", ...(key === undefined ? {} : { authorization: `Bearer ${key}` }) },
+      body: JSON.stringify(body),
+    })
+  expect((await predict(undefined)).status).toBe(401)
+  expect((await predict("wrong-secret")).status).toBe(401)
+  expect((await predict("analyst-secret")).status).toBe(403)
+  expect((await predict("ads-secret", { experiment: "e", features: FEATURES, variant: "champion" })).status).toBe(403)
+  const answered = await predict("ads-secret")
+  expect(answered.status).toBe(200)
+  const { decision } = (await answered.json()) as { decision: string }
+  expect((await call(gateway, "/reward", { decision })).status).toBe(200)
+  expect((await call(gateway, "/admin/experiments")).status).toBe(401)
+  expect((await call(gateway, "/metrics").catch(() => ({ status: 0 }))).status).toBe(401)
+  const logged = await readFile(join(DATA_DIR, "outcomes", "outcomes-00000001.ndjson"), "utf8")
+  expect(logged).not.toMatch(/ads-secret|analyst-secret/)
+})
+
+async function documentsReady(gateway: RunningGateway): Promise<boolean> {
+  const { parts } = (await call(gateway, "/readyz")).body as { parts: Record<string, { ready: boolean }> }
+  return parts["experiments"]?.ready ?? false
+}
