@@ -60,7 +60,7 @@ export const ROOMS: readonly Room[] = [
     path: "src/app",
     imports: ["self", "src/ports", "src/domain", "policies"],
     types: [],
-    packages: [],
+    packages: ["zod"],
     sentence: "app imports ports, domain and policies",
   },
   ...ADAPTERS,

@@ -55,7 +55,7 @@ function edgeViolations(room: Room, from: string, edge: ImportEdge): string[] {
 }
 
 function shapeViolations(path: string, fact: SourceFacts): string[] {
-  const name = posix.basename(path).replace(/(\.test)?\.ts$/, "")
+  const name = posix.basename(path).replace(/(\.test|\.d)?\.ts$/, "")
   return [
     ...(fact.lines > MAX_LINES ? [`${path} has ${fact.lines} lines: at most ${MAX_LINES}, one thing per file`] : []),
     ...(name.split("-").some((word) => EMPTY_NAMES.includes(word))
