@@ -1,13 +1,13 @@
 import { createServer, type RequestListener } from "node:http"
-import type { AddressInfo } from "node:net"
 import { expect, it } from "vitest"
 import { JsonOverHttp } from "#src/cli/demo/http-json.ts"
 
 async function against(listener: RequestListener, use: (http: JsonOverHttp) => Promise<void>): Promise<void> {
   const server = createServer(listener)
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
-  const { port } = server.address() as AddressInfo
-  const http = new JsonOverHttp(`http://127.0.0.1:${port}`, 2)
+  const address = server.address()
+  if (address === null || typeof address === "string") throw new Error("the server has no port")
+  const http = new JsonOverHttp(`http://127.0.0.1:${address.port}`, 2)
   try {
     await use(http)
   } finally {
@@ -19,14 +19,17 @@ async function against(listener: RequestListener, use: (http: JsonOverHttp) => P
 
 it("posts JSON and reads JSON, over one connection", async () => {
   const sockets = new Set<unknown>()
-  const echo: RequestListener = async (request, response) => {
+  const echo: RequestListener = (request, response) => {
     sockets.add(request.socket)
     let text = ""
-    for await (const chunk of request) text += String(chunk)
-    const { method, url, headers } = request
-    response.end(
-      JSON.stringify({ method, url, type: headers["content-type"], body: text === "" ? null : JSON.parse(text) }),
-    )
+    request.on("data", (chunk: Buffer) => {
+      text += chunk.toString()
+    })
+    request.on("end", () => {
+      const { method, url, headers } = request
+      const body: unknown = text === "" ? null : JSON.parse(text)
+      response.end(JSON.stringify({ method, url, type: headers["content-type"], body }))
+    })
   }
   await against(echo, async (http) => {
     expect(await http.post("/a", { x: "é" })).toEqual({
