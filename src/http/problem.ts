@@ -134,6 +134,11 @@ export const PROBLEMS = {
     help: "Try again.",
   },
   config_invalid: { status: 422, title: "Configuration is not valid", help: "Correct what the detail names." },
+  not_configured: {
+    status: 503,
+    title: "Gateway is not configured",
+    help: "Whoever runs it has not set its keys; its log says what is missing.",
+  },
   internal: { status: 500, title: "Internal error", help: "The gateway's own mistake; its log has the details." },
 } as const satisfies Record<ErrorCode, ProblemSpec>
 

@@ -1,0 +1,140 @@
+import * as z from "zod"
+import { PROBLEM_CODES } from "./problem-codes.ts"
+
+const probability = z.number().min(0).max(1)
+const count = z.int().min(0)
+const revision = z.int().min(1).describe("Rises with every change of the experiment's document")
+const stateVersion = z.int().min(0).describe("Rises whenever a counter of the experiment changes")
+const status = z.enum(["draft", "running", "paused", "concluded"])
+const reason = z
+  .enum(["policy", "burn_in", "holdout", "forced", "paused", "fallback"])
+  .describe(
+    "Why this variant: drawn by the policy or by the burn-in weights, given to a holdout unit, forced, not running, or fallen back",
+  )
+
+const decided = {
+  experiment: z.string(),
+  revision,
+  variant: z.string().describe("The variant that was chosen"),
+  model: z.string().describe("The model that answered"),
+  decisionId: z.string().describe("A ULID; the join key of the outcome log"),
+  decision: z.string().max(200).describe("The decision token: send it back with the reward"),
+  propensity: z.number().gt(0).max(1).describe("Probability that the variant was chosen with"),
+  policy: z.string(),
+  reason,
+  degraded: z
+    .boolean()
+    .describe("Whether something else answered than what was chosen; such a decision is never learned from"),
+}
+
+/** What `POST /predict` answers: `prediction` for `features`, `predictions` in order for `instances`. */
+export const predictAnswerSchema = z.union([
+  z.object({ prediction: z.number(), ...decided }),
+  z.object({ predictions: z.array(z.number()).min(1).max(256), ...decided }),
+])
+
+export const rewardReceiptSchema = z.object({
+  status: z
+    .enum(["applied", "duplicate", "accepted"])
+    .describe("applied: counted; duplicate: had its effect before; accepted: durable, counted later"),
+  experiment: z.string(),
+  variant: z.string(),
+  decisionId: z.string(),
+  metric: z.string(),
+  value: z.number(),
+})
+
+/** RFC 9457. Every answer outside 2xx is one, `GET /readyz` apart. */
+export const problemSchema = z.object({
+  type: z.string().describe("A path of this gateway, where a page explains the problem"),
+  title: z.string(),
+  status: z.int().min(400).max(599),
+  code: z.enum(PROBLEM_CODES),
+  detail: z.string().optional().describe("What was wrong with this request"),
+  errors: z.array(z.object({ pointer: z.string().describe("RFC 6901, into the body"), detail: z.string() })).optional(),
+})
+
+export const rewardBatchAnswerSchema = z.object({
+  results: z.array(z.union([rewardReceiptSchema, problemSchema])).describe("One per item, in order"),
+})
+
+export const experimentListSchema = z.object({
+  experiments: z.array(
+    z.object({
+      id: z.string(),
+      description: z.string(),
+      status,
+      revision,
+      policy: z.string(),
+      variants: z.array(z.string()),
+    }),
+  ),
+})
+
+export const statisticsSchema = z.object({
+  experiment: z.string(),
+  revision,
+  status,
+  policy: z.string(),
+  stateVersion,
+  variants: z.array(
+    z.object({
+      id: z.string(),
+      decisions: count.describe("Decisions that are learned from"),
+      rewards: count.describe("Rewards that were applied"),
+      sum: z.number(),
+      sumSq: z.number().min(0),
+      rate: z.number().describe("Mean reward of a decision"),
+      allocation: probability.describe("Probability of the variant now"),
+      probabilityBest: probability.describe("Posterior probability of having the largest mean reward"),
+      matured: z.number().min(0).describe("Decisions the policy counts now, after memory and maturation"),
+      pending: z.number().min(0).describe("Decisions whose attribution window is still open"),
+    }),
+  ),
+})
+
+export const allocationSchema = z.object({
+  experiment: z.string(),
+  revision,
+  stateVersion,
+  policy: z.string(),
+  reason: z.enum(["policy", "burn_in"]),
+  allocation: z.record(z.string(), probability).describe("Variant id to probability; they sum to 1"),
+})
+
+export const explanationSchema = z.object({
+  experiment: z.string(),
+  revision,
+  stateVersion,
+  unitId: z.string(),
+  status,
+  stickiness: z.enum(["unit", "request"]),
+  policy: z.string(),
+  reason,
+  variant: z.string(),
+  propensity: probability,
+  learn: z.boolean(),
+  explanation: z.string(),
+  variants: z.array(
+    z.object({
+      id: z.string(),
+      enabled: z.boolean(),
+      allocation: probability,
+      score: z
+        .number()
+        .nullable()
+        .describe("-ln(h) / allocation, h a hash of unit and variant; the smallest is chosen"),
+    }),
+  ),
+})
+
+export const livenessSchema = z.object({ status: z.literal("ok") })
+
+export const healthcheckSchema = z.object({ health: z.literal("ok") })
+
+export const readinessSchema = z.object({
+  ready: z.boolean(),
+  parts: z
+    .record(z.string(), z.object({ ready: z.boolean(), required: z.boolean(), detail: z.string().optional() }))
+    .describe("State of each part; only a required one keeps the whole from being ready"),
+})
