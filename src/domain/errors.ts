@@ -27,6 +27,7 @@ export type ErrorCode =
   | "log_unavailable"
   | "store_unavailable"
   | "config_invalid"
+  | "not_configured"
   | "internal"
 
 /** One place in the input and what is wrong there. `pointer` is an RFC 6901 JSON pointer. */

@@ -3,6 +3,9 @@ import prefixedModel from "../../examples/models/ctr-prefixed/model.json" with {
 import prefixedWeights from "../../examples/models/ctr-prefixed/weights.bin"
 import rawModel from "../../examples/models/ctr-raw/model.json" with { type: "json" }
 import rawWeights from "../../examples/models/ctr-raw/weights.bin"
+import { ConfigError } from "../config.ts"
+import { GatewayError } from "../domain/errors.ts"
+import { problemResponse } from "../http/problem.ts"
 import { createBundledGateway } from "./bundled-gateway.ts"
 
 /** Secrets and variables of the Worker: `wrangler secret put SIGNING_KEYS`, `wrangler secret put API_KEYS`. */
@@ -29,9 +32,15 @@ export default {
         { document: prefixedModel, weights: new Uint8Array(prefixedWeights) },
       ],
     })
-    const { app, afterRequest } = await gateway
-    const response = await app.fetch(request, env, executionContext)
-    executionContext.waitUntil(afterRequest())
-    return response
+    try {
+      const { app, afterRequest } = await gateway
+      const response = await app.fetch(request, env, executionContext)
+      executionContext.waitUntil(afterRequest())
+      return response
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error
+      console.error(JSON.stringify({ level: "error", message: "not configured", problems: error.problems }))
+      return problemResponse(new GatewayError("not_configured"))
+    }
   },
 } satisfies ExportedHandler<Env>
