@@ -19,7 +19,8 @@ export class GatedStore implements Store {
   position: Store["position"] = () => this.#pass(() => this.#store.position())
   contents: Store["contents"] = () => this.#pass(() => this.#store.contents())
   reset: Store["reset"] = () => this.#pass(() => this.#store.reset())
-  close: Store["close"] = () => this.#store.close()
+  /** The store outlives whoever uses it through this gate. */
+  close: Store["close"] = async () => {}
 
   async #pass<T>(work: () => Promise<T>): Promise<T> {
     if (this.state === "open") return await work()
