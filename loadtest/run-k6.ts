@@ -1,9 +1,12 @@
 /**
  * Plays ad traffic against a gateway with k6 and compares what the gateway counted with what the client saw: the difference must be 0.
- * Exits with k6's code, 1 when the counts differ.
+ * A gateway of its own is stopped afterwards, and its counters compared with its outcome log.
+ * Exits with k6's code, 1 when counts differ.
  *
  *   node loadtest/run-k6.ts [--seconds 20] [--rate 200] [--url http://host:port]     default: starts a gateway of its own
  */
+import { spawn } from "node:child_process"
+import { once } from "node:events"
 import { rm } from "node:fs/promises"
 import { setTimeout as wait } from "node:timers/promises"
 import { parseArgs } from "node:util"
@@ -34,7 +37,10 @@ async function main(): Promise<number> {
   if (values.url !== undefined) return await playAndCompare(values.url, values)
   const gateway = await startGateway()
   try {
-    return await playAndCompare(gateway.url, values)
+    const played = await playAndCompare(gateway.url, values)
+    await gateway.stop()
+    const rebuilt = await checkRebuild(gateway.dataDir)
+    return played === 0 ? rebuilt : played
   } finally {
     await gateway.stop()
     await rm(gateway.dataDir, { recursive: true })
@@ -81,6 +87,14 @@ function compare(
     client: clientCounters.reduce((sum, name) => sum + (counts.get(name) ?? 0), 0),
     gateway: value - (before.find((count) => count.what === what)?.value ?? 0),
   }))
+}
+
+/** The counters that the stopped gateway left, against its outcome log. @returns the command's exit code, 1 where they differ */
+async function checkRebuild(dataDir: string): Promise<number> {
+  const command = [`DATA_DIR=${dataDir}`, process.execPath, "src/cli/main.ts", "rebuild", "--check"]
+  const child = spawn("env", command, { stdio: "inherit" })
+  const [code] = await once(child, "exit")
+  return typeof code === "number" ? code : 1
 }
 
 function isDifferent({ client, gateway }: Comparison): boolean {

@@ -24,8 +24,12 @@ const MAX_CLICK_DELAY_SECONDS = 2
 /** One in this many postbacks is sent again; one in `PIXEL_EVERY` comes as a GET, as ad servers do. */
 const REPLAY_EVERY = 4
 const PIXEL_EVERY = 3
-/** A slate holds its virtual user until its click is posted, so there are enough of them for every slate of the longest delay. */
-const VIRTUAL_USERS = Math.ceil(RATE * (MAX_CLICK_DELAY_SECONDS + 0.5))
+/**
+ * A slate holds its virtual user until its click is posted: about a second for the third of them that is clicked. Three times as many are made
+ * before the first slate arrives (making them takes processor time), the rest when needed.
+ */
+const VIRTUAL_USERS = RATE
+const MAX_VIRTUAL_USERS = RATE * MAX_CLICK_DELAY_SECONDS * 2
 /** The gateway's default deadline for a prediction. */
 const DEADLINE_MS = 100
 
@@ -44,6 +48,7 @@ export const options: Options = {
       timeUnit: "1s",
       duration: `${DURATION_SECONDS}s`,
       preAllocatedVUs: VIRTUAL_USERS,
+      maxVUs: MAX_VIRTUAL_USERS,
       gracefulStop: `${MAX_CLICK_DELAY_SECONDS + 5}s`,
     },
   },
