@@ -177,5 +177,5 @@ function withinTwoEdits(a: string, b: string): boolean {
 function base64urlBytes(text: string): number[] {
   if (!/^[A-Za-z0-9_-]+$/.test(text) || text.length % 4 === 1) return []
   const binary = atob(text.replaceAll("-", "+").replaceAll("_", "/"))
-  return [...binary].map((character) => character.charCodeAt(0))
+  return Array.from(binary, (character) => character.charCodeAt(0))
 }

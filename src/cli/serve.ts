@@ -35,8 +35,6 @@ Settings are environment variables; the README has the table. The ones to know:
         )
       })
     }
-    const code = await stopped
-    // Nothing is left to do, and a handle that a library forgot must not keep a drained process alive.
-    process.exit(code)
+    return await stopped
   },
 }

@@ -84,8 +84,8 @@ export function verifyToken(text: string, ring: KeyRing, now: number): TokenChec
   if (fields.length !== 8 || fields[0] !== "v1") return INVALID
   const sign = ring.keys.get(fields[1] as string)
   if (sign === undefined || !equalInConstantTime(text.slice(cut + 1), sign(signed))) return INVALID
-  const [, , experiment, revision, variant, propensity, window, id] = fields as string[]
-  const decisionId = parseDecisionId(id as string)
+  const [, , experiment, revision, variant, propensity, window, id = ""] = fields
+  const decisionId = parseDecisionId(id)
   if (decisionId === undefined) return INVALID
   const issuedAt = decisionTime(decisionId)
   if (issuedAt > now + MAX_CLOCK_SKEW_MS) return INVALID

@@ -45,7 +45,10 @@ export function createApp(deps: AppDeps): Hono {
     if (error instanceof GatewayError) {
       metrics.answeredProblem(error.code)
       if (error.cause !== undefined && error.code === "backend_failed") {
-        logger.warn({ code: error.code, error: String(error.cause) }, "no variant answered")
+        logger.warn(
+          { code: error.code, error: error.cause instanceof Error ? error.cause.message : "unknown" },
+          "no variant answered",
+        )
       }
       return problemResponse(error)
     }

@@ -123,6 +123,7 @@ function componentSchemas(): Record<string, JsonSchema> {
   schemas["PredictRequest"] = { ...request, oneOf: [{ required: ["features"] }, { required: ["instances"] }] }
   schemas["PublishedExperiment"] = {
     ...experiment,
+    description: "An Experiment with its revision, defaults filled in",
     properties: { revision: { type: "integer", minimum: 1 }, ...experiment?.properties },
     required: ["revision", ...(experiment?.required ?? [])],
   }

@@ -1,5 +1,4 @@
-import type { ErrorCode } from "../domain/errors.ts"
-import { GatewayError } from "../domain/errors.ts"
+import type { ErrorCode, GatewayError } from "../domain/errors.ts"
 
 interface ProblemSpec {
   readonly status: number

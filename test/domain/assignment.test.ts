@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs"
-import fc from "fast-check"
+import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { ASSIGNMENT_VERSION, assign, assignmentKey, assignmentScores, unitInterval } from "#src/domain/assignment.ts"
 

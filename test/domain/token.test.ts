@@ -1,4 +1,4 @@
-import fc from "fast-check"
+import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { createTextMac } from "#src/adapters/node-crypto/mac.ts"
 import { createDecisionIds, decisionTime, parseDecisionId } from "#src/domain/decision-id.ts"
@@ -69,10 +69,10 @@ it("refuses every change of a single character, and every truncation", () => {
   const text = tokenAt(NOW)
   for (let i = 0; i < text.length; i++) {
     for (const other of ["A", "0", "_", "-", "."]) {
-      if (text[i] === other) continue
-      expect(check(text.slice(0, i) + other + text.slice(i + 1))).toBe("token_invalid")
+      const changed = text.slice(0, i) + other + text.slice(i + 1)
+      expect(check(changed)).toBe(changed === text ? "ok" : "token_invalid")
     }
-    if (i > 0) expect(check(text.slice(0, i))).toBe("token_invalid")
+    expect(check(text.slice(0, i))).toBe(i === 0 ? "token_malformed" : "token_invalid")
   }
   for (const length of [0, 1, 21, 23, 31, 33]) {
     expect(check(`${text.slice(0, text.lastIndexOf(".") + 1)}${"A".repeat(length)}`)).toBe("token_invalid")

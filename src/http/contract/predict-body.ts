@@ -4,8 +4,8 @@ import { type FeatureValues, featuresSchema, readFeatures } from "./features.ts"
 
 const MAX_INSTANCES = 256
 const MAX_UNIT_LENGTH = 256
-/** C0 and C1 controls, line and paragraph separators. */
-const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/
+/** Controls, line and paragraph separators. */
+const CONTROL = /[\p{Cc}\u2028\u2029]/u
 
 const unitId = z
   .string()

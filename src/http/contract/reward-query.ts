@@ -47,7 +47,7 @@ function decode(text: string): string {
   } catch (cause) {
     throw new GatewayError("bad_request", { detail: "The query has a broken percent escape.", cause })
   }
-  if (/[%\u0000-\u001f\u007f]/.test(decoded)) throw bad("The query is escaped twice or holds control characters.")
+  if (/[%\p{Cc}]/u.test(decoded)) throw bad("The query is escaped twice or holds control characters.")
   return decoded
 }
 

@@ -17,7 +17,7 @@ export function docsPage(document: OpenApiDocument): Html {
 
 function navigation({ tags, components }: OpenApiDocument): Html {
   return html`<nav class="side" aria-label="Contents">
-<details open>
+<details>
 <summary>Contents</summary>
 ${tags.map(
   ({ name }) => html`<h2>${name}</h2>
@@ -40,7 +40,7 @@ function main({ info, tags, components }: OpenApiDocument): Html {
 <p>Version ${info.version}. For programs: <a href="openapi.json">openapi.json</a> (OpenAPI 3.1). Every answer outside 2xx is a
 <a href="#problems">problem document</a>.</p>
 <h4>A decision and its reward</h4>
-<pre tabindex="0" aria-label="A decision and its reward"><code>${FIRST_CALLS}</code></pre>
+<pre><code>${FIRST_CALLS}</code></pre>
 ${tags.map(
   ({ name, description }) => html`<h2 id="tag-${name}">${name}</h2>
 <p>${description}</p>

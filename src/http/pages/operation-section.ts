@@ -13,7 +13,7 @@ export function operationSection(operation: Operation): Html {
 <h3>${methodBadge(operation)}<code class="path">${operation.path}</code></h3>
 <p><strong>${summary}.</strong> ${description}</p>
 ${permission === undefined ? "" : html`<p class="quiet">Where keys are configured: <code>Authorization: Bearer &lt;key&gt;</code> with the permission <code>${permission}</code>.</p>`}
-<pre tabindex="0" aria-label="Example call"><code>${curlOf(operation)}</code></pre>
+<pre><code>${curlOf(operation)}</code></pre>
 ${parameters === undefined ? "" : parametersTable(parameters)}
 ${request === undefined ? "" : requestList(request)}
 ${answers.map(answerPart)}
@@ -60,5 +60,5 @@ function answerPart({ status, description, content = [], headers }: OperationAns
   return html`<h4>Answer ${status}</h4>
 <p>${description}.${content.map((one) => html` <code>${one.mediaType}</code> ${contentType(one)}`)}</p>
 ${headers === undefined ? "" : html`<ul>${Object.entries(headers).map(([name, meaning]) => html`<li><code>${name}</code>: ${meaning}</li>`)}</ul>`}
-${content.map(({ example }) => (example === undefined ? "" : html`<pre tabindex="0" aria-label="Example answer"><code>${JSON.stringify(example, null, 2)}</code></pre>`))}`
+${content.map(({ example }) => (example === undefined ? "" : html`<pre><code>${JSON.stringify(example, null, 2)}</code></pre>`))}`
 }

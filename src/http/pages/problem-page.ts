@@ -1,8 +1,8 @@
 import { html } from "hono/html"
 import { PROBLEM_CODES } from "../contract/problem-codes.ts"
 import { PROBLEMS, problemSlug } from "../problem.ts"
+import { withCode } from "./inline-code.ts"
 import { type Html, layout } from "./layout.ts"
-import { withCode } from "./problems-table.ts"
 
 /** The page of one problem type; codes that share a type share the page. Undefined where there is no such type. */
 export function problemPage(slug: string): Html | undefined {

@@ -1,6 +1,7 @@
 import { html } from "hono/html"
 import { PROBLEM_CODES } from "../contract/problem-codes.ts"
 import { PROBLEMS, problemSlug } from "../problem.ts"
+import { withCode } from "./inline-code.ts"
 import type { Html } from "./layout.ts"
 
 /** All problems, each with an anchor. */
@@ -14,9 +15,4 @@ ${PROBLEM_CODES.map((code) => {
 })}
 </tbody>
 </table>`
-}
-
-/** A sentence whose backquoted parts are code. */
-export function withCode(sentence: string): Html {
-  return html`${sentence.split("`").map((part, i) => (i % 2 === 1 ? html`<code>${part}</code>` : part))}`
 }

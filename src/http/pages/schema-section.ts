@@ -1,5 +1,6 @@
 import { html } from "hono/html"
 import type { JsonSchema } from "../openapi.ts"
+import { withCode } from "./inline-code.ts"
 import type { Html } from "./layout.ts"
 import { alternativesOf, type SchemaRow, schemaRows } from "./schema-rows.ts"
 
@@ -27,7 +28,7 @@ function memberRow({ path, schema, required, when }: SchemaRow): Html {
   return html`<tr>
 <th scope="row"><code>${path}</code>${required ? html` <span class="required">required</span>` : ""}${when === undefined ? "" : html`<span class="when">${when}</span>`}</th>
 <td>${typeOf(schema)}</td>
-<td>${description === undefined ? "" : `${description}. `}${preset === undefined ? "" : html`Default <code>${JSON.stringify(preset)}</code>`}</td>
+<td>${description === undefined ? "" : html`${withCode(description)}. `}${preset === undefined ? "" : html`Default <code>${JSON.stringify(preset)}</code>`}</td>
 </tr>`
 }
 
@@ -91,7 +92,8 @@ function numberType({ type, minimum, maximum, exclusiveMinimum }: JsonSchema): s
 function listType({ items, prefixItems, minItems, maxItems }: JsonSchema): Html {
   if (prefixItems !== undefined) return html`list: ${joined(prefixItems.map(typeOrNothing), ", ")}`
   const length = rangeOf(minItems, maxItems)
-  return html`list${length === "" ? "" : ` (${length})`} of ${Array.isArray(items) ? "anything" : typeOrNothing(items)}`
+  const item = Array.isArray(items) ? "anything" : typeOrNothing(items)
+  return html`list${length === "" ? "" : ` (${length})`} of ${item === "object" ? "objects" : item}`
 }
 
 function objectType({ additionalProperties, properties }: JsonSchema): Html | string {
@@ -100,9 +102,16 @@ function objectType({ additionalProperties, properties }: JsonSchema): Html | st
 }
 
 function rangeOf(low: number | undefined, high: number | undefined): string {
-  if (low !== undefined && high !== undefined) return low === high ? String(low) : `${low} to ${high}`
-  if (low !== undefined) return `at least ${low}`
-  return high === undefined ? "" : `at most ${high}`
+  if (low !== undefined && high !== undefined) {
+    return low === high ? bound(low) : `${bound(low)} to ${bound(high)}`
+  }
+  if (low !== undefined) return `at least ${bound(low)}`
+  return high === undefined ? "" : `at most ${bound(high)}`
+}
+
+/** Nobody counts the zeros of 1000000000. */
+function bound(value: number): string {
+  return Math.abs(value) >= 1e7 ? value.toExponential().replace("e+", "e") : String(value)
 }
 
 function joined(parts: readonly (Html | string)[], separator: string): Html {

@@ -13,7 +13,6 @@ export const STYLE = `
 }
 * { box-sizing: border-box; }
 html { scroll-padding-top: 1rem; }
-@media (prefers-reduced-motion: no-preference) { html { scroll-behavior: smooth; } }
 body { margin: 0; background: var(--ground); color: var(--text); font: 1rem/1.55 system-ui, sans-serif; }
 a { color: var(--link); }
 :focus-visible { outline: 3px solid var(--link); outline-offset: 2px; border-radius: 3px; }
@@ -23,13 +22,16 @@ main { max-width: 60rem; padding: 1.5rem 1.25rem 5rem; min-width: 0; }
 nav { padding: 1.5rem 1.25rem; border-bottom: 1px solid var(--line); background: var(--raised); font-size: .9rem; }
 nav ul { list-style: none; margin: 0; padding: 0; }
 nav li { margin: .1rem 0; }
-nav a { display: block; padding: .15rem 0; text-decoration: none; overflow-wrap: anywhere; }
+nav a { display: flex; align-items: baseline; padding: .15rem 0; text-decoration: none; overflow-wrap: anywhere; }
 nav a:hover { text-decoration: underline; }
 nav h2 { font-size: .8rem; color: var(--quiet); margin: 1rem 0 .2rem; border: 0; padding: 0; }
 nav summary { cursor: pointer; font-weight: 600; padding: .25rem 0; }
+nav .method { flex: none; }
 @media (min-width: 64rem) {
   body:has(nav.side) { display: grid; grid-template-columns: 19rem minmax(0, 1fr); }
   nav.side { position: sticky; top: 0; height: 100vh; overflow-y: auto; border-right: 1px solid var(--line); border-bottom: 0; }
+  nav.side details::details-content { content-visibility: visible; display: block; height: auto; }
+  nav.side summary { list-style: none; cursor: default; }
   main { padding: 2rem 3rem 6rem; }
 }
 h1 { font-size: 2rem; line-height: 1.2; margin: 0 0 .5rem; }
@@ -42,7 +44,7 @@ p { margin: .5rem 0; max-width: 46rem; }
 code, pre { font-family: ui-monospace, "SF Mono", Menlo, Consolas, monospace; font-size: .875em; }
 code { overflow-wrap: anywhere; }
 td code, p code, li code { background: var(--raised); border-radius: 3px; padding: .05em .3em; }
-pre { background: var(--raised); border: 1px solid var(--line); border-radius: 6px; padding: .8rem 1rem; margin: .4rem 0; overflow-x: auto; line-height: 1.45; }
+pre { background: var(--raised); border: 1px solid var(--line); border-radius: 6px; padding: .8rem 1rem; margin: .4rem 0; white-space: pre-wrap; overflow-wrap: anywhere; line-height: 1.45; }
 .method { display: inline-block; font: 700 .75rem/1 ui-monospace, monospace; padding: .3em .5em; border: 1px solid currentColor; border-radius: 4px; margin-right: .5em; vertical-align: .1em; }
 .get { color: var(--get); }
 .post { color: var(--post); }
@@ -52,6 +54,7 @@ caption { text-align: left; color: var(--quiet); font-size: .8rem; font-weight: 
 th, td { text-align: left; vertical-align: top; padding: .45rem .75rem .45rem 0; border-bottom: 1px solid var(--line); }
 thead th { font-size: .8rem; color: var(--quiet); font-weight: 600; }
 tbody th { font-weight: 600; }
+th code { overflow-wrap: normal; }
 tr:target, section:target > h3 { background: var(--raised); box-shadow: -.5rem 0 0 var(--link); }
 .required { color: var(--post); font-size: .8rem; white-space: nowrap; font-weight: 400; }
 .when { display: block; color: var(--quiet); font-size: .8rem; font-weight: 400; }
@@ -59,6 +62,7 @@ tr:target, section:target > h3 { background: var(--raised); box-shadow: -.5rem 0
   h1 { font-size: 1.6rem; }
   thead { position: absolute; left: -100rem; }
   tr { display: block; padding: .5rem 0; border-bottom: 1px solid var(--line); }
+  th code { overflow-wrap: anywhere; }
   th, td { display: block; border: 0; padding: .1rem 0; }
 }
 `

@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from "node:fs/promises"
 import { join } from "node:path"
-import fc from "fast-check"
+import * as fc from "fast-check"
 import { expect, it } from "vitest"
 import { describeProblem, readDocument } from "#src/adapters/experiment-folder/document.ts"
 import { fingerprint, readDocuments } from "#src/adapters/experiment-folder/folder.ts"

@@ -1,5 +1,5 @@
 import { createHash, createHmac } from "node:crypto"
-import fc from "fast-check"
+import * as fc from "fast-check"
 import { expect, it } from "vitest"
 import { createPseudonyms, createTextMac } from "#src/adapters/node-crypto/mac.ts"
 
