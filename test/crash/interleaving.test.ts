@@ -57,8 +57,10 @@ async function take(world: World, step: Step, serial: number): Promise<void> {
     const eventId = `r-${decisionId}-${step.postback}`
     world.reward(rewardEvent({ decisionId, eventId, value: step.value, aggregation: "sum" }))
   } else if (step.kind === "store") world.gate.state = step.state
-  else if (step.kind === "disk full") world.disk.fail("write", "ENOSPC")
-  else if (step.kind === "sync fails") world.disk.failOnce("datasync", "EIO")
+  else if (step.kind === "disk full") {
+    world.disk.fail("write", "ENOSPC")
+    world.disk.writePartially(1_000)
+  } else if (step.kind === "sync fails") world.disk.failOnce("datasync", "EIO")
   else if (step.kind === "disk heals") world.disk.heal()
   else if (step.kind === "crash") await world.crash(step.keep)
   else await world.settle()

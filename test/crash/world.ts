@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, truncateSync } from "node:fs"
+import { readdirSync, readFileSync, statSync, truncateSync } from "node:fs"
 import { join } from "node:path"
 import { openOutcomeLog } from "#src/adapters/ndjson/outcome-log.ts"
 import { createOutcomeReader } from "#src/adapters/ndjson/outcome-reader.ts"
@@ -78,7 +78,7 @@ export class World {
     await this.settle()
     await recorder.close()
     if (keep !== undefined) this.#losePower(keep)
-    this.#life = await live(this.#folder, this.#store)
+    this.#life = await live(this.#folder, this.#store, disk.durableBytes)
   }
 
   /** Compares what has been folded so far. */
@@ -112,24 +112,22 @@ export class World {
       .map((name) => join(this.#folder, name))
   }
 
-  /** An acknowledged reward was durable, and with it everything before it. */
   #losePower(keep: number): void {
-    const last = this.#files().at(-1)
-    if (last === undefined) return
-    const text = readFileSync(last, "utf8")
-    const ends = this.acknowledged.map((event) => {
-      const at = text.lastIndexOf(`"eventId":"${event.eventId}"`)
-      return at < 0 ? 0 : text.indexOf("\n", at) + 1
-    })
-    const durable = Math.max(0, ...ends)
-    truncateSync(last, durable + Math.floor(keep * (text.length - durable)))
+    for (const path of this.#files()) {
+      const durable = this.disk.durableBytes.get(path) ?? 0
+      truncateSync(path, durable + Math.floor(keep * (statSync(path).size - durable)))
+    }
     this.answered.clear()
   }
 }
 
-async function live(folder: string, store: CounterStore & CounterArchive): Promise<Life> {
+async function live(
+  folder: string,
+  store: CounterStore & CounterArchive,
+  durableBytes = new Map<string, number>(),
+): Promise<Life> {
   const logger = createRememberingLogger()
-  const disk = new FaultyDisk()
+  const disk = new FaultyDisk(durableBytes)
   const gate = new GatedStore(store)
   const log = await openOutcomeLog({ folder, logger, disk, maxFileBytes: 4_000, syncAfterMs: 60_000 })
   await recover({ reader: createOutcomeReader(folder), store: gate, logger })

@@ -41,7 +41,10 @@ export class LogFile {
     this.#durableEnd = opened.end
   }
 
-  /** Opens the last file of the folder, or makes the first. Writes nothing else, so that a full disk doesn't stop a start. */
+  /**
+   * Opens the last file of the folder, or makes the first. Writes nothing else, so that a full disk doesn't stop a start; syncs what a killed
+   * process left to the operating system, so that everything there is durable from here on.
+   */
   static async open(disk: Disk, folder: string, maxBytes: number): Promise<LogFile> {
     const number = (await logFileNumbers(folder)).at(-1)
     if (number === undefined) {
@@ -51,7 +54,9 @@ export class LogFile {
     }
     const path = logFile(folder, number)
     const { size, end } = await endOfLines(path)
-    return new LogFile(disk, folder, maxBytes, { number, file: await disk.open(path, "r+"), end, ragged: size > end })
+    const file = await disk.open(path, "r+")
+    await disk.datasync(file)
+    return new LogFile(disk, folder, maxBytes, { number, file, end, ragged: size > end })
   }
 
   get position(): { readonly file: number; readonly offset: number } {

@@ -1,3 +1,4 @@
+import { fstatSync } from "node:fs"
 import { type Disk, nodeDisk } from "#src/adapters/ndjson/disk.ts"
 
 type Operation = keyof Disk
@@ -7,8 +8,15 @@ type Fault = () => Promise<void>
 export class FaultyDisk implements Disk {
   readonly #faults = new Map<Operation, Fault>()
   #partialBytes: number | undefined
+  readonly #paths = new Map<number, string>()
   /** Files that `datasync` succeeded on, in order. */
   readonly synced: number[] = []
+  /** How much of each file a power failure can't take, by path. */
+  readonly durableBytes: Map<string, number>
+
+  constructor(durableBytes = new Map<string, number>()) {
+    this.durableBytes = durableBytes
+  }
 
   /** Every call of `operation` fails from now on. */
   fail(operation: Operation, code: string): void {
@@ -46,7 +54,9 @@ export class FaultyDisk implements Disk {
 
   async open(path: string, flags: "r+" | "wx+" | "r"): Promise<number> {
     await this.#faults.get("open")?.()
-    return await nodeDisk.open(path, flags)
+    const file = await nodeDisk.open(path, flags)
+    this.#paths.set(file, path)
+    return file
   }
 
   async write(file: number, bytes: Uint8Array, from: number, position: number): Promise<number> {
@@ -62,12 +72,16 @@ export class FaultyDisk implements Disk {
   async truncate(file: number, length: number): Promise<void> {
     await this.#faults.get("truncate")?.()
     await nodeDisk.truncate(file, length)
+    const path = this.#paths.get(file) ?? ""
+    this.durableBytes.set(path, Math.min(length, this.durableBytes.get(path) ?? 0))
   }
 
   async datasync(file: number): Promise<void> {
     await this.#faults.get("datasync")?.()
+    const { size } = fstatSync(file)
     await nodeDisk.datasync(file)
     this.synced.push(file)
+    this.durableBytes.set(this.#paths.get(file) ?? "", size)
   }
 
   async close(file: number): Promise<void> {

@@ -95,6 +95,16 @@ describe("given a file that has reached its size", () => {
   })
 })
 
+describe("given lines that a killed process left to the operating system", () => {
+  it("makes them durable before it opens", async () => {
+    const folder = temporaryFolder()
+    writeFileSync(join(folder, "outcomes-00000001.ndjson"), "left\n")
+    const { log, disk } = await openLog({ folder })
+    expect([...disk.durableBytes.values()]).toEqual([5])
+    await log.close()
+  })
+})
+
 describe("given a last line that a crash has torn", () => {
   it("counts it, reads up to it, and cuts it off when it appends", async () => {
     const folder = temporaryFolder()
