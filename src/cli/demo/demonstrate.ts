@@ -18,7 +18,7 @@ export const EXPERIMENT = "banner-ctr"
 export const VARIANTS = ["champion", "challenger"] as const
 export const MODELS = ["ctr-raw", "ctr-prefixed"] as const
 
-const MEASURED_SLATES = 500_000
+const MEASURED_SLATES = 200_000
 const LOOK_EVERY_MS = 1000
 const SETTLE_MS = 10_000
 
