@@ -52,6 +52,7 @@ export const COMMON_PROBLEMS: readonly ErrorCode[] = [
   "method_not_allowed",
   "uri_too_long",
   "headers_too_large",
+  "not_configured",
   "internal",
 ]
 

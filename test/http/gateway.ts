@@ -1,0 +1,146 @@
+import { hash } from "node:crypto"
+import { fileURLToPath } from "node:url"
+import { loadModelFolder } from "#src/adapters/embedded-scorer/folder.ts"
+import { createMemoryCounterStore } from "#src/adapters/memory/counter-store.ts"
+import { createMemoryExperimentStore } from "#src/adapters/memory/experiment-store.ts"
+import { MemoryModelEndpoint } from "#src/adapters/memory/model-endpoint.ts"
+import { createMemoryOutcomeLog } from "#src/adapters/memory/outcome-log.ts"
+import { createPseudonyms } from "#src/adapters/node-crypto/mac.ts"
+import { createRecorder } from "#src/app/recorder.ts"
+import type { ApiKeySetting } from "#src/config.ts"
+import { GatewayError } from "#src/domain/errors.ts"
+import { type Experiment, parseExperiment } from "#src/domain/experiment.ts"
+import { authorization } from "#src/entry/authorization.ts"
+import { createGateway } from "#src/entry/gateway.ts"
+import type { PartState } from "#src/http/routes/health.ts"
+import type { ModelEndpoint } from "#src/ports/model-endpoint.ts"
+import { GatedStore } from "../app/gated-store.ts"
+import { FakeClock } from "../app/rig.ts"
+import { createRememberingLogger } from "../remembering-logger.ts"
+
+const SIGNING_KEY = { id: "k1", key: new Uint8Array(32).fill(7) }
+const FEATURES = { hour: "14102100", banner_pos: "0", site_id: "1fbe01fe" }
+
+/** A real artifact, loaded once: the model `ctr-raw`. */
+const embedded = await loadModelFolder(fileURLToPath(new URL("../../examples/models", import.meta.url)), "ctr-raw")
+
+/** The example experiment's shape: two variants, binary clicks, a window of an hour. */
+export function bannerDocument(changes: Readonly<Record<string, unknown>> = {}) {
+  return {
+    id: "banner-ctr",
+    variants: [
+      { id: "champion", backend: { kind: "embedded", model: "a" } },
+      { id: "challenger", backend: { kind: "embedded", model: "b" } },
+    ],
+    control: "champion",
+    policy: { kind: "thompson", minPropensity: 0.02 },
+    reward: { metric: "click" },
+    ...changes,
+  }
+}
+
+export interface GatewayOptions {
+  readonly apiKeys?: readonly ApiKeySetting[]
+  readonly defaultExperiment?: string
+}
+
+/** The whole application over the memory adapters, wired as an entry wires it: a fake clock, seeded ids, models that obey the test. */
+export async function createTestGateway(options: GatewayOptions = {}) {
+  const clock = new FakeClock()
+  const logger = createRememberingLogger()
+  const disk = { full: false }
+  const memoryLog = createMemoryOutcomeLog()
+  const log = {
+    ...memoryLog,
+    sync: async () => {
+      if (disk.full) throw new GatewayError("log_unavailable", { detail: "[memory] told to" })
+    },
+  }
+  const store = new GatedStore(createMemoryCounterStore())
+  const recorder = createRecorder({ log, store, clock, logger, answerWithinMs: 200 })
+  const models = new Map<string, MemoryModelEndpoint>(
+    Object.entries({ a: 0.1, b: 0.2 }).map(([model, score]) => [
+      model,
+      new MemoryModelEndpoint({ model, remote: true, behaviour: { kind: "score", score: () => score } }),
+    ]),
+  )
+  const parts: Record<string, PartState> = { server: { ready: true, required: true } }
+  let readParts = () => parts
+  let random = 0
+  const gateway = createGateway({
+    recorder,
+    counters: store,
+    experimentStore: createMemoryExperimentStore(),
+    endpointOf: ({ model }): ModelEndpoint => models.get(model) ?? embedded,
+    clock,
+    logger,
+    randomBytes: (target) => {
+      for (let i = 0; i < target.length; i++) {
+        random = (Math.imul(random, 1_103_515_245) + 12_345) & 0x7fffffff
+        target[i] = random >> 16
+      }
+    },
+    pseudonym: createPseudonyms(new Uint8Array(32).fill(8)),
+    signingKeys: [SIGNING_KEY],
+    authorize: authorization(options.apiKeys ?? [], (secret) => hash("sha256", secret, "base64url")),
+    defaultExperiment: options.defaultExperiment,
+    readings: {},
+    readParts: () => readParts(),
+  })
+
+  const publish = async (changes: Readonly<Record<string, unknown>> = {}): Promise<Experiment> => {
+    const parsed = parseExperiment(bannerDocument(changes))
+    if (!parsed.ok) throw new Error(JSON.stringify(parsed.issues))
+    await gateway.publisher.publish(parsed.experiment, "test")
+    return parsed.experiment
+  }
+  await publish()
+
+  return {
+    ...gateway,
+    clock,
+    logger,
+    /** What the disk and the counters do from now on. */
+    disk,
+    store,
+    models: [...models.values()],
+    publish,
+    setParts: (read: () => Record<string, PartState>) => {
+      readParts = read
+    },
+    request: async (path: string, init?: RequestInit): Promise<Response> => await gateway.app.request(path, init),
+    postJson: async (path: string, body: unknown, headers: Readonly<Record<string, string>> = {}): Promise<Response> =>
+      await gateway.app.request(path, {
+        method: "POST",
+        headers: { "content-type": "application/json", ...headers },
+        body: JSON.stringify(body),
+      }),
+    /** A fresh decision token. */
+    decide: async (changes: Readonly<Record<string, unknown>> = {}): Promise<string> => {
+      const response = await gateway.app.request("/predict", {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ experiment: "banner-ctr", features: FEATURES, ...changes }),
+      })
+      const { decision } = await readJson(response)
+      if (typeof decision !== "string") throw new Error(`no decision: ${response.status}`)
+      return decision
+    },
+    /** Rewards counted so far, over all variants. */
+    rewards: async (): Promise<number> => {
+      await recorder.flush()
+      const query = { metric: "click", memory: { kind: "all" }, maturationSeconds: 0, now: clock.now() } as const
+      const { variants } = await store.statistics("banner-ctr", query)
+      return variants.reduce((sum, { totals }) => sum + totals.rewards, 0)
+    },
+  }
+}
+
+export type TestGateway = Awaited<ReturnType<typeof createTestGateway>>
+
+/** A body as a JSON object. */
+export async function readJson(response: Response): Promise<Record<string, unknown>> {
+  const body: unknown = await response.json()
+  if (typeof body !== "object" || body === null || Array.isArray(body)) throw new Error("not a JSON object")
+  return { ...body }
+}

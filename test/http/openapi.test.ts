@@ -1,0 +1,130 @@
+import { describe, expect, it } from "vitest"
+import { MAX_TOKEN_LENGTH } from "#src/domain/token.ts"
+import { BATCH_ANSWER, PREDICTION_EXAMPLE, RECEIPT_EXAMPLE, TOKEN_EXAMPLE } from "#src/http/contract/examples.ts"
+import { COMMON_PROBLEMS, OPERATIONS } from "#src/http/contract/operations.ts"
+import { PROBLEM_CODES } from "#src/http/contract/problem-codes.ts"
+import { openApiDocument, problemsOf } from "#src/http/openapi.ts"
+import { createTestGateway, readJson } from "./gateway.ts"
+import { mismatch } from "./published-schema.ts"
+
+const FEATURES = { hour: "14102100", banner_pos: "0" }
+
+describe("the OpenAPI document", () => {
+  it("has every method of every path of the app, and nothing else", async () => {
+    const { app } = await createTestGateway()
+    const served = app.routes
+      .filter(({ method }) => method !== "ALL")
+      .map(({ method, path }) => `${method} ${path.replaceAll(/:(\w+)/g, "{$1}")}`)
+    const documented = Object.entries(openApiDocument().paths).flatMap(([path, methods]) =>
+      Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
+    )
+    expect(documented.toSorted()).toEqual([...new Set(served)].toSorted())
+  })
+
+  it("names every parameter of every path", () => {
+    for (const { path, parameters = [] } of OPERATIONS) {
+      const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name)
+      expect(parameters.filter((parameter) => parameter.in === "path").map(({ name }) => name)).toEqual(inPath)
+    }
+  })
+
+  it("refers only to schemas that it has", () => {
+    const text = JSON.stringify(openApiDocument())
+    const schemas = openApiDocument().components.schemas
+    const references = [...text.matchAll(/"\$ref":"#\/components\/schemas\/(\w+)"/g)].map(([, name]) => name)
+    expect(references.length).toBeGreaterThan(30)
+    expect(text.match(/"\$ref":"(?!#\/components\/schemas\/)/)).toBeNull()
+    for (const name of references) expect(schemas).toHaveProperty(String(name))
+  })
+
+  it("has every problem that the HTTP layer answers with", () => {
+    const documented = new Set(OPERATIONS.flatMap(problemsOf))
+    // Configuration is refused at the start and on the command line, before anything is served.
+    expect(PROBLEM_CODES.filter((code) => !documented.has(code))).toEqual(["config_invalid"])
+    expect(COMMON_PROBLEMS).toContain("internal")
+  })
+
+  it("shows examples that fit their own schemas", () => {
+    expect(mismatch("PredictAnswer", PREDICTION_EXAMPLE)).toBeUndefined()
+    expect(mismatch("RewardReceipt", RECEIPT_EXAMPLE)).toBeUndefined()
+    expect(mismatch("RewardBatchAnswer", BATCH_ANSWER)).toBeUndefined()
+    expect(TOKEN_EXAMPLE.length).toBeLessThanOrEqual(MAX_TOKEN_LENGTH)
+  })
+
+  it("is served as it is assembled", async () => {
+    const { request } = await createTestGateway()
+    const response = await request("/openapi.json")
+    expect(response.headers.get("content-type")).toBe("application/json")
+    expect(await response.json()).toEqual(JSON.parse(JSON.stringify(openApiDocument())))
+  })
+
+  it("shows requests that the app answers", async () => {
+    const { request, decide } = await createTestGateway()
+    const token = await decide()
+    for (const { method, path, request: contents = [] } of OPERATIONS) {
+      for (const { mediaType, example } of contents) {
+        const text = typeof example === "string" ? example : JSON.stringify(example)
+        const body = text.replaceAll(TOKEN_EXAMPLE, token)
+        const headers = { "content-type": mediaType }
+        const response = await request(path.replace("{experiment}", "banner-ctr"), { method, headers, body })
+        expect([path, response.status]).toEqual([path, 200])
+      }
+    }
+  })
+})
+
+describe("given a running app", () => {
+  it("predicts as published, one instance or a slate", async () => {
+    const { postJson } = await createTestGateway()
+    expect(mismatch("PredictAnswer", await (await postJson("/predict", { features: FEATURES })).json())).toBeUndefined()
+    expect(mismatch("PredictAnswer", await (await postJson("/predict", FEATURES)).json())).toBeUndefined()
+    const slate = await postJson("/predict", { instances: [FEATURES, FEATURES], unitId: "u" })
+    const body = await readJson(slate)
+    expect(mismatch("PredictAnswer", body)).toBeUndefined()
+    expect(body["predictions"]).toHaveLength(2)
+    expect(slate.headers.get("x-variant")).toBe(body["variant"])
+    expect(slate.headers.get("x-decision-id")).toBe(body["decisionId"])
+    expect(slate.headers.get("server-timing")).toMatch(/^decide;dur=\d+\.\d{3}, backend;dur=\d+\.\d{3}$/)
+  })
+
+  it("takes rewards as published, one, a batch and by URL", async () => {
+    const { postJson, request, decide } = await createTestGateway()
+    expect(
+      mismatch("RewardReceipt", await (await postJson("/reward", { decision: await decide(), value: 0 })).json()),
+    ).toBeUndefined()
+    const batch = await postJson("/reward", [{ decision: await decide() }, { decision: "v1.x" }])
+    expect(batch.status).toBe(207)
+    expect(mismatch("RewardBatchAnswer", await batch.json())).toBeUndefined()
+    expect(mismatch("RewardReceipt", await (await request(`/reward?d=${await decide()}`)).json())).toBeUndefined()
+  })
+
+  it.each([
+    ["/admin/experiments", "ExperimentList"],
+    ["/admin/experiments/banner-ctr", "PublishedExperiment"],
+    ["/admin/experiments/banner-ctr/stats", "Statistics"],
+    ["/admin/experiments/banner-ctr/allocation", "Allocation"],
+    ["/admin/experiments/banner-ctr/explain?unitId=user-42", "Explanation"],
+    ["/healthz", "Liveness"],
+    ["/healthcheck", "Healthcheck"],
+    ["/readyz", "Readiness"],
+  ])("answers %s with a %s as published", async (path, schema) => {
+    const { request, decide } = await createTestGateway()
+    await request(`/reward?d=${await decide()}`)
+    const response = await request(path)
+    expect(response.status).toBe(200)
+    expect(mismatch(schema, await response.json())).toBeUndefined()
+  })
+
+  it("answers readiness as published while it drains", async () => {
+    const { request, setParts } = await createTestGateway()
+    setParts(() => ({ server: { ready: false, required: true, detail: "draining" } }))
+    const response = await request("/readyz")
+    expect(response.status).toBe(503)
+    expect(mismatch("Readiness", await response.json())).toBeUndefined()
+  })
+
+  it("refuses as published", async () => {
+    const { postJson } = await createTestGateway()
+    expect(mismatch("Problem", await (await postJson("/predict", { features: { x: null } })).json())).toBeUndefined()
+  })
+})

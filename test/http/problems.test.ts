@@ -1,0 +1,151 @@
+import { describe, expect, it } from "vitest"
+import { type ErrorCode, GatewayError } from "#src/domain/errors.ts"
+import { PROBLEM_CODES } from "#src/http/contract/problem-codes.ts"
+import { PROBLEMS, problemSlug } from "#src/http/problem.ts"
+import { createTestGateway, type GatewayOptions, readJson, type TestGateway } from "./gateway.ts"
+import { mismatch } from "./published-schema.ts"
+
+const FEATURES = { hour: "14102100", banner_pos: "0" }
+const JSON_HEADERS = { "content-type": "application/json" }
+const KEYED: GatewayOptions = {
+  apiKeys: [{ name: "reader", permissions: ["read"], secret: "secret-of-a-reader" }],
+}
+
+type Produce = (gateway: TestGateway) => Promise<Response>
+
+/** How to get each problem from the app. */
+const PRODUCERS: Readonly<Partial<Record<ErrorCode, Produce>>> = {
+  bad_request: ({ request }) => request("/reward?redirect=x"),
+  invalid_json: ({ request }) => request("/predict", { method: "POST", headers: JSON_HEADERS, body: "{" }),
+  validation_failed: ({ postJson }) => postJson("/predict", { experiment: "banner-ctr" }),
+  not_an_object: ({ postJson }) => postJson("/predict", []),
+  not_found: ({ request }) => request("/nowhere"),
+  experiment_not_found: ({ postJson }) => postJson("/predict/unknown", { features: FEATURES }),
+  experiment_gone: async ({ decide, publisher, publish, request }) => {
+    const token = await decide()
+    await publisher.remove((await publish()).id, "test")
+    return await request(`/reward?d=${token}`)
+  },
+  method_not_allowed: ({ request }) => request("/predict"),
+  not_acceptable: ({ postJson }) => postJson("/predict", { features: FEATURES }, { accept: "text/html" }),
+  payload_too_large: ({ postJson }) => postJson("/predict", { features: { x: "x".repeat(70_000) } }),
+  uri_too_long: ({ request }) => request(`/healthz?${"x".repeat(5000)}`),
+  unsupported_media_type: ({ request }) => request("/predict", { method: "POST", body: "{}" }),
+  unsupported_encoding: ({ postJson }) => postJson("/predict", {}, { "content-encoding": "gzip" }),
+  features_invalid: async ({ publish, postJson }) => {
+    await publish({ variants: [{ id: "champion", backend: { kind: "embedded", model: "ctr-raw" } }] })
+    return await postJson("/predict", { features: { hour: "14139999" } })
+  },
+  token_malformed: ({ request }) => request("/reward?d=${TOKEN}"),
+  token_invalid: ({ request }) => request("/reward?d=v1.k1.x"),
+  token_expired: async ({ decide, clock, request }) => {
+    const token = await decide()
+    clock.advance(2 * 3600 + 0.001)
+    return await request(`/reward?d=${token}`)
+  },
+  reward_out_of_range: async ({ decide, request }) => await request(`/reward?d=${await decide()}&v=1.5`),
+  reward_out_of_window: async ({ decide, clock, request }) => {
+    const token = await decide()
+    clock.advance(3600 + 0.001)
+    return await request(`/reward?d=${token}`)
+  },
+  backend_failed: async ({ models, postJson }) => {
+    for (const model of models) model.behaviour = { kind: "fail", error: new Error("upstream said no") }
+    return await postJson("/predict", { features: FEATURES })
+  },
+  deadline_exceeded: async ({ models, postJson }) => {
+    for (const model of models) model.behaviour = { kind: "hang" }
+    return await postJson("/predict", { features: FEATURES }, { "x-deadline-ms": "5" })
+  },
+  log_unavailable: async ({ disk, decide, request }) => {
+    disk.full = true
+    return await request(`/reward?d=${await decide()}`)
+  },
+  store_unavailable: async ({ store, request }) => {
+    store.state = "refuses"
+    return await request("/admin/experiments/banner-ctr/stats")
+  },
+  internal: async ({ setParts, request }) => {
+    setParts(() => {
+      throw new TypeError("a secret of ours")
+    })
+    return await request("/readyz")
+  },
+}
+
+/** The same with API keys configured. */
+const KEYED_PRODUCERS: Readonly<Partial<Record<ErrorCode, Produce>>> = {
+  unauthorized: ({ postJson }) => postJson("/predict", { features: FEATURES }),
+  forbidden: ({ postJson }) =>
+    postJson("/predict", { features: FEATURES }, { authorization: "Bearer secret-of-a-reader" }),
+}
+
+/** Problems that something else than the app answers with, and where they are tested. */
+const ELSEWHERE: Readonly<Partial<Record<ErrorCode, string>>> = {
+  headers_too_large: "the Node server refuses before the app: hostile-platform.test.ts",
+  config_invalid: "a start refuses, and the command line: nothing over HTTP edits configuration",
+  not_configured: "a Worker without keys answers so before there is an app: test/runtime",
+}
+
+async function expectProblem(code: ErrorCode, response: Response): Promise<Record<string, unknown>> {
+  const { status, title } = PROBLEMS[code]
+  const problem = await readJson(response)
+  expect(problem).toMatchObject({ code, status, title, type: `/problems/${problemSlug(code)}` })
+  expect(response.status).toBe(status)
+  expect(response.headers.get("content-type")).toBe("application/problem+json")
+  expect(response.headers.get("cache-control")).toBe("no-store")
+  expect(mismatch("Problem", problem)).toBeUndefined()
+  return problem
+}
+
+describe("problems", () => {
+  it("are all produced by a test, or have a reason not to be", () => {
+    const covered = [...Object.keys(PRODUCERS), ...Object.keys(KEYED_PRODUCERS), ...Object.keys(ELSEWHERE)]
+    expect(covered.toSorted()).toEqual([...PROBLEM_CODES].toSorted())
+  })
+
+  it.each(Object.entries(PRODUCERS))("%s is answered as its document says", async (code, produce) => {
+    const gateway = await createTestGateway()
+    await expectProblem(codeOf(code), await produce(gateway))
+    expect(await (await gateway.request("/metrics")).text()).toContain(`="${code}"} 1`)
+  })
+
+  it.each(Object.entries(KEYED_PRODUCERS))("%s is answered as its document says", async (code, produce) => {
+    const problem = await expectProblem(codeOf(code), await produce(await createTestGateway(KEYED)))
+    expect(problem["detail"]).toMatch(/key/)
+  })
+
+  it("that can be tried again say when, and only those", async () => {
+    for (const [code, produce] of Object.entries(PRODUCERS)) {
+      const response = await produce(await createTestGateway())
+      expect([code, response.headers.has("retry-after")]).toEqual([code, response.status === 503])
+    }
+  })
+
+  it("of ours tell nothing of what went wrong inside, the log does", async () => {
+    for (const code of ["internal", "backend_failed"] as const) {
+      const gateway = await createTestGateway()
+      const problem = await expectProblem(code, (await PRODUCERS[code]?.(gateway)) ?? new Response())
+      expect(JSON.stringify(problem)).not.toMatch(/secret|upstream|TypeError|\.ts/)
+      expect(gateway.logger.messages.some((message) => /^(error|warn): /.test(message))).toBe(true)
+    }
+  })
+
+  it("name the methods that a path has", async () => {
+    const { request } = await createTestGateway()
+    for (const [path, allow] of [
+      ["/predict", "POST"],
+      ["/reward", "GET, POST"],
+      ["/healthz", "GET"],
+    ] as const) {
+      const response = await request(path, { method: "DELETE" })
+      expect([response.status, response.headers.get("allow")]).toEqual([405, allow])
+    }
+  })
+})
+
+function codeOf(code: string): ErrorCode {
+  const known = PROBLEM_CODES.find((one) => one === code)
+  if (known === undefined) throw new GatewayError("internal", { detail: `no problem ${code}` })
+  return known
+}
