@@ -25,7 +25,7 @@ export const epsilonGreedy = {
   kind: "epsilon-greedy",
   params,
   shorthand: "epsilon",
-  countsPending: true,
+  countsPending: ({ decay }) => decay !== undefined,
   allocate(arms, { epsilon, decay }) {
     checkArms(arms)
     const decisions = arms.reduce((sum, arm) => sum + arm.n + arm.pending, 0)

@@ -21,18 +21,18 @@ export function klUpperBound(mean: number, n: number, bound: number): number {
   const limit = bound / n
   let low = mean
   let high = 1
-  // kl(mean, ·) is convex and rises on [mean, 1]: a Newton step from above never passes the root, and bisection guards the first ones.
-  let q = Math.min(1, mean + Math.sqrt(limit / 2))
-  for (let step = 0; step < 60 && high - low > 1e-15; step++) {
+  // Pinsker's bound lies above the root, and a Newton step on a convex function never passes it; the bracket guards the end at 1.
+  let q = mean + Math.sqrt(limit / 2)
+  for (let step = 0; step < 100 && high - low > 1e-15; step++) {
     if (!(q > low && q < high)) q = (low + high) / 2
     const excess = klBernoulli(mean, q) - limit
     if (excess > 0) high = q
     else low = q
-    const next = q - (excess * q * (1 - q)) / (q - mean)
-    if (Math.abs(next - q) <= 1e-16) break
-    q = next
+    const change = (excess * q * (1 - q)) / (q - mean)
+    q -= change
+    if (Math.abs(change) < 1e-15) break
   }
-  return q > low && q < high ? q : low
+  return Math.min(1, Math.max(mean, q))
 }
 
 /** Index of every arm: the upper bound of its mean at ln N + c ln ln N; Infinity for an arm without a matured decision. */

@@ -29,8 +29,8 @@ export interface Policy<Params = unknown> {
   readonly params: z.ZodType<Params>
   /** The first parameter's name: what `simulate --policies kind:value` sets. Absent where there is none. */
   readonly shorthand?: string
-  /** Present where the allocation moves with `pending` too, so that every decision changes it and not only outcomes. */
-  readonly countsPending?: true
+  /** Whether the allocation moves with `pending` too, so that every decision may change it and not only outcomes. Absent: it doesn't. */
+  countsPending?(params: Params): boolean
   /** Ids of arms that the parameters refer to (`canary`); each must be a variant of the experiment, enabled or not. */
   namedArms?(params: Params): readonly string[]
   /**

@@ -30,7 +30,7 @@ export function ucb1TunedIndices(arms: readonly Arm[]): number[] {
 export const ucb1Tuned = {
   kind: "ucb1-tuned",
   params,
-  countsPending: true,
+  countsPending: () => true,
   allocate(arms) {
     checkArms(arms)
     return onLargest(ucb1TunedIndices(arms))

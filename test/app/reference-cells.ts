@@ -1,0 +1,94 @@
+import { readFileSync } from "node:fs"
+import * as z from "zod"
+import { type PolicyChoice, parsePolicy } from "#policies/policy-document.ts"
+import type { PullMemory } from "#src/app/simulation-memory.ts"
+import { type Scenario, scenarioSchema } from "#src/app/simulation-scenario.ts"
+
+/** A cell of the reference table that one of our policies can be compared with. */
+export interface ReferenceCell {
+  readonly scenario: Scenario
+  /** The reference's own name for the policy, with its parameters. */
+  readonly name: string
+  readonly policy: PolicyChoice
+  readonly memory: PullMemory
+  readonly mean: number
+  readonly standardError: number
+}
+
+const policySchema = z.discriminatedUnion("name", [
+  z.object({ name: z.literal("uniform") }),
+  z.object({ name: z.literal("epsilon_greedy"), epsilon: z.number() }),
+  z.object({ name: z.literal("epsilon_greedy_decay"), c: z.number() }),
+  z.object({ name: z.literal("ucb1") }),
+  z.object({ name: z.literal("ucb1_tuned") }),
+  z.object({ name: z.literal("ucb1_tuned_pending") }),
+  z.object({ name: z.literal("kl_ucb") }),
+  z.object({ name: z.literal("thompson") }),
+  z.object({ name: z.literal("thompson_floor"), uniform_mix: z.number() }),
+  z.object({ name: z.literal("thompson_discounted"), gamma: z.number() }),
+  z.object({ name: z.literal("thompson_window"), window: z.number() }),
+  z.object({ name: z.literal("top_two_thompson"), beta_tt: z.number() }),
+])
+
+const fileSchema = z.object({
+  scenarios: z.array(scenarioSchema),
+  results: z.array(
+    z.object({ scenario: z.string(), policy: policySchema, regret_mean: z.number(), regret_se: z.number() }),
+  ),
+})
+
+type ReferencePolicy = z.output<typeof policySchema>
+
+/** Every cell of the reference that maps to a policy of ours, in the reference's order. */
+export function referenceCells(): ReferenceCell[] {
+  const file = new URL("../fixtures/policies/regret_reference.json", import.meta.url)
+  const { scenarios, results } = fileSchema.parse(JSON.parse(readFileSync(file, "utf8")))
+  return results.flatMap(({ scenario: id, policy: reference, regret_mean: mean, regret_se: standardError }) => {
+    const scenario = scenarios.find((candidate) => candidate.id === id)
+    if (scenario === undefined || !comparable(reference, scenario)) return []
+    const policy = ours(reference, scenario.segments[0]?.[1].length ?? 0)
+    return [{ scenario, name: nameOf(reference), policy, memory: memoryOf(reference), mean, standardError }]
+  })
+}
+
+/** The reference's `ucb1_tuned` ignores open decisions. Ours counts them, which is the same only where there are none. */
+function comparable(reference: ReferencePolicy, scenario: Scenario): boolean {
+  return reference.name !== "ucb1_tuned" || (scenario.batch === 1 && scenario.delay === 0)
+}
+
+function ours(reference: ReferencePolicy, arms: number): PolicyChoice {
+  const parsed = parsePolicy(documentOf(reference, arms))
+  if (!parsed.ok) throw new Error(JSON.stringify(parsed.issues))
+  return parsed.policy
+}
+
+/** The document that says in our words what the reference says in its own. */
+function documentOf(reference: ReferencePolicy, arms: number): object {
+  if (reference.name === "epsilon_greedy") return { kind: "epsilon-greedy", epsilon: reference.epsilon }
+  if (reference.name === "epsilon_greedy_decay") return { kind: "epsilon-greedy", decay: reference.c * arms }
+  if (reference.name === "thompson_floor") return { kind: "thompson", minPropensity: reference.uniform_mix / arms }
+  if (reference.name === "top_two_thompson") return { kind: "top-two", beta: reference.beta_tt }
+  return { kind: KINDS[reference.name] }
+}
+
+const KINDS = {
+  uniform: "static",
+  ucb1: "ucb1",
+  ucb1_tuned: "ucb1-tuned",
+  ucb1_tuned_pending: "ucb1-tuned",
+  kl_ucb: "kl-ucb",
+  thompson: "thompson",
+  thompson_discounted: "thompson",
+  thompson_window: "thompson",
+} as const
+
+function memoryOf(reference: ReferencePolicy): PullMemory {
+  if (reference.name === "thompson_discounted") return { kind: "discount", gamma: reference.gamma }
+  if (reference.name === "thompson_window") return { kind: "window", pulls: reference.window }
+  return { kind: "all" }
+}
+
+function nameOf(reference: ReferencePolicy): string {
+  const { name, ...parameters } = reference
+  return [name, ...Object.values(parameters)].join(" ")
+}
