@@ -36,6 +36,8 @@ export interface PredictBody {
   readonly instances: readonly FeatureValues[]
   readonly slate: boolean
   readonly variant: string | undefined
+  /** Where the features of a single instance are in the body: `/features`, or the body itself. */
+  readonly featuresAt: "/features" | ""
 }
 
 const ENVELOPE = new Set(Object.keys(predictBodySchema.shape))
@@ -56,7 +58,7 @@ export function readPredictBody(body: unknown): PredictBody {
   if (!("experiment" in record || "features" in record || "instances" in record)) {
     const instances = [readFeatures(record, "", errors)]
     refuse(errors)
-    return { experiment: undefined, unitId: undefined, instances, slate: false, variant: undefined }
+    return { experiment: undefined, unitId: undefined, instances, slate: false, variant: undefined, featuresAt: "" }
   }
   for (const key of Object.keys(record)) {
     if (!ENVELOPE.has(key)) {
@@ -76,7 +78,7 @@ export function readPredictBody(body: unknown): PredictBody {
     ? readInstances(record["instances"], errors)
     : [readFeatures(record["features"] ?? {}, "/features", errors)]
   refuse(errors)
-  return { experiment, unitId: unit, instances, slate, variant }
+  return { experiment, unitId: unit, instances, slate, variant, featuresAt: "/features" }
 }
 
 function readInstances(value: unknown, errors: InputError[]): FeatureValues[] {

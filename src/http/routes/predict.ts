@@ -4,7 +4,7 @@ import type { Served, ServedExperiments } from "../../app/served-experiments.ts"
 import { GatewayError } from "../../domain/errors.ts"
 import { parseExperimentId } from "../../domain/experiment.ts"
 import type { Authorize } from "../authorize.ts"
-import { readPredictBody } from "../contract/predict-body.ts"
+import { type PredictBody, readPredictBody } from "../contract/predict-body.ts"
 import type { Metrics } from "../metrics.ts"
 import { type BodyRules, readBody } from "../read-body.ts"
 import { parseJsonBytes } from "../strict-json.ts"
@@ -31,16 +31,20 @@ export function predictRoute(deps: PredictRouteDeps): Handler {
     const body = readPredictBody(parseJsonBytes(bytes))
     if (body.variant !== undefined) deps.authorize(c, "force")
     const served = findExperiment(deps.experiments, body.experiment, c.req.param("experiment"))
-    const prediction = await deps.predict({
-      served,
-      unitId: body.unitId,
-      instances: body.instances,
-      slate: body.slate,
-      forcedVariant: body.variant,
-      deadlineMs,
-    })
-    deps.metrics.predicted(prediction)
-    return answer(prediction, body.slate)
+    try {
+      const prediction = await deps.predict({
+        served,
+        unitId: body.unitId,
+        instances: body.instances,
+        slate: body.slate,
+        forcedVariant: body.variant,
+        deadlineMs,
+      })
+      deps.metrics.predicted(prediction)
+      return answer(prediction, body.slate)
+    } catch (error) {
+      throw pointedInto(body, error)
+    }
   }
 }
 
@@ -89,6 +93,21 @@ export function checkAccept(header: string | undefined): void {
   if (!accepted.some((range) => range === "*/*" || range === "application/*" || range === "application/json")) {
     throw new GatewayError("not_acceptable")
   }
+}
+
+/** Models name a feature as if it came in `features`, or in `instances` where there are several; the caller reads pointers into its own body. */
+function pointedInto(body: PredictBody, error: unknown): unknown {
+  if (!(error instanceof GatewayError) || error.errors === undefined || body.instances.length > 1) return error
+  const prefix = body.slate ? "/instances/0" : body.featuresAt
+  const errors = error.errors.map(({ pointer, detail }) => ({
+    pointer: pointer.replace(/^\/features/, prefix),
+    detail,
+  }))
+  return new GatewayError(error.code, {
+    ...(error.detail === undefined ? {} : { detail: error.detail }),
+    errors,
+    cause: error,
+  })
 }
 
 function answer(prediction: Prediction, slate: boolean): Response {
