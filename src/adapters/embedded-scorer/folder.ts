@@ -8,8 +8,7 @@ import { NAME_PATTERN, parseModelDocument } from "./model-document.ts"
 /**
  * Loads the model `<modelsDir>/<name>/model.json` and the weights file that it names, from the same folder.
  *
- * @throws GatewayError `config_invalid` when the name is not one path segment, a file can't be read, or the artifact is malformed or
- *         carries another name than its folder
+ * @throws GatewayError `config_invalid` when the name is not one path segment, a file can't be read, or the artifact is malformed
  */
 export async function loadModelFolder(modelsDir: string, name: string): Promise<ModelEndpoint> {
   if (!NAME_PATTERN.test(name)) {
@@ -17,9 +16,6 @@ export async function loadModelFolder(modelsDir: string, name: string): Promise<
   }
   const modelJson = parseJson(await read(join(modelsDir, name, "model.json"), name), name)
   const document = parseModelDocument(modelJson)
-  if (document.name !== name) {
-    throw invalidArtifact(`model.json in the folder ${name} says the name ${document.name}; they must be the same`)
-  }
   return loadArtifact(modelJson, await read(join(modelsDir, name, document.weights), name))
 }
 
