@@ -1,0 +1,33 @@
+import type * as z from "zod"
+
+/** The user's mistake, in a sentence that says what would be right. Commands print it and exit 1. */
+export class Refusal extends Error {
+  constructor(message: string) {
+    super(message)
+    this.name = "Refusal"
+  }
+}
+
+/** JSON that someone typed or wrote into a file. @throws Refusal naming `what` */
+export function parseJson(text: string, what: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    if (error instanceof SyntaxError) throw new Refusal(`${what} is no JSON: ${error.message}`)
+    throw error
+  }
+}
+
+/** A value that `schema` accepts. @throws Refusal naming `what` and every place that is wrong */
+export function parseShape<Shape>(schema: z.ZodType<Shape>, value: unknown, what: string): Shape {
+  const result = schema.safeParse(value)
+  if (result.success) return result.data
+  throw new Refusal(`${what} is wrong:\n${describeIssues(result.error.issues)}`)
+}
+
+/** One line for each: the path and what is wrong there. */
+export function describeIssues(
+  issues: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[],
+): string {
+  return issues.map(({ path, message }) => `  ${path.map(String).join(".") || "(all of it)"}: ${message}`).join("\n")
+}

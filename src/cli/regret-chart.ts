@@ -1,0 +1,73 @@
+import type { SimulationResult } from "../app/simulate.ts"
+
+/** The curve of one policy in one scenario, as it is drawn and listed. */
+export interface RegretLine extends SimulationResult {
+  readonly policy: string
+}
+
+const ROWS = 16
+
+/**
+ * Regret over time as text: a letter per policy (`marks`), the larger regret on top where two meet.
+ *
+ * @param columns width of the terminal
+ */
+export function regretChart(lines: readonly RegretLine[], horizon: number, columns: number): string {
+  const highest = Math.max(...lines.flatMap(({ curve }) => curve.map(({ mean }) => mean)), 1e-9)
+  const labels = [highest, highest / 2, 0].map(short)
+  const margin = Math.max(...labels.map((label) => label.length))
+  const width = Math.max(20, Math.min(100, columns - margin - 4))
+  const grid = Array.from({ length: ROWS }, () => Array.from({ length: width }, () => " "))
+  const bestLast = [...lines.entries()].sort(([, a], [, b]) => a.regret.mean - b.regret.mean)
+  for (const [index, { curve }] of bestLast) {
+    for (let column = 0; column < width; column++) {
+      const regret = interpolate(curve, (horizon * (column + 1)) / width)
+      const row = ROWS - 1 - Math.round((regret / highest) * (ROWS - 1))
+      const cells = grid[row]
+      if (cells !== undefined) cells[column] = mark(index)
+    }
+  }
+  const rows = grid.map((cells, row) => {
+    const label =
+      row === 0 ? labels[0] : row === Math.round((ROWS - 1) / 2) ? labels[1] : row === ROWS - 1 ? labels[2] : ""
+    return `${(label ?? "").padStart(margin)} ┤${cells.join("").trimEnd()}`
+  })
+  const end = `${short(horizon)} pulls`
+  const axis = `${" ".repeat(margin)} └${"─".repeat(width)}`
+  const scale = `${" ".repeat(margin + 2)}0${end.padStart(width - 1)}`
+  return [`${" ".repeat(margin + 2)}cumulative regret (rewards lost)`, ...rows, axis, scale].join("\n")
+}
+
+/** Regret and shares, a line per policy. */
+export function regretTable(lines: readonly RegretLine[]): string {
+  const width = Math.max(6, ...lines.map(({ policy }) => policy.length))
+  const rows = lines.map(({ policy, regret, shareByVariant }, index) => {
+    const shares = shareByVariant.map((share) => `${(100 * share).toFixed(1)} %`.padStart(7)).join(" ")
+    const mean = short(regret.mean).padStart(9)
+    return `${mark(index)} ${policy.padEnd(width)} ${mean} ± ${short(regret.standardError).padEnd(6)} ${shares}`
+  })
+  return [
+    `  ${"policy".padEnd(width)} ${"regret".padStart(9)}   ${"s.e.".padEnd(6)}  share of pulls by variant`,
+    ...rows,
+  ].join("\n")
+}
+
+function mark(index: number): string {
+  return index < 26 ? String.fromCodePoint(65 + index) : "*"
+}
+
+function interpolate(curve: SimulationResult["curve"], t: number): number {
+  let before = { t: 0, mean: 0 }
+  for (const point of curve) {
+    if (point.t >= t) return before.mean + ((point.mean - before.mean) * (t - before.t)) / (point.t - before.t)
+    before = point
+  }
+  return before.mean
+}
+
+/** Four digits are enough to read. */
+function short(value: number): string {
+  if (value === 0) return "0"
+  if (value >= 1000) return Math.round(value).toLocaleString("en")
+  return value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toPrecision(2)
+}
