@@ -23,6 +23,9 @@ export interface Config {
   readonly signingKeys: readonly SigningKeySetting[] | undefined
   readonly apiKeys: readonly ApiKeySetting[]
   readonly logLevel: string
+  /** How long new connections are still taken after SIGTERM. */
+  readonly shutdownDelaySeconds: number
+  /** How long open requests may then take. */
   readonly drainSeconds: number
 }
 
@@ -104,6 +107,7 @@ const schema = z.object({
   SIGNING_KEYS: signingKeys.optional(),
   API_KEYS: apiKeys.default([]),
   LOG_LEVEL: z.enum(["debug", "info", "warn", "error"], "must be debug, info, warn or error").default("info"),
+  SHUTDOWN_DELAY_SECONDS: z.coerce.number("must be a number of seconds").min(0).max(600).default(1),
   DRAIN_SECONDS: z.coerce.number("must be a number of seconds").min(0).max(600).default(5),
   REDIS_URL: unsupported("counters live in DATA_DIR"),
   KINESIS_STREAM: unsupported("the outcome log lives in DATA_DIR"),
@@ -142,6 +146,7 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
     signingKeys: settings.SIGNING_KEYS,
     apiKeys: settings.API_KEYS,
     logLevel: settings.LOG_LEVEL,
+    shutdownDelaySeconds: settings.SHUTDOWN_DELAY_SECONDS,
     drainSeconds: settings.DRAIN_SECONDS,
   }
 }

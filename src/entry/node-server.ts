@@ -18,8 +18,10 @@ const MAX_REQUESTS_PER_SOCKET = 10_000
 /**
  * An HTTP server for the application with the limits of a server on the edge, and the requests that Node's parser lets through although no
  * honest client sends them refused before the application sees them.
+ *
+ * @param isDraining while true, every answer tells its client to open its next connection elsewhere
  */
-export function createNodeServer(app: Hono): Server {
+export function createNodeServer(app: Hono, isDraining: () => boolean = () => false): Server {
   const listener = getRequestListener(app.fetch, { overrideGlobalObjects: true })
   const server = createServer(
     {
@@ -31,6 +33,7 @@ export function createNodeServer(app: Hono): Server {
       noDelay: true,
     },
     (request, response) => {
+      if (isDraining()) response.shouldKeepAlive = false
       const refusal = refusalOf(request)
       if (refusal === undefined) {
         void listener(request, response)

@@ -1,6 +1,7 @@
 import { hash, randomFillSync } from "node:crypto"
 import type { AddressInfo } from "node:net"
 import { join, resolve } from "node:path"
+import { setTimeout as sleep } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
 import { openOutcomeLog } from "../adapters/ndjson/outcome-log.ts"
 import { createOutcomeReader } from "../adapters/ndjson/outcome-reader.ts"
@@ -105,7 +106,7 @@ export async function startGateway(config: Config): Promise<RunningGateway> {
     }
   }
 
-  const server = createNodeServer(gateway.app)
+  const server = createNodeServer(gateway.app, () => state.draining)
   await new Promise<void>((settle, reject) => {
     server.once("error", (cause: NodeJS.ErrnoException) => {
       reject(
@@ -137,10 +138,11 @@ export async function startGateway(config: Config): Promise<RunningGateway> {
   async function stop(): Promise<void> {
     state.draining = true
     logger.info({}, "draining")
+    // Whoever still comes is served: a balancer has to hear 503 from /readyz first, and open connections are told to close.
+    await sleep(config.shutdownDelaySeconds * 1000)
     for (const timer of timers) clearInterval(timer)
     const closed = new Promise<void>((settle) => server.close(() => settle()))
     const forced = setTimeout(() => server.closeAllConnections(), config.drainSeconds * 1000)
-    server.closeIdleConnections()
     await closed
     clearTimeout(forced)
     await watch.look()

@@ -23,7 +23,9 @@ const document = (id: string, changes: Record<string, unknown> = {}) =>
   })
 
 async function start(environment: Record<string, string>): Promise<RunningGateway> {
-  const gateway = await startGateway(parseConfig({ PORT: "0", LOG_LEVEL: "error", MODELS_DIR, ...environment }))
+  const gateway = await startGateway(
+    parseConfig({ PORT: "0", SHUTDOWN_DELAY_SECONDS: "0", LOG_LEVEL: "error", MODELS_DIR, ...environment }),
+  )
   onTestFinished(() => gateway.stop())
   return gateway
 }

@@ -12,7 +12,9 @@ describe("given the gateway on Node", () => {
 
   beforeAll(async () => {
     dataDir = await mkdtemp(join(tmpdir(), "bandit-gateway-"))
-    gateway = await startGateway(parseConfig({ PORT: "0", LOG_LEVEL: "error", DATA_DIR: dataDir }))
+    gateway = await startGateway(
+      parseConfig({ PORT: "0", SHUTDOWN_DELAY_SECONDS: "0", LOG_LEVEL: "error", DATA_DIR: dataDir }),
+    )
   })
   afterAll(async () => {
     await gateway.stop()
