@@ -105,6 +105,12 @@ export async function createTestGateway(options: GatewayOptions = {}) {
     store,
     models: [...models.values()],
     publish,
+    /** The outcome log so far. */
+    logged: async (): Promise<readonly string[]> => {
+      const lines: string[] = []
+      for await (const read of memoryLog.read(undefined, undefined)) lines.push(...read.lines)
+      return lines
+    },
     setParts: (read: () => Record<string, PartState>) => {
       readParts = read
     },
