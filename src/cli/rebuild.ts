@@ -90,7 +90,8 @@ function openDatabase(path: string, readOnly: boolean, stderr: Output): Database
 }
 
 function sentences(checked: CheckedCounters): string {
-  const unfolded = checked.unfolded === 0 ? "" : ` ${count(checked.unfolded)} later events wait for the next start.`
+  const unfolded =
+    checked.unfolded === 0 ? "" : ` What waits for the next start: ${plural(checked.unfolded, "later event")}.`
   if (checked.equal) return `Counters equal the fold of ${describe(checked)}.${unfolded}\n`
   const shown = checked.differences.slice(0, SHOWN_DIFFERENCES)
   const lines = shown.map(
@@ -99,7 +100,7 @@ function sentences(checked: CheckedCounters): string {
   )
   const more = checked.differences.length - shown.length
   return [
-    `Counters differ from the fold of ${describe(checked)} in ${count(checked.differences.length)} places:${unfolded}\n`,
+    `Counters differ from the fold of ${describe(checked)} in ${plural(checked.differences.length, "place")}:${unfolded}\n`,
     ...lines,
     more > 0 ? `  and ${count(more)} more (--json has all)\n` : "",
     "Stop the gateway and run bandit-gateway rebuild to make them equal.\n",
@@ -107,7 +108,11 @@ function sentences(checked: CheckedCounters): string {
 }
 
 function describe({ events, skipped }: FoldedLog): string {
-  return `${count(events)} events${skipped === 0 ? "" : ` (${count(skipped)} damaged lines skipped)`}`
+  return `${plural(events, "event")}${skipped === 0 ? "" : ` (${plural(skipped, "damaged line")} skipped)`}`
+}
+
+function plural(value: number, noun: string): string {
+  return `${count(value)} ${noun}${value === 1 ? "" : "s"}`
 }
 
 function count(value: number): string {

@@ -52,8 +52,8 @@ export interface VariantStatistics {
  *
  * A row is closed when its whole bucket is older than `maturationSeconds`; only closed rows enter `n`, `sum` and `sumSq`, so that early
  * rewards of decisions still open don't favour whatever gets more traffic. Age counts from the closing: memory of the last hour is the
- * last closed hour. A row on the edge of a window counts whole, by its middle. Where rewards outnumber decisions (a decision that the log
- * had to drop), a reward stands for its decision.
+ * last closed hour. A row on the edge of a window counts whole, by its middle. Where rewards outnumber decisions (the log had to drop
+ * some), `n` is the number of rewards.
  *
  * @param rows counters of one experiment and metric, in any order and mix of widths
  * @returns one entry per variant that has a row, in the order of first appearance; sums in the reward's units
@@ -63,16 +63,25 @@ export function summarise(rows: Iterable<CounterRow>, query: StatisticsQuery): V
   for (const row of rows) {
     let entry = variants.get(row.variant)
     if (entry === undefined) {
-      entry = { n: 0, pending: 0, sum: 0, sumSq: 0, totals: { decisions: 0, rewards: 0, sum: 0, sumSq: 0 } }
+      entry = {
+        n: 0,
+        rewarded: 0,
+        pending: 0,
+        sum: 0,
+        sumSq: 0,
+        totals: { decisions: 0, rewards: 0, sum: 0, sumSq: 0 },
+      }
       variants.set(row.variant, entry)
     }
     add(entry, row, query)
   }
-  return [...variants].map(([variant, entry]) => ({ variant, ...entry }))
+  return [...variants].map(([variant, { n, rewarded, ...rest }]) => ({ variant, n: Math.max(n, rewarded), ...rest }))
 }
 
 interface MutableStatistics {
   n: number
+  /** Decisions that earned something, weighted like `n`. Compared over all rows: a late reward may have a row of its own. */
+  rewarded: number
   pending: number
   sum: number
   sumSq: number
@@ -92,7 +101,8 @@ function add(entry: MutableStatistics, row: CounterRow, query: StatisticsQuery):
     return
   }
   const weight = weightAtAge(query.memory, Math.max(0, matured - (row.bucket + row.widthSeconds / 2)))
-  entry.n += weight * Math.max(row.decisions, row.rewards)
+  entry.n += weight * row.decisions
+  entry.rewarded += weight * row.rewards
   entry.sum += weight * sum
   entry.sumSq += weight * sumSq
 }

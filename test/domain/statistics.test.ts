@@ -53,6 +53,12 @@ describe("given decisions that count at once", () => {
     expect(statistics).toMatchObject({ n: 3, sum: 3, totals: { decisions: 0, rewards: 3 } })
   })
 
+  it("takes a late reward in a row of its own for one of the decisions in a wider row", () => {
+    const wide = row(3_600, { widthSeconds: 3_600, decisions: 10, rewards: 1, sum: MICRO })
+    const [statistics] = summarise([wide, row(3_000, { decisions: 0, rewards: 1, sum: MICRO })], query())
+    expect(statistics).toMatchObject({ n: 10, sum: 2 })
+  })
+
   it("has nothing to say of no rows", () => {
     expect(summarise([], query())).toEqual([])
   })

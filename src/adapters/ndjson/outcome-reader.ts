@@ -5,7 +5,7 @@ import type { LinesRead, OutcomeReader } from "../../ports/outcome-reader.ts"
 import { endOfLines, hasLineEndAt, logFile, logFileNumbers } from "./log-files.ts"
 
 const LINE_FEED = 10
-const CHUNK_BYTES = 1 << 20
+const CHUNK_BYTES = 1 << 18
 /** Longer runs without a line feed are damage, not events; they are read as one empty line. */
 const MAX_LINE_BYTES = 8 << 20
 
@@ -48,16 +48,12 @@ async function* readLines(path: string, file: number, from: number, limit: numbe
   try {
     let rest: Uint8Array = new Uint8Array(0)
     let overlong = false
+    const chunk = Buffer.allocUnsafe(CHUNK_BYTES)
     for (let offset = from; offset < limit; ) {
-      const { bytesRead, buffer } = await handle.read(
-        Buffer.allocUnsafe(CHUNK_BYTES),
-        0,
-        Math.min(CHUNK_BYTES, limit - offset),
-        offset,
-      )
+      const { bytesRead } = await handle.read(chunk, 0, Math.min(CHUNK_BYTES, limit - offset), offset)
       if (bytesRead === 0) return
       offset += bytesRead
-      const bytes = Buffer.concat([rest, buffer.subarray(0, bytesRead)])
+      const bytes = Buffer.concat([rest, chunk.subarray(0, bytesRead)])
       const lastFeed = bytes.lastIndexOf(LINE_FEED)
       rest = bytes.subarray(lastFeed + 1)
       if (lastFeed >= 0) {

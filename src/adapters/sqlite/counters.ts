@@ -14,6 +14,7 @@ import { isAfter, type LogPosition } from "../../domain/log-position.ts"
 import { summarise } from "../../domain/statistics.ts"
 import type { RewardAnswer } from "../../ports/counter-store.ts"
 import type { FoldBatch } from "../../ports/outcome-log.ts"
+import { bucketAt } from "./bucket-widths.ts"
 import type { Operations } from "./protocol.ts"
 import { ADD_TO_COUNTER, SELECT_CELLS, toCell, toCounterRow } from "./rows.ts"
 import { inTransaction } from "./schema.ts"
@@ -55,12 +56,14 @@ export class Counters {
     this.#rows.setReadBigInts(true)
   }
 
-  fold(batch: FoldBatch): RewardAnswer[] {
+  /** @param nowSeconds epoch seconds: decisions of long ago, folded by a rebuild, go where they would have been rolled up to */
+  fold(batch: FoldBatch, nowSeconds: number): RewardAnswer[] {
     return inTransaction(this.#database, () => {
       if (!isAfter(batch.end, this.position())) return batch.rewards.map(() => "duplicate")
       const changed = new Set<string>()
       for (const { key, delta } of batch.decisions) {
-        this.#addTo(key, delta)
+        const { bucket, width } = bucketAt(key.bucket, nowSeconds)
+        this.#addTo({ ...key, bucket }, width, delta)
         changed.add(key.experiment)
       }
       const answers = batch.rewards.map((event) => {
@@ -122,7 +125,8 @@ export class Counters {
       JSON.stringify(step.credit.eventIds),
       bucketOf(event.decidedAt) + this.#creditSeconds,
     )
-    if (counts(event)) this.#addTo(rewardKey(event), step.delta)
+    // A fresh row whatever its age: whether sums fit into a wider one is for the roll-up to see.
+    if (counts(event)) this.#addTo(rewardKey(event), 1, step.delta)
     return "applied"
   }
 
@@ -133,13 +137,13 @@ export class Counters {
     return { eventIds, valueMicro: Number(row["value"]), counted: row["counted"] === 1 }
   }
 
-  #addTo(key: CounterKey, delta: CounterDelta): void {
+  #addTo(key: CounterKey, widthSeconds: number, delta: CounterDelta): void {
     this.#add.run(
       key.experiment,
       key.metric,
       key.variant,
       key.bucket,
-      1,
+      widthSeconds,
       delta.decisions,
       delta.rewards,
       BigInt(delta.sum),

@@ -35,7 +35,26 @@ export class Database {
     argument: Operations[Name]["argument"],
   ): Promise<Operations[Name]["result"]> {
     if (this.#closed) return Promise.reject(unavailable("the database is closed"))
-    const worker = this.#worker ?? this.#start()
+    return this.#send(this.#worker ?? this.#start(), operation, argument)
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    const worker = this.#worker
+    if (worker === undefined) return
+    try {
+      await this.#send(worker, "close", undefined)
+    } finally {
+      await worker.terminate()
+    }
+  }
+
+  #send<Name extends OperationName>(
+    worker: Worker,
+    operation: Name,
+    argument: Operations[Name]["argument"],
+  ): Promise<Operations[Name]["result"]> {
     this.#lastId += 1
     const id = this.#lastId
     return new Promise((resolve, reject) => {
@@ -45,17 +64,6 @@ export class Database {
       // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
       worker.postMessage(request)
     })
-  }
-
-  async close(): Promise<void> {
-    if (this.#closed) return
-    const worker = this.#worker
-    try {
-      if (worker !== undefined) await this.request("close", undefined)
-    } finally {
-      this.#closed = true
-      await worker?.terminate()
-    }
   }
 
   #start(): Worker {

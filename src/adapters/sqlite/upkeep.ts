@@ -1,13 +1,8 @@
 import type { DatabaseSync } from "node:sqlite"
 import { type CounterCell, CounterTable } from "../../domain/counter-table.ts"
+import { ROLL_UPS } from "./bucket-widths.ts"
 import { ADD_TO_COUNTER, SELECT_CELLS, toCell } from "./rows.ts"
 import { inTransaction } from "./schema.ts"
-
-/** Rows older than this much are merged into wider ones. */
-const ROLL_UPS = [
-  { afterSeconds: 600, fromWidth: 1, toWidth: 60 },
-  { afterSeconds: 172_800, fromWidth: 60, toWidth: 3_600 },
-]
 
 const LARGEST_INTEGER = 2n ** 63n - 1n
 

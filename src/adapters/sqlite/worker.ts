@@ -9,17 +9,17 @@ import { tidyUp } from "./upkeep.ts"
 // Entry of the worker thread that owns the database: nothing that SQLite does blocks the event loop.
 
 const TIDY_EVERY_MS = 30_000
-/** A rebuild makes rows of old seconds faster than the clock ticks; tidying by count keeps the table small meanwhile. */
-const TIDY_EVERY_ROWS = 50_000
+/** A rebuild adds rewards of long ago, each a row of its own, faster than the clock ticks. */
+const TIDY_EVERY_REWARDS = 50_000
 
 function serve(port: MessagePort, settings: WorkerSettings): void {
   const database = openDatabase(settings.path, settings.readOnly)
   const counters = new Counters(database, settings.creditSeconds)
   const revisions = new Revisions(database)
-  let rowsSinceTidy = 0
+  let rewardsSinceTidy = 0
 
   const tidy = (): void => {
-    rowsSinceTidy = 0
+    rewardsSinceTidy = 0
     try {
       tidyUp(database, Date.now() / 1000)
     } catch (error) {
@@ -30,10 +30,10 @@ function serve(port: MessagePort, settings: WorkerSettings): void {
 
   const handlers: Handlers = {
     fold: (batch) => {
-      const answers = counters.fold(batch)
-      rowsSinceTidy += batch.decisions.length + batch.rewards.length
+      const answers = counters.fold(batch, Date.now() / 1000)
+      rewardsSinceTidy += batch.rewards.length
       // After the answer: this fold is committed, whatever becomes of the upkeep.
-      if (rowsSinceTidy > TIDY_EVERY_ROWS) setImmediate(tidy)
+      if (rewardsSinceTidy > TIDY_EVERY_REWARDS) setImmediate(tidy)
       return answers
     },
     seen: (keys) => counters.seen(keys),

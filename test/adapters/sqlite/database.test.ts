@@ -31,6 +31,7 @@ describe("given a database file", () => {
     expect(await second.store.seen(BATCH.rewards)).toEqual([true])
     expect(await second.store.fold(BATCH)).toEqual(["duplicate"])
     await second.store.close()
+    expect([...first.logger.messages, ...second.logger.messages]).toEqual([])
   })
 
   it("can be read beside its writer, and not written", async () => {
@@ -57,7 +58,9 @@ describe("given a database file", () => {
     other.exec("DROP TRIGGER refuse")
     other.close()
     expect(await store.fold(next)).toEqual(["applied"])
-    expect((await store.contents()).cells).toMatchObject([{ decisions: 6, rewards: 1 }])
+    const query = { metric: "click", memory: { kind: "all" }, maturationSeconds: 0, now: NOON } as const
+    const { variants } = await store.statistics("banner-ctr", query)
+    expect(variants).toMatchObject([{ totals: { decisions: 6, rewards: 1 } }])
     await store.close()
   })
 })

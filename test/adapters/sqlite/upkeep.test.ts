@@ -29,7 +29,8 @@ describe("given counters of several ages", () => {
     const { database, counters } = open()
     const ages = [5, 599, 700, DAY, 2 * DAY - 1, 3 * DAY, 90 * DAY]
     const batch = ages.map((age) => decisions({ ...KEY, bucket: NOW - age }, 1))
-    counters.fold({ decisions: batch, rewards: [], end: { file: 1, offset: 1 } })
+    counters.fold({ decisions: batch, rewards: [], end: { file: 1, offset: 1 } }, NOW - 90 * DAY)
+    expect(counters.contents().cells.every(({ widthSeconds }) => widthSeconds === 1)).toBe(true)
     tidyUp(database, NOW)
     const widths = counters.contents().cells.map(({ bucket, widthSeconds }) => [NOW - bucket, widthSeconds])
     expect(widths.sort(([a = 0], [b = 0]) => a - b)).toEqual([
@@ -47,10 +48,27 @@ describe("given counters of several ages", () => {
     const { database, counters } = open()
     for (const offset of [1, 2, 3]) {
       const batch = [decisions({ ...KEY, bucket: NOW - 10 * DAY + offset }, offset)]
-      counters.fold({ decisions: batch, rewards: [], end: { file: 1, offset } })
+      counters.fold({ decisions: batch, rewards: [], end: { file: 1, offset } }, NOW - 10 * DAY)
       tidyUp(database, NOW)
     }
     expect(counters.contents().cells).toMatchObject([{ bucket: NOW - 10 * DAY, widthSeconds: 3_600, decisions: 6 }])
+  })
+
+  it("puts a decision of long ago where a roll-up would have put it", () => {
+    const ages = fc.array(fc.nat(5 * DAY), { minLength: 1, maxLength: 30 })
+    fc.assert(
+      fc.property(ages, (all) => {
+        const batch = all.map((age) => decisions({ ...KEY, bucket: NOW - age }, 1))
+        const end = { file: 1, offset: 1 }
+        const rolledUp = open()
+        rolledUp.counters.fold({ decisions: batch, rewards: [], end }, NOW - 5 * DAY)
+        tidyUp(rolledUp.database, NOW)
+        const direct = open()
+        direct.counters.fold({ decisions: batch, rewards: [], end }, NOW)
+        expect(direct.counters.contents()).toEqual(rolledUp.counters.contents())
+      }),
+      { numRuns: 30 },
+    )
   })
 
   it("never changes what an hour adds up to", () => {
@@ -65,13 +83,14 @@ describe("given counters of several ages", () => {
     fc.assert(
       fc.property(additions, fc.array(fc.nat(2 * DAY), { maxLength: 4 }), (all, tidyings) => {
         const { database, counters } = open()
-        counters.fold({
+        const batch = {
           decisions: all.map(({ age, variant }) => decisions({ ...KEY, variant, bucket: NOW - age }, 1)),
           rewards: all.map(({ age, variant, value }, index) =>
             rewardEvent({ decisionId: `D${index}`, variant, value, decidedAt: (NOW - age) * 1000 }),
           ),
           end: { file: 1, offset: 1 },
-        })
+        }
+        counters.fold(batch, NOW)
         const before = byHour(counters)
         let at = NOW
         for (const later of tidyings) {
@@ -101,7 +120,7 @@ describe("given credits", () => {
   it("forgets them when they expire and not before", () => {
     const { database, counters } = open()
     const reward = rewardEvent()
-    counters.fold({ decisions: [], rewards: [reward], end: { file: 1, offset: 1 } })
+    counters.fold({ decisions: [], rewards: [reward], end: { file: 1, offset: 1 } }, NOW)
     tidyUp(database, NOW + 30 * DAY)
     expect(counters.seen([reward])).toEqual([true])
     tidyUp(database, NOW + 30 * DAY + 1)

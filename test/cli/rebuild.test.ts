@@ -1,0 +1,102 @@
+import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { describe, expect, it } from "vitest"
+import { openOutcomeLog } from "#src/adapters/ndjson/outcome-log.ts"
+import { createSqliteCounterStore } from "#src/adapters/sqlite/counter-store.ts"
+import { Database } from "#src/adapters/sqlite/database.ts"
+import { lockFolder } from "#src/adapters/sqlite/folder-lock.ts"
+import { createRecorder } from "#src/app/recorder.ts"
+import { rebuild } from "#src/cli/rebuild.ts"
+import { decisionEntry, decisionEvent, rewardEvent } from "#test/outcomes.ts"
+import { realClock } from "#test/real-clock.ts"
+import { createRememberingLogger } from "#test/remembering-logger.ts"
+import { temporaryFolder } from "#test/temporary-folder.ts"
+
+async function run(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+  const said = { out: "", err: "" }
+  const io = {
+    stdout: { write: (text: string) => (said.out += text) },
+    stderr: { write: (text: string) => (said.err += text) },
+    env,
+  }
+  return { code: await rebuild.run(args, io), ...said }
+}
+
+/** The data folder that a gateway leaves after three decisions and two rewards. */
+async function servedFolder(): Promise<string> {
+  const folder = temporaryFolder()
+  const logger = createRememberingLogger()
+  const log = await openOutcomeLog({ folder: join(folder, "outcomes"), logger })
+  const store = createSqliteCounterStore(new Database({ path: join(folder, "gateway.db") }, logger))
+  const recorder = createRecorder({ log, store, clock: realClock, logger })
+  for (const decisionId of ["D1", "D2", "D3"]) {
+    const event = decisionEvent({ decisionId })
+    await recorder.recordDecision(JSON.stringify(event), decisionEntry(event))
+  }
+  await recorder.recordRewards([rewardEvent({ decisionId: "D1" }), rewardEvent({ decisionId: "D2" })])
+  await recorder.close()
+  return folder
+}
+
+function logOf(folder: string): string {
+  return join(folder, "outcomes", "outcomes-00000001.ndjson")
+}
+
+describe("given the folder of a gateway that was stopped", () => {
+  it("finds the counters equal, as one document or one sentence", async () => {
+    const folder = await servedFolder()
+    const { code, out } = await run(["--check", "--json", "--data-dir", folder])
+    expect(code).toBe(0)
+    expect(JSON.parse(out)).toEqual({ events: 5, skipped: 0, equal: true, differences: [], unfolded: 0 })
+    expect(await run(["--check"], { DATA_DIR: folder })).toEqual({
+      code: 0,
+      out: "Counters equal the fold of 5 events.\n",
+      err: "",
+    })
+  })
+
+  it("exits 1 and names what differs when the log was changed, and makes it equal again", async () => {
+    const folder = await servedFolder()
+    writeFileSync(logOf(folder), readFileSync(logOf(folder), "utf8").split("\n").slice(1).join("\n"))
+    const asked = await run(["--check", "--data-dir", folder])
+    expect(asked.code).toBe(1)
+    expect(asked.out).toContain("banner-ctr champion click 2026-11-20T12:00:00.000Z: decisions is 3, the log says 2")
+    const made = await run(["--json", "--data-dir", folder])
+    expect([made.code, JSON.parse(made.out)]).toEqual([0, { events: 4, skipped: 0, rebuilt: true }])
+    expect((await run(["--check", "--data-dir", folder])).code).toBe(0)
+  })
+
+  it("says what was skipped and what waits for the next start", async () => {
+    const folder = await servedFolder()
+    const text = readFileSync(logOf(folder), "utf8").replace('{"v":1,"type":"decision"', "{damaged damaged damaged")
+    writeFileSync(logOf(folder), text)
+    appendFileSync(logOf(folder), `${JSON.stringify(decisionEvent({ decisionId: "D4" }))}\n`)
+    const { code, out } = await run(["--check", "--data-dir", folder])
+    expect(code).toBe(1)
+    expect(out).toContain("4 events (1 damaged line skipped)")
+    expect(out).toContain("What waits for the next start: 1 later event.")
+  })
+})
+
+describe("given a folder that is in use", () => {
+  it("refuses to rebuild, and checks all the same", async () => {
+    const folder = await servedFolder()
+    const lock = lockFolder(folder)
+    await expect(run(["--data-dir", folder])).rejects.toMatchObject({ code: "config_invalid" })
+    expect((await run(["--check", "--data-dir", folder])).code).toBe(0)
+    lock.release()
+  })
+})
+
+describe("given a folder without outcomes or counters", () => {
+  it("exits 1, says what to do, and makes nothing", async () => {
+    const folder = temporaryFolder()
+    for (const args of [[], ["--check"]]) {
+      const { code, err } = await run([...args, "--data-dir", folder])
+      expect([code, err]).toEqual([1, expect.stringContaining("--data-dir")])
+    }
+    mkdirSync(join(folder, "outcomes"))
+    expect((await run(["--check", "--data-dir", folder])).code).toBe(1)
+    expect((await run(["--json", "--data-dir", folder])).out).toBe('{"events":0,"skipped":0,"rebuilt":true}\n')
+  })
+})

@@ -1,0 +1,83 @@
+import { readdirSync, readFileSync } from "node:fs"
+import { join } from "node:path"
+import seedrandom from "seedrandom"
+import { expect, it } from "vitest"
+import { createOutcomeReader } from "#src/adapters/ndjson/outcome-reader.ts"
+import { createSqliteCounterStore } from "#src/adapters/sqlite/counter-store.ts"
+import { Database } from "#src/adapters/sqlite/database.ts"
+import { check } from "#src/app/rebuild.ts"
+import type { OutcomeEvent } from "#src/domain/events.ts"
+import { parseOutcomeLine } from "#src/domain/outcome-line.ts"
+import { createRememberingLogger } from "#test/remembering-logger.ts"
+import { temporaryFolder } from "#test/temporary-folder.ts"
+import { AdTraffic } from "./ad-traffic.ts"
+import { GatewayProcess } from "./gateway-process.ts"
+
+const KILLS = Number(process.env["KILLS"] ?? 50)
+const SEED = process.env["SEED"] ?? String(Date.now())
+const CLIENTS = 8
+/** From before the first answer to well into several folds and syncs. */
+const LONGEST_LIFE_MS = 250
+
+function logged(folder: string): OutcomeEvent[] {
+  return readdirSync(folder)
+    .toSorted()
+    .flatMap((name) => readFileSync(join(folder, name), "utf8").split("\n").slice(0, -1))
+    .flatMap((line) => parseOutcomeLine(line) ?? [])
+}
+
+async function totals(folder: string) {
+  const store = createSqliteCounterStore(new Database({ path: join(folder, "gateway.db") }, createRememberingLogger()))
+  const checked = await check({ reader: createOutcomeReader(join(folder, "outcomes")), archive: store }, () => {})
+  const sums = { decisions: 0, rewards: 0, sum: 0n }
+  for (const cell of (await store.contents()).cells) {
+    sums.decisions += cell.decisions
+    sums.rewards += cell.rewards
+    sums.sum += cell.sum
+  }
+  await store.close()
+  return { checked, sums }
+}
+
+it(`loses and doubles nothing that was answered in ${KILLS} kills at random moments (SEED=${SEED})`, {
+  timeout: 600_000,
+}, async () => {
+  const random = seedrandom(SEED)
+  const folder = temporaryFolder()
+  const traffic = new AdTraffic(random)
+  for (let kill = 0; kill < KILLS; kill++) {
+    const gateway = await GatewayProcess.start(folder)
+    let alive = true
+    const playing = traffic.play(gateway.address, CLIENTS, () => alive)
+    await new Promise((resolve) => setTimeout(resolve, random() * LONGEST_LIFE_MS))
+    alive = false
+    await gateway.kill()
+    await playing
+  }
+  const survivor = await GatewayProcess.start(folder)
+  await traffic.insist(survivor.address)
+  expect(await survivor.stop()).toBe(0)
+
+  const { decisions, postbacks } = traffic
+  expect(postbacks.filter(({ acknowledged }) => !acknowledged)).toEqual([])
+  expect(postbacks.filter(({ applied }) => applied > 1)).toEqual([])
+
+  const events = logged(join(folder, "data", "outcomes"))
+  const decided = events.flatMap((event) => (event.type === "decision" ? [event.decisionId] : []))
+  const ids = new Set<string>(decided)
+  expect(ids.size).toBe(decided.length)
+  expect(decisions.filter(({ decisionId }) => !ids.has(decisionId))).toEqual([])
+  expect(decided.length - decisions.length).toBeLessThanOrEqual(traffic.unanswered)
+
+  const { checked, sums } = await totals(join(folder, "data"))
+  expect(checked).toMatchObject({ equal: true, unfolded: 0, events: events.length })
+  expect(sums).toEqual({
+    decisions: decided.length,
+    rewards: new Set(postbacks.map(({ decisionId }) => decisionId)).size,
+    sum: BigInt(postbacks.reduce((sum, { value }) => sum + value, 0)) * 1_000_000n,
+  })
+  process.stdout.write(
+    `${KILLS} kills: ${traffic.attempts} requests, ${decisions.length} decisions answered (${traffic.unanswered} not), ` +
+      `${postbacks.length} rewards acknowledged, ${traffic.replays} replays, ${checked.skipped} torn lines; SEED=${SEED}\n`,
+  )
+})
