@@ -3,7 +3,7 @@
  * A gateway of its own is stopped afterwards, and its counters compared with its outcome log.
  * Exits with k6's code, 1 when counts differ.
  *
- *   node loadtest/run-k6.ts [--seconds 20] [--rate 200] [--url http://host:port]     default: starts a gateway of its own
+ *   node loadtest/run-k6.ts [--seconds 20] [--rate 100] [--url http://host:port]     default: starts a gateway of its own
  */
 import { spawn } from "node:child_process"
 import { once } from "node:events"
@@ -30,7 +30,7 @@ async function main(): Promise<number> {
   const { values } = parseArgs({
     options: {
       seconds: { type: "string", default: "20" },
-      rate: { type: "string", default: "200" },
+      rate: { type: "string", default: "100" },
       url: { type: "string" },
     },
   })

@@ -14,7 +14,7 @@ import { type AdRow, parseAdRows } from "./ad-rows.ts"
 
 const BASE_URL = __ENV["BASE_URL"] ?? "http://127.0.0.1:8080"
 const EXPERIMENT = __ENV["EXPERIMENT"] ?? "banner-ctr"
-const RATE = Number(__ENV["RATE"] ?? 200)
+const RATE = Number(__ENV["RATE"] ?? 100)
 const DURATION_SECONDS = Number(__ENV["DURATION_SECONDS"] ?? 20)
 const VARIANTS = (__ENV["VARIANTS"] ?? "").split(",").filter((id) => id !== "")
 
