@@ -1,7 +1,7 @@
 import { panelRule } from "./gauss-legendre.ts"
 
-/** Tail mass of a posterior that is left out at either end, as the drop of the log density below its mode: e^-25 = 1.4e-11. */
-export const TAIL_DROP = 25
+/** Tail mass of a posterior that is left out at either end, as the drop of the log density below its mode: e^-30 = 1e-13. */
+export const TAIL_DROP = 30
 
 /** Panel height in local scales. With 12 nodes the error stays below 2e-10 (20 arms, the worst case); at 3 it would be 1e-8. */
 const PANEL_SCALES = 2.25
@@ -10,10 +10,12 @@ const rule = panelRule(12)
 /**
  * The posterior densities of K ≥ 2 arms on a common axis, in a coordinate where each is smooth.
  *
- * Positions are offsets from the largest of the lower ends: every arm that matters has mass there, so that even a posterior 10^4 times
- * narrower than its neighbours is evaluated without cancellation.
+ * Positions are offsets from a place near the narrow arms, so that a posterior 10^4 times narrower than its neighbours is evaluated without
+ * cancellation.
  */
 export interface DensityFamily {
+  /** The offset below which some arm has no mass worth counting: the largest of the lower ends. */
+  readonly lower: number
   /** Per arm, the offset above which it has no mass worth counting. */
   readonly upper: Float64Array
   /** Per arm, the offset of its mode. */
@@ -37,7 +39,7 @@ export interface DensityFamily {
  * @returns one probability per arm, summing to 1
  */
 export function integrateBest(family: DensityFamily): number[] {
-  const { upper } = family
+  const { lower, upper } = family
   const { size, nodes } = rule
   const order = byUpperEnd(upper)
   const panels: Panels = {
@@ -49,7 +51,7 @@ export function integrateBest(family: DensityFamily): number[] {
   const offsets = new Float64Array(size)
   let present = 0
   let top = upper[order[0] as number] as number
-  while (top > 0) {
+  while (top > lower) {
     while (present < order.length && (upper[order[present] as number] as number) >= top) present++
     const bottom = panelBottom(family, order, present, top)
     // Arms that begin within the panel, near enough its bottom to be resolved.
@@ -82,9 +84,9 @@ function byUpperEnd(upper: Float64Array): Int32Array {
   return order.sort((i, j) => (upper[j] as number) - (upper[i] as number))
 }
 
-/** How far down the panel that starts at `top` reaches: the axis' origin at most. */
+/** How far down the panel that starts at `top` reaches: the family's lower end at most. */
 function panelBottom(family: DensityFamily, order: Int32Array, present: number, top: number): number {
-  let height = Math.min(top, PANEL_SCALES * family.scale(top, order, present))
+  let height = Math.min(top - family.lower, PANEL_SCALES * family.scale(top, order, present))
   let within = present
   for (; within < order.length; within++) {
     // An arm that begins further down ends the panel there, unless it begins within the reach of a panel of its own.
@@ -106,7 +108,7 @@ function panelBottom(family: DensityFamily, order: Int32Array, present: number, 
   }
   // The scale may shrink on the way down: the panel has to suit its lower end too.
   while (height > 1.25 * PANEL_SCALES * family.scale(top - height, order, within)) height *= 0.8
-  return Math.max(0, top - height)
+  return Math.max(family.lower, top - height)
 }
 
 /** F at the nodes from the densities there, by the even and odd parts of the density about the panel's middle. */

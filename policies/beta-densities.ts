@@ -18,12 +18,16 @@ export function betaDensities(posteriors: readonly BetaPosterior[]): DensityFami
   const arms = posteriors.map(logOdds)
   const origin = Math.max(...arms.map((arm) => arm.mode - reach(arm.q, arm.p, arm)))
   const origins = oddsAt(origin)
+  // αδ - n ln(q + p e^δ) = -βδ - n ln(p + q e^-δ): the first form cancels on the far right, the second on the far left.
+  const right = origin > 0
   const logAtOrigin = new Float64Array(arms.map((arm) => arm.peak - drop(arm, origin - arm.mode)))
   const upper = new Float64Array(arms.map((arm) => arm.mode + reach(arm.p, arm.q, arm) - origin))
   let at: Float64Array = new Float64Array()
   let growth: Float64Array = new Float64Array()
 
   return {
+    // The origin is the largest lower end itself: every arm that matters has mass there.
+    lower: 0,
     upper,
     mode: new Float64Array(arms.map((arm) => arm.mode - origin)),
     core: new Float64Array(arms.map((arm) => 1 / Math.sqrt(arm.n * arm.p * arm.q))),
@@ -33,8 +37,8 @@ export function betaDensities(posteriors: readonly BetaPosterior[]): DensityFami
       // ln(1 + e^y) is singular at ±πi: no panel may be much higher than its distance from there.
       let steepest = 8 / (4 + y * y)
       for (let rank = 0; rank < count; rank++) {
-        const { alpha, n } = arms[order[rank] as number] as LogOdds
-        const slope = alpha - n * p
+        const { alpha, beta, n } = arms[order[rank] as number] as LogOdds
+        const slope = right ? n * q - beta : alpha - n * p
         steepest = Math.max(steepest, n * p * q, (slope * slope) / 12)
       }
       return 1 / Math.sqrt(steepest)
@@ -42,20 +46,23 @@ export function betaDensities(posteriors: readonly BetaPosterior[]): DensityFami
     place(offsets) {
       at = offsets
       if (growth.length !== offsets.length) growth = new Float64Array(offsets.length)
-      for (let q = 0; q < offsets.length; q++) growth[q] = softplusGrowth(origins, origin, offsets[q] as number)
+      for (let q = 0; q < offsets.length; q++) {
+        const offset = offsets[q] as number
+        growth[q] = right ? logMixture(origins.q, origins.p, -offset) : softplusGrowth(origins, origin, offset)
+      }
     },
     density(arm, out, first) {
-      const { alpha, n } = arms[arm] as LogOdds
+      const { alpha, beta, n } = arms[arm] as LogOdds
+      const slope = right ? -beta : alpha
       const start = logAtOrigin[arm] as number
       for (let q = 0; q < at.length; q++) {
-        out[first + q] = fastExp(start + alpha * (at[q] as number) - n * (growth[q] as number))
+        out[first + q] = fastExp(start + slope * (at[q] as number) - n * (growth[q] as number))
       }
     },
   }
 }
 
-interface LogOdds {
-  readonly alpha: number
+interface LogOdds extends BetaPosterior {
   readonly n: number
   readonly p: number
   readonly q: number
@@ -68,7 +75,7 @@ function logOdds({ alpha, beta }: BetaPosterior): LogOdds {
   const n = alpha + beta
   const stirling = stirlingCorrection(n) - stirlingCorrection(alpha) - stirlingCorrection(beta)
   const peak = (Math.log(alpha) + Math.log(beta / n) - LOG_TWO_PI) / 2 + stirling
-  return { alpha, n, p: alpha / n, q: beta / n, mode: Math.log(alpha / beta), peak }
+  return { alpha, beta, n, p: alpha / n, q: beta / n, mode: Math.log(alpha / beta), peak }
 }
 
 function oddsAt(y: number): { readonly p: number; readonly q: number } {
@@ -78,8 +85,8 @@ function oddsAt(y: number): { readonly p: number; readonly q: number } {
 }
 
 /** How far the log density lies below its peak at `delta` from the mode. */
-function drop({ alpha, n, p, q }: LogOdds, delta: number): number {
-  return n * logMixture(p, q, delta) - alpha * delta
+function drop({ alpha, beta, n, p, q }: LogOdds, delta: number): number {
+  return p <= 0.5 ? n * logMixture(p, q, delta) - alpha * delta : n * logMixture(q, p, -delta) + beta * delta
 }
 
 /** ln(q + p e^δ), p + q = 1, without cancellation near 0 and without overflow. */
@@ -95,16 +102,24 @@ function softplusGrowth({ p, q }: { readonly p: number; readonly q: number }, y:
 }
 
 /**
- * Distance above the mode at which the log density has dropped by at least `TAIL_DROP`. The same with p and q exchanged is the distance below.
- * The drop is convex, so that a Newton step from anywhere lands at or beyond the root.
+ * Distance above the mode at which the log density has dropped by `TAIL_DROP` to `TAIL_DROP` + 2. With p and q exchanged, the distance below.
+ *
+ * Newton steps within a bracket, on the drop where it is too small (its tail may be linear) and on its logarithm where it is too large (it may
+ * be exponential).
  */
 function reach(p: number, q: number, { n }: LogOdds): number {
+  let low = 0
+  let high = Infinity
   let delta = Math.sqrt((2 * TAIL_DROP) / (n * p * q))
-  for (let step = 0; step < 6; step++) {
-    const excess = n * (logMixture(p, q, delta) - p * delta) - TAIL_DROP
-    if (step > 0 && excess < 1) break
-    const share = p / (p + q * Math.exp(-delta))
-    delta -= excess / (n * (share - p))
+  for (let step = 0; step < 100; step++) {
+    const fallen = n * (logMixture(p, q, delta) - p * delta)
+    if (fallen >= TAIL_DROP && fallen <= TAIL_DROP + 2) break
+    if (fallen < TAIL_DROP) low = delta
+    else high = delta
+    const slope = n * (p / (p + q * Math.exp(-delta)) - p)
+    const excess = fallen < TAIL_DROP ? fallen - TAIL_DROP - 0.1 : fallen * Math.log(fallen / (TAIL_DROP + 1))
+    const next = delta - excess / slope
+    delta = next > low && next < high ? next : high < Infinity ? (low + high) / 2 : 4 * delta
   }
   return delta
 }

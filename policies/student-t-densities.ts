@@ -14,12 +14,14 @@ const LOG_TWO_PI = 1.8378770664093453
 /** Student-t densities in the reward's own units. Panels grow with the distance from the location, as the algebraic tails allow. */
 export function studentTDensities(posteriors: readonly StudentTPosterior[]): DensityFamily {
   const arms = posteriors.map((posterior): Arm => ({ ...posterior, reach: reach(posterior), peak: peak(posterior) }))
-  const origin = Math.max(...arms.map((arm) => arm.location - arm.reach))
+  // Heavy tails reach 10^13 scales: offsets count from the narrowest arm, where they have to be exact.
+  const origin = arms.reduce((narrowest, arm) => (arm.scale < narrowest.scale ? arm : narrowest)).location
   const centre = new Float64Array(arms.map((arm) => arm.location - origin))
   const upper = new Float64Array(arms.map((arm) => arm.location - origin + arm.reach))
   let at: Float64Array = new Float64Array()
 
   return {
+    lower: Math.max(...arms.map((arm) => arm.location - origin - arm.reach)),
     upper,
     mode: centre,
     core: new Float64Array(arms.map(({ scale, degrees }) => scale / Math.sqrt(steepness(0, degrees)))),

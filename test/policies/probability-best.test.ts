@@ -1,0 +1,253 @@
+import * as fc from "fast-check"
+import { describe, expect, it } from "vitest"
+import { probabilityBestBeta, probabilityBestGaussian, probabilityBestStudentT } from "#policies/probability-best.ts"
+import { denseBest } from "./dense-reference.ts"
+import { knownAnswers } from "./known-answers.ts"
+
+const ACCURACY = 1e-9
+
+function beta(...posteriors: readonly (readonly [number, number])[]): number[] {
+  return probabilityBestBeta(posteriors.map(([alpha, beta]) => ({ alpha, beta })))
+}
+
+function expectClose(actual: readonly number[], expected: readonly number[], tolerance = ACCURACY): void {
+  expect(actual).toHaveLength(expected.length)
+  actual.forEach((value, i) => {
+    expect(Math.abs(value - (expected[i] ?? Number.NaN)), `arm ${i}: ${value}, not ${expected[i]}`).toBeLessThanOrEqual(
+      tolerance,
+    )
+  })
+}
+
+/** P(X1 > X2) for a whole-numbered first alpha, by the finite sum over B(a2 + i, b1 + b2) / ((b1 + i) B(1 + i, b1) B(a2, b2)). */
+function finiteSum(a1: number, b1: number, a2: number, b2: number): number {
+  let term = 1
+  for (let k = 0; k < b1; k++) term *= (b2 + k) / (a2 + b2 + k)
+  let sum = 0
+  for (let i = 0; i < a1; i++) {
+    sum += term
+    term *= ((a2 + i) / (a2 + b2 + b1 + i)) * ((b1 + i) / (1 + i))
+  }
+  return sum
+}
+
+describe("given Beta posteriors", () => {
+  it("refuses none, and parameters that are not positive and finite", () => {
+    expect(() => beta()).toThrow(expect.objectContaining({ code: "no_arms" }))
+    for (const bad of [0, -1, Number.NaN, Infinity]) {
+      expect(() => beta([bad, 1], [1, 1])).toThrow(expect.objectContaining({ code: "not_finite" }))
+      expect(() => beta([1, bad])).toThrow(expect.objectContaining({ code: "not_finite" }))
+    }
+  })
+
+  it("gives a single arm everything", () => {
+    expect(beta([0.5, 7])).toEqual([1])
+  })
+
+  it.each(knownAnswers.beta_two_arm.cases)(
+    "knows P(Beta($a1, $b1) > Beta($a2, $b2))",
+    ({ a1, b1, a2, b2, p_first_greater }) => {
+      expectClose(beta([a1, b1], [a2, b2]), [p_first_greater, 1 - p_first_greater])
+    },
+  )
+
+  it.each(knownAnswers.thompson_action_probabilities.cases)("knows P(best) of $name", ({ posteriors, p_best }) => {
+    expectClose(beta(...posteriors), p_best)
+  })
+
+  it("knows the exact 0.6, 0.1, 0.3 of Beta(2,1), Beta(1,2), Beta(1,1)", () => {
+    expectClose(beta([2, 1], [1, 2], [1, 1]), knownAnswers.thompson_action_probabilities.exact.p_best, 1e-11)
+  })
+
+  it("agrees with the finite sum for two arms of every size", () => {
+    const count = fc.integer({ min: 1, max: 300 })
+    fc.assert(
+      fc.property(count, count, count, count, (a1, b1, a2, b2) => {
+        const first = finiteSum(a1, b1, a2, b2)
+        expectClose(beta([a1, b1], [a2, b2]), [first, 1 - first])
+      }),
+      { numRuns: 300, seed: 1 },
+    )
+  })
+
+  it.each([
+    [
+      "a uniform beside the tightest",
+      [
+        [1, 1],
+        [5e6, 5e6],
+      ],
+    ],
+    [
+      "counts of ten million",
+      [
+        [100_001, 9_900_001],
+        [100_301, 9_900_001],
+        [99_801, 9_900_001],
+      ],
+    ],
+    [
+      "widths five orders apart",
+      [
+        [1, 1],
+        [5e6, 5e6],
+        [2, 2],
+        [600, 590],
+        [0.5, 0.5],
+      ],
+    ],
+    [
+      "densities that are infinite at both ends",
+      [
+        [0.5, 0.5],
+        [0.1, 0.2],
+        [0.3, 0.05],
+      ],
+    ],
+    [
+      "an informative prior below one",
+      [
+        [0.5, 49.5],
+        [3.5, 146.5],
+        [1.5, 98.5],
+      ],
+    ],
+    [
+      "never a success in ten million beside a new arm",
+      [
+        [1, 1e7],
+        [1, 2],
+      ],
+    ],
+    [
+      "nothing but successes",
+      [
+        [1e7, 1],
+        [5e6, 1],
+        [3, 1],
+      ],
+    ],
+    [
+      "a leader far ahead",
+      [
+        [1501, 98_500],
+        [21, 1980],
+        [3, 200],
+        [1, 1],
+      ],
+    ],
+  ] as const)("agrees with a dense reference on %s", (_, posteriors) => {
+    expectClose(beta(...posteriors), denseBest(posteriors))
+  })
+
+  it.each([10, 1000, 1e5, 1e7])("agrees with a dense reference on 20 arms of about %d decisions", (n) => {
+    const posteriors = Array.from(
+      { length: 20 },
+      (_, i) => [1 + 0.02 * n * (1 + i / (5 * Math.sqrt(n))), 1 + 0.98 * n] as const,
+    )
+    expectClose(beta(...posteriors), denseBest(posteriors, 800))
+  })
+
+  it("agrees with a dense reference on arms of all kinds", () => {
+    const size = fc.double({ min: Math.log(0.05), max: Math.log(1e6), noNaN: true }).map(Math.exp)
+    fc.assert(
+      fc.property(fc.array(fc.tuple(size, size), { minLength: 2, maxLength: 6 }), (posteriors) => {
+        expectClose(beta(...posteriors), denseBest(posteriors, 3000))
+      }),
+      { numRuns: 40, seed: 2 },
+    )
+  })
+
+  it("gives equal arms equal shares, however many and however tight", () => {
+    for (const [alpha, b] of [
+      [1, 1],
+      [0.01, 0.01],
+      [13, 989],
+      [1e5, 9.9e6],
+    ] as const) {
+      for (const count of [2, 3, 20]) {
+        expectClose(
+          beta(...Array.from({ length: count }, () => [alpha, b] as const)),
+          Array.from({ length: count }, () => 1 / count),
+          1e-12,
+        )
+      }
+    }
+  })
+
+  it("sums to 1, is never negative and never NaN, on anything a counter and a prior can reach", () => {
+    const size = fc.double({ min: Math.log(1e-6), max: Math.log(1e10), noNaN: true }).map(Math.exp)
+    fc.assert(
+      fc.property(fc.array(fc.tuple(size, size), { minLength: 1, maxLength: 20 }), (posteriors) => {
+        const best = beta(...posteriors)
+        expect(best.every((p) => p >= 0 && p <= 1)).toBe(true)
+        expect(Math.abs(best.reduce((sum, p) => sum + p, 0) - 1)).toBeLessThan(1e-12)
+      }),
+      { numRuns: 500, seed: 3 },
+    )
+  })
+})
+
+describe("given normal distributions", () => {
+  it.each(knownAnswers.gaussian_p_best)("knows P(best) of means $mu and deviations $sd", ({ mu, sd, p_best }) => {
+    expectClose(probabilityBestGaussian(mu.map((mean, i) => ({ mean, sd: sd[i] ?? 1 }))), p_best)
+  })
+
+  it("sees a difference of one part in a million of the larger deviation", () => {
+    const [first = 0] = probabilityBestGaussian([
+      { mean: 0, sd: 1e6 },
+      { mean: 1, sd: 1e-3 },
+    ])
+    // Φ(-1e-6) = 1/2 - 1e-6 / √(2π)
+    expect(Math.abs(first - (0.5 - 1e-6 / Math.sqrt(2 * Math.PI)))).toBeLessThan(1e-10)
+  })
+})
+
+describe("given Student-t posteriors", () => {
+  const cauchy = (location: number, scale: number) => ({ location, scale, degrees: 1 })
+
+  it("knows the closed form of two Cauchy arms: their difference is Cauchy", () => {
+    for (const [shift, a, b] of [
+      [0, 1, 1],
+      [1, 1, 1],
+      [-3, 0.1, 2],
+      [50, 1e-3, 10],
+      [1e4, 1, 1],
+    ] as const) {
+      const expected = 0.5 + Math.atan(shift / (a + b)) / Math.PI
+      expectClose(probabilityBestStudentT([cauchy(shift, a), cauchy(0, b)]), [expected, 1 - expected])
+    }
+  })
+
+  it("tends to the normal distribution", () => {
+    const at = (degrees: number): number[] =>
+      probabilityBestStudentT([
+        { location: 0.1, scale: 0.2, degrees },
+        { location: 0, scale: 0.5, degrees },
+        { location: -0.2, scale: 1, degrees },
+      ])
+    expectClose(at(1e12), at(Infinity), 1e-10)
+  })
+
+  it("finds narrow arms among wide ones", () => {
+    const wide = { location: 0, scale: 30, degrees: 2 }
+    const narrow = [1e-4, 2e-4, 3e-4].map((scale, i) => ({ location: 5 + i * 1e-4, scale, degrees: 4 + i }))
+    const best = probabilityBestStudentT([wide, ...narrow])
+    const alone = probabilityBestStudentT(narrow)
+    // The wide arm's density is flat over the narrow ones: it takes its share of the top and leaves theirs as it was.
+    const upper = probabilityBestStudentT([wide, { location: 5.0001, scale: 1e-9, degrees: 100 }])[0] ?? 0
+    expectClose(best, [upper, ...alone.map((p) => p * (1 - upper))], 1e-5)
+  })
+
+  it("refuses scales that are not positive and fewer than one degree of freedom", () => {
+    for (const bad of [
+      { location: Number.NaN, scale: 1, degrees: 3 },
+      { location: 0, scale: 0, degrees: 3 },
+      { location: 0, scale: 1, degrees: 0.5 },
+    ]) {
+      expect(() => probabilityBestStudentT([bad, cauchy(0, 1)])).toThrow(
+        expect.objectContaining({ code: "not_finite" }),
+      )
+    }
+  })
+})
