@@ -70,13 +70,14 @@ export function readPredictBody(body: unknown): PredictBody {
   const unit = readText(record["unitId"], "/unitId", unitProblem, errors)
   const variant = readText(record["variant"], "/variant", variantProblem, errors)
   if (record["context"] !== undefined) readFeatures(record["context"], "/context", errors)
-  const slate = record["instances"] !== undefined
-  if (slate === (record["features"] !== undefined)) {
-    errors.push({ pointer: "", detail: "must have either features or instances" })
-  }
+  const { features, instances: list } = record
+  const slate = list !== undefined
+  if (slate === (features !== undefined)) errors.push({ pointer: "", detail: "must have either features or instances" })
   const instances = slate
-    ? readInstances(record["instances"], errors)
-    : [readFeatures(record["features"] ?? {}, "/features", errors)]
+    ? readInstances(list, errors)
+    : features === undefined
+      ? []
+      : [readFeatures(features, "/features", errors)]
   refuse(errors)
   return { experiment, unitId: unit, instances, slate, variant, featuresAt: "/features" }
 }

@@ -3,7 +3,8 @@ import { GatewayError } from "../../domain/errors.ts"
 import { isUnexpandedMacro } from "../../domain/token.ts"
 
 const PARAMETERS = new Set(["d", "m", "v", "e", "exp"])
-const DECIMAL = /^-?(?:0|[1-9]\d{0,15})(?:\.\d{1,15})?(?:[eE][+-]?\d{1,3})?$/
+/** Every finite double as `String` writes it, and nothing longer. */
+const DECIMAL = /^-?(?:0|[1-9]\d{0,20})(?:\.\d{1,24})?(?:[eE][+-]?\d{1,3})?$/
 
 /**
  * Reads the query of `GET /reward`: `d` token, `m` metric, `v` value, `e` event id, `exp` the experiment expected.
