@@ -7,7 +7,7 @@ const fractions = Float64Array.from({ length: STEPS }, (_, step) => 2 ** (step /
 const powers = Float64Array.from({ length: 2048 }, (_, exponent) => 2 ** (exponent - 1023))
 
 /**
- * e^x for x ≤ 700 by a table of 2^(j/64) and a polynomial: relative error below 3e-13, 0 below -700.
+ * e^x for x ≤ 700 by a table of 2^(j/64) and a polynomial: relative error below 3e-13, 0 from -700 down.
  *
  * Five times as fast as `Math.exp`, and a quadrature takes several hundred of them.
  */

@@ -16,9 +16,10 @@ function part(p: number, q: number): number {
   return p === 0 ? 0 : p * Math.log(p / q)
 }
 
-/** The largest q in [mean, 1] with n · kl(mean, q) ≤ bound, to 1e-15. */
+/** The largest q in [mean, 1] with n · kl(mean, q) ≤ bound, n > 0. */
 export function klUpperBound(mean: number, n: number, bound: number): number {
   const limit = bound / n
+  if (limit === 0) return mean
   let low = mean
   let high = 1
   // Pinsker's bound lies above the root, and a Newton step on a convex function never passes it; the bracket guards the end at 1.
