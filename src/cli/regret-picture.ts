@@ -10,8 +10,8 @@ export interface RegretPanel {
 const WIDTH = 860
 const PLOT = { left: 80, top: 46, width: 560, height: 320 }
 const PANEL_HEIGHT = PLOT.top + PLOT.height + 64
-/** Okabe and Ito's colours, which colour-blind readers tell apart on light and on dark ground; dashes repeat them. */
-const COLOURS = ["#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9"]
+/** After Okabe and Ito: colours that colour-blind readers tell apart, on light and on dark ground; dashes repeat them. */
+const COLOURS = ["#2F8FD8", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9"]
 const DASHES = ["", "7 4", "2 3"]
 const STYLE = `
   .ground { fill: #ffffff } text { fill: #24292f; font: 13px system-ui, sans-serif } .title { font-size: 15px; font-weight: 600 }
