@@ -83,7 +83,9 @@ describe("given the reference scenarios", () => {
 
 describe("given a world whose first arm always pays", () => {
   it("shows outcomes at the next batch boundary and not before", () => {
-    const { curve } = finish(playing({ T: 30, checkpoints: [10, 20, 30] }, { kind: "epsilon-greedy", epsilon: 0 }, 50)).result
+    const { curve } = finish(
+      playing({ T: 30, checkpoints: [10, 20, 30] }, { kind: "epsilon-greedy", epsilon: 0 }, 50),
+    ).result
     const at = (t: number): number => curve.find((point) => point.t === t)?.mean ?? Number.NaN
     expect(at(10)).toBeGreaterThan(3)
     expect(at(20) - at(10)).toBeLessThan(0.5)
@@ -91,7 +93,8 @@ describe("given a world whose first arm always pays", () => {
 
   it("waits for the delay: outcomes of a batch show when it ended more than so many pulls ago", () => {
     const regretAt20 = (delay: number): number =>
-      finish(playing({ T: 20, delay, checkpoints: [10, 20] }, { kind: "epsilon-greedy", epsilon: 0 }, 50)).result.regret.mean
+      finish(playing({ T: 20, delay, checkpoints: [10, 20] }, { kind: "epsilon-greedy", epsilon: 0 }, 50)).result.regret
+        .mean
     expect(regretAt20(1)).toBeGreaterThan(1.5 * regretAt20(0))
   })
 
