@@ -16,13 +16,8 @@ import {
   statisticsSchema,
 } from "./contract/answers.ts"
 import { featuresSchema } from "./contract/features.ts"
-import {
-  COMMON_PROBLEMS,
-  type Content,
-  OPERATIONS,
-  type Operation,
-  type OperationAnswer,
-} from "./contract/operations.ts"
+import { COMMON_PROBLEMS, type Content, type Operation, type OperationAnswer } from "./contract/operation.ts"
+import { OPERATIONS } from "./contract/operations.ts"
 import { predictBodySchema } from "./contract/predict-body.ts"
 import { rewardItemSchema } from "./contract/reward-body.ts"
 import { PROBLEMS, toProblem } from "./problem.ts"

@@ -25,7 +25,7 @@ const FEATURES = { hour: "14102100", banner_pos: "0", site_id: "1fbe01fe" }
 const embedded = await loadModelFolder(fileURLToPath(new URL("../../examples/models", import.meta.url)), "ctr-raw")
 
 /** The example experiment's shape: two variants, binary clicks, a window of an hour. */
-export function bannerDocument(changes: Readonly<Record<string, unknown>> = {}) {
+function bannerDocument(changes: Readonly<Record<string, unknown>> = {}) {
   return {
     id: "banner-ctr",
     variants: [

@@ -4,6 +4,6 @@ import { PROBLEMS } from "../problem.ts"
 /** Every problem code, in the table's order. */
 export const PROBLEM_CODES: readonly ErrorCode[] = Object.keys(PROBLEMS).filter(isProblemCode)
 
-export function isProblemCode(code: string): code is ErrorCode {
+function isProblemCode(code: string): code is ErrorCode {
   return Object.hasOwn(PROBLEMS, code)
 }

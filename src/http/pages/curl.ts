@@ -1,4 +1,4 @@
-import type { Content, Operation } from "../contract/operations.ts"
+import type { Content, Operation } from "../contract/operation.ts"
 
 const BASE = "http://127.0.0.1:8080"
 

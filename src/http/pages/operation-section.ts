@@ -1,5 +1,5 @@
 import { html } from "hono/html"
-import type { Content, Operation, OperationAnswer, Parameter } from "../contract/operations.ts"
+import type { Content, Operation, OperationAnswer, Parameter } from "../contract/operation.ts"
 import { problemsOf } from "../openapi.ts"
 import { PROBLEMS, problemSlug } from "../problem.ts"
 import { curlOf } from "./curl.ts"

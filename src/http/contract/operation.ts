@@ -1,0 +1,71 @@
+import type { ErrorCode } from "../../domain/errors.ts"
+import type { Permission } from "../authorize.ts"
+
+/** A parameter of an operation. `schema` is JSON Schema. */
+export interface Parameter {
+  readonly name: string
+  readonly in: "path" | "query" | "header"
+  readonly required: boolean
+  readonly description: string
+  readonly schema: Readonly<Record<string, unknown>>
+  readonly example?: string
+}
+
+/** One media type of a request or an answer: the component schemas that fit (any of them), and an example. */
+export interface Content {
+  readonly mediaType: string
+  readonly schemas?: readonly string[]
+  /** Whether the body is a list of them. */
+  readonly list?: boolean
+  readonly example?: unknown
+}
+
+export interface OperationAnswer {
+  readonly status: number
+  readonly description: string
+  readonly content?: readonly Content[]
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+/** One method of one path, as the OpenAPI document and the page tell it. */
+export interface Operation {
+  readonly id: string
+  readonly method: "get" | "post"
+  /** With `{name}` for each path parameter. */
+  readonly path: string
+  readonly tag: "Predict" | "Reward" | "Experiments" | "Operations"
+  readonly summary: string
+  readonly description: string
+  /** What the caller's key must be allowed to do, where keys are configured. */
+  readonly permission?: Permission
+  readonly parameters?: readonly Parameter[]
+  readonly request?: readonly Content[]
+  readonly answers: readonly OperationAnswer[]
+  /** Problems beside those that every operation can answer. */
+  readonly problems?: readonly ErrorCode[]
+}
+
+/** What any operation can answer: the URL, the headers, the gateway itself. */
+export const COMMON_PROBLEMS: readonly ErrorCode[] = [
+  "bad_request",
+  "method_not_allowed",
+  "uri_too_long",
+  "headers_too_large",
+  "not_configured",
+  "internal",
+]
+
+/** JSON Schema of a text that isn't empty. */
+export function textUpTo(maxLength: number): Readonly<Record<string, unknown>> {
+  return { type: "string", minLength: 1, maxLength }
+}
+
+/** The experiment as a path segment. */
+export const experimentInPath: Parameter = {
+  name: "experiment",
+  in: "path",
+  required: true,
+  description: "The experiment's id",
+  schema: { type: "string", pattern: "^[a-z0-9][a-z0-9-]{0,62}$" },
+  example: "banner-ctr",
+}

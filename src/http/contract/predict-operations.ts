@@ -1,0 +1,76 @@
+import { FEATURES_EXAMPLE, PREDICTION_EXAMPLE } from "./examples.ts"
+import { experimentInPath, type Operation, type Parameter } from "./operation.ts"
+
+const deadline: Parameter = {
+  name: "X-Deadline-Ms",
+  in: "header",
+  required: false,
+  description: "Milliseconds for the whole request, brought into 5 to 2000",
+  schema: { type: "number", default: 100 },
+}
+
+const predict = {
+  method: "post",
+  tag: "Predict",
+  permission: "predict",
+  answers: [
+    {
+      status: 200,
+      description: "The prediction, and the decision that it came from",
+      content: [{ mediaType: "application/json", schemas: ["PredictAnswer"], example: PREDICTION_EXAMPLE }],
+      headers: {
+        "x-variant": "The variant that was chosen",
+        "x-decision-id": "The decision's id",
+        "server-timing": "Milliseconds of deciding and of the backend",
+      },
+    },
+  ],
+  problems: [
+    "invalid_json",
+    "not_an_object",
+    "validation_failed",
+    "features_invalid",
+    "experiment_not_found",
+    "not_acceptable",
+    "payload_too_large",
+    "unsupported_media_type",
+    "unsupported_encoding",
+    "backend_failed",
+    "deadline_exceeded",
+  ],
+} as const satisfies Partial<Operation>
+
+export const PREDICT_OPERATIONS: readonly Operation[] = [
+  {
+    ...predict,
+    id: "predict",
+    path: "/predict",
+    summary: "Choose a variant and predict with it",
+    description:
+      "Decides on a variant for the unit, asks its model, logs the decision and answers. A body with none of experiment, features and instances " +
+      "is taken whole as the features of the default experiment. Forcing a variant needs the permission force.",
+    parameters: [deadline],
+    request: [
+      {
+        mediaType: "application/json",
+        schemas: ["PredictRequest", "Features"],
+        example: { experiment: "banner-ctr", unitId: "user-42", features: FEATURES_EXAMPLE },
+      },
+    ],
+  },
+  {
+    ...predict,
+    id: "predictFor",
+    path: "/predict/{experiment}",
+    summary: "The same, the experiment named by the path",
+    description: "As POST /predict. A body that names another experiment is refused.",
+    parameters: [experimentInPath, deadline],
+    request: [
+      {
+        mediaType: "application/json",
+        schemas: ["PredictRequest", "Features"],
+        example: { unitId: "user-42", features: FEATURES_EXAMPLE },
+      },
+    ],
+  },
+]

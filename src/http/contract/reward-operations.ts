@@ -1,0 +1,153 @@
+import type { ErrorCode } from "../../domain/errors.ts"
+import { BATCH_ANSWER, RECEIPT_EXAMPLE, TOKEN_EXAMPLE } from "./examples.ts"
+import { type Operation, type OperationAnswer, type Parameter, textUpTo } from "./operation.ts"
+
+const rewardProblems: readonly ErrorCode[] = [
+  "token_malformed",
+  "token_invalid",
+  "token_expired",
+  "experiment_gone",
+  "validation_failed",
+  "reward_out_of_range",
+  "reward_out_of_window",
+  "log_unavailable",
+]
+
+const rewardReceipts: readonly OperationAnswer[] = [
+  {
+    status: 200,
+    description: "Applied, or a duplicate of one that was",
+    content: [{ mediaType: "application/json", schemas: ["RewardReceipt"], example: RECEIPT_EXAMPLE }],
+  },
+  {
+    status: 202,
+    description: "Accepted: durable, counted later",
+    content: [{ mediaType: "application/json", schemas: ["RewardReceipt"] }],
+  },
+]
+
+const prefetched: OperationAnswer = {
+  status: 204,
+  description: "A browser's prefetch (Sec-Purpose or Purpose: prefetch): nothing was counted",
+}
+
+const postbackParameters: readonly Parameter[] = [
+  {
+    name: "d",
+    in: "query",
+    required: true,
+    description: "The decision token",
+    schema: textUpTo(200),
+    example: TOKEN_EXAMPLE,
+  },
+  {
+    name: "m",
+    in: "query",
+    required: false,
+    description: "Metric; the experiment's own when left out",
+    schema: textUpTo(64),
+  },
+  {
+    name: "v",
+    in: "query",
+    required: false,
+    description: "Value, a decimal number within the experiment's bounds; 1 when left out",
+    schema: { type: "number", default: 1 },
+    example: "1",
+  },
+  {
+    name: "e",
+    in: "query",
+    required: false,
+    description: "Event id: tells a second reward of one decision from a retry of the first",
+    schema: { type: "string", pattern: "^[\\x21-\\x7e]{1,64}$" },
+  },
+  {
+    name: "exp",
+    in: "query",
+    required: false,
+    description: "The experiment that the caller expects; a token of another one is refused",
+    schema: { type: "string" },
+  },
+]
+
+export const REWARD_OPERATIONS: readonly Operation[] = [
+  {
+    id: "reward",
+    method: "post",
+    path: "/reward",
+    tag: "Reward",
+    summary: "Credit one reward, or a batch of up to 1,000",
+    description:
+      "The decision token is the proof: no key is needed. An answer outside 5xx means that the gateway has decided; a reward that was answered 200 or " +
+      "202 is durable. Sending one again is safe: it is a duplicate. A batch (a list, or NDJSON) is answered item by item.",
+    request: [
+      {
+        mediaType: "application/json",
+        schemas: ["RewardItem"],
+        example: { decision: TOKEN_EXAMPLE, metric: "click", value: 1 },
+      },
+      { mediaType: "application/json", schemas: ["RewardItem"], list: true, example: [{ decision: TOKEN_EXAMPLE }] },
+      { mediaType: "application/x-ndjson", example: `{"decision":"${TOKEN_EXAMPLE}"}\n` },
+    ],
+    answers: [
+      {
+        status: 200,
+        description: "Applied or duplicate; of a batch, every item",
+        content: [
+          { mediaType: "application/json", schemas: ["RewardReceipt", "RewardBatchAnswer"], example: RECEIPT_EXAMPLE },
+        ],
+      },
+      {
+        status: 202,
+        description: "Accepted: durable, counted later; of a batch, every item",
+        content: [{ mediaType: "application/json", schemas: ["RewardReceipt", "RewardBatchAnswer"] }],
+      },
+      {
+        status: 207,
+        description: "A batch whose items differ, or some of which were refused",
+        content: [{ mediaType: "application/json", schemas: ["RewardBatchAnswer"], example: BATCH_ANSWER }],
+      },
+    ],
+    problems: [
+      "invalid_json",
+      "not_an_object",
+      "payload_too_large",
+      "unsupported_media_type",
+      "unsupported_encoding",
+      ...rewardProblems,
+    ],
+  },
+  {
+    id: "rewardPostback",
+    method: "get",
+    path: "/reward",
+    tag: "Reward",
+    summary: "Credit a reward by URL, for ad-server postbacks",
+    description:
+      "The same for servers that can only call a URL. Parameters besides these, repeated or wrongly escaped ones are refused. HEAD is refused; a " +
+      "prefetch is not counted.",
+    parameters: postbackParameters,
+    answers: [...rewardReceipts, prefetched],
+    problems: rewardProblems,
+  },
+  {
+    id: "rewardPixel",
+    method: "get",
+    path: "/reward.gif",
+    tag: "Reward",
+    summary: "Credit a reward by a pixel",
+    description:
+      "The same, answered with a transparent image of one pixel. What can't be credited is a problem document.",
+    parameters: postbackParameters,
+    answers: [
+      {
+        status: 200,
+        description: "Credited, or credited before",
+        content: [{ mediaType: "image/gif" }],
+      },
+      prefetched,
+    ],
+    problems: rewardProblems,
+  },
+]
