@@ -1,13 +1,15 @@
 /**
  * Simulates every cell of the reference regret table and writes docs/regret.md: `node scripts/regret-table.ts`.
  *
+ * `--rows FILE` keeps what is done, and a later run goes on from there.
  * Cells run until they have all their replicates or their time is up (at least 10), the fast ones first, and the table is written after each,
  * so that an interrupted run leaves what it has.
  */
-import { writeFileSync } from "node:fs"
+import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { parseArgs } from "node:util"
 import seedrandom from "seedrandom"
-import { type SimulationResult, simulate } from "#src/app/simulate.ts"
+import * as z from "zod"
+import { simulate } from "#src/app/simulate.ts"
 import { type ReferenceCell, referenceCells } from "#test/app/reference-cells.ts"
 
 const INTRODUCTION = `# Regret
@@ -40,6 +42,7 @@ const { values } = parseArgs({
     scenario: { type: "string" },
     seed: { type: "string", default: "1" },
     out: { type: "string", default: "docs/regret.md" },
+    rows: { type: "string" },
   },
 })
 const LEAST_REPLICATES = 10
@@ -47,12 +50,28 @@ const started = performance.now()
 const cells = referenceCells().filter(
   ({ scenario }) => values.scenario === undefined || scenario.id === values.scenario,
 )
-const rows = new Map<ReferenceCell, { readonly result: SimulationResult; readonly replicates: number }>()
+const rowSchema = z.object({
+  scenario: z.string(),
+  name: z.string(),
+  mean: z.number(),
+  standardError: z.number(),
+  replicates: z.int(),
+})
+type Row = z.output<typeof rowSchema>
+const rows = new Map<ReferenceCell, Row>()
+if (values.rows !== undefined && existsSync(values.rows)) {
+  for (const row of z.array(rowSchema).parse(JSON.parse(readFileSync(values.rows, "utf8")))) {
+    const cell = cells.find(({ scenario, name }) => scenario.id === row.scenario && name === row.name)
+    if (cell !== undefined) rows.set(cell, row)
+  }
+}
 
 const quickFirst = [...cells].sort((a, b) => cost(a) - cost(b))
 for (const cell of quickFirst) {
+  if (rows.has(cell)) continue
   rows.set(cell, play(cell))
   writeFileSync(values.out, page())
+  if (values.rows !== undefined) writeFileSync(values.rows, JSON.stringify([...rows.values()]))
 }
 
 /** Rough order of the work: refreshes, dearer where each is an integral. */
@@ -61,7 +80,7 @@ function cost({ scenario, policy }: ReferenceCell): number {
   return (scenario.T / scenario.batch) * (integral ? 100 : 1)
 }
 
-function play(cell: ReferenceCell): { result: SimulationResult; replicates: number } {
+function play(cell: ReferenceCell): Row {
   const { scenario, name, policy, memory } = cell
   const wanted = Number(values.replicates)
   const begun = performance.now()
@@ -88,15 +107,15 @@ function play(cell: ReferenceCell): { result: SimulationResult; replicates: numb
     step = run.next()
   }
   const { mean, standardError } = step.value.regret
-  const verdict = scoreOf(cell, step.value)
+  const row = { scenario: scenario.id, name, mean, standardError, replicates }
   say(
-    `${scenario.id} ${name}: ${mean.toFixed(1)} ± ${standardError.toFixed(1)}, reference ${cell.mean.toFixed(1)}, z ${verdict.toFixed(2)}`,
+    `${scenario.id} ${name}: ${mean.toFixed(1)} ± ${standardError.toFixed(1)}, reference ${cell.mean.toFixed(1)}, z ${scoreOf(cell, row).toFixed(2)}`,
   )
-  return { result: step.value, replicates }
+  return row
 }
 
-function scoreOf(cell: ReferenceCell, { regret }: SimulationResult): number {
-  return (regret.mean - cell.mean) / Math.hypot(regret.standardError, cell.standardError)
+function scoreOf(cell: ReferenceCell, row: Row): number {
+  return (row.mean - cell.mean) / Math.hypot(row.standardError, cell.standardError)
 }
 
 function say(text: string): void {
@@ -108,7 +127,7 @@ function say(text: string): void {
 function page(): string {
   const done = cells.flatMap((cell) => {
     const row = rows.get(cell)
-    return row === undefined ? [] : [{ cell, ...row, z: scoreOf(cell, row.result) }]
+    return row === undefined ? [] : [{ cell, row, z: scoreOf(cell, row) }]
   })
   const within = done.filter(({ z }) => Math.abs(z) <= 3).length
   const command = [
@@ -117,8 +136,8 @@ function page(): string {
     `--seconds ${values.seconds}`,
     `--seed ${values.seed}`,
   ]
-  const lines = done.map(({ cell, result, replicates, z }) => {
-    const { mean, standardError } = result.regret
+  const lines = done.map(({ cell, row, z }) => {
+    const { mean, standardError, replicates } = row
     const policy = [cell.policy.kind, parameters(cell)].filter((part) => part !== "").join(" ")
     const columns = [
       cell.scenario.id,
