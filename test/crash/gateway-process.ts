@@ -3,6 +3,7 @@ import { once } from "node:events"
 import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { onTestFinished } from "vitest"
 
 const MAIN = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url))
 const MODELS = fileURLToPath(new URL("../../examples/models", import.meta.url))
@@ -51,6 +52,7 @@ export class GatewayProcess {
         NODE_COMPILE_CACHE: join(folder, "compiled"),
       },
     })
+    onTestFinished(() => void child.kill("SIGKILL"))
     let said = ""
     child.stderr.setEncoding("utf8")
     for await (const text of child.stderr) {

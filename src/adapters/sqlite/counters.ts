@@ -11,12 +11,12 @@ import {
 } from "../../domain/counters.ts"
 import type { RewardEvent } from "../../domain/events.ts"
 import { isAfter, type LogPosition } from "../../domain/log-position.ts"
-import { summarise } from "../../domain/statistics.ts"
+import { type CounterRow, summarise } from "../../domain/statistics.ts"
 import type { RewardAnswer } from "../../ports/counter-store.ts"
 import type { FoldBatch } from "../../ports/outcome-log.ts"
 import { bucketAt } from "./bucket-widths.ts"
 import type { Operations } from "./protocol.ts"
-import { ADD_TO_COUNTER, SELECT_CELLS, toCell, toCounterRow } from "./rows.ts"
+import { ADD_TO_COUNTER, SELECT_CELLS, SELECT_ROWS, toCell, toCounterRow } from "./rows.ts"
 import { inTransaction } from "./schema.ts"
 
 /** Counters, credits and position in SQLite. Synchronous: lives in the worker. */
@@ -30,7 +30,10 @@ export class Counters {
   readonly #position: StatementSync
   readonly #rise: StatementSync
   readonly #version: StatementSync
-  readonly #rows: StatementSync
+  readonly #freshRows: StatementSync
+  readonly #wideRows: StatementSync
+  /** Wide rows by experiment and metric: many after months, and seldom changed. */
+  readonly #wideRowsRead = new Map<string, CounterRow[]>()
 
   constructor(database: DatabaseSync, creditSeconds: number) {
     this.#database = database
@@ -49,11 +52,8 @@ export class Counters {
       "INSERT INTO versions (experiment, version) VALUES (?, 1) ON CONFLICT DO UPDATE SET version = version + 1",
     )
     this.#version = database.prepare("SELECT version FROM versions WHERE experiment = ?")
-    this.#rows = database.prepare(
-      "SELECT variant, bucket, width, decisions, rewards, sum, sum_sq FROM counters WHERE experiment = ? AND metric = ?",
-    )
-    // Micro-units pass 2^53 in a busy bucket, where reading a plain number would throw.
-    this.#rows.setReadBigInts(true)
+    this.#freshRows = database.prepare(`${SELECT_ROWS} AND width = 1`)
+    this.#wideRows = database.prepare(`${SELECT_ROWS} AND width > 1`)
   }
 
   /** @param nowSeconds epoch seconds: decisions of long ago, folded by a rebuild, go where they would have been rolled up to */
@@ -64,6 +64,7 @@ export class Counters {
       for (const { key, delta } of batch.decisions) {
         const { bucket, width } = bucketAt(key.bucket, nowSeconds)
         this.#addTo({ ...key, bucket }, width, delta)
+        if (width > 1) this.#wideRowsRead.delete(`${key.experiment}\n${key.metric}`)
         changed.add(key.experiment)
       }
       const answers = batch.rewards.map((event) => {
@@ -84,8 +85,13 @@ export class Counters {
   statistics({ experiment, query }: Operations["statistics"]["argument"]): Operations["statistics"]["result"] {
     return {
       stateVersion: Number(this.#version.get(experiment)?.["version"] ?? 0),
-      variants: summarise(this.#rows.all(experiment, query.metric).map(toCounterRow), query),
+      variants: summarise(this.#rows(experiment, query.metric), query),
     }
+  }
+
+  /** To be called when something else than a fold has changed the table. */
+  tableChanged(): void {
+    this.#wideRowsRead.clear()
   }
 
   position(): LogPosition | undefined {
@@ -111,7 +117,19 @@ export class Counters {
         this.#rise.run(String(row["experiment"]))
       }
       this.#database.exec("DELETE FROM counters; DELETE FROM credits; DELETE FROM position")
+      this.tableChanged()
     })
+  }
+
+  *#rows(experiment: string, metric: string): Generator<CounterRow> {
+    const series = `${experiment}\n${metric}`
+    let wide = this.#wideRowsRead.get(series)
+    if (wide === undefined) {
+      wide = this.#wideRows.all(experiment, metric).map(toCounterRow)
+      this.#wideRowsRead.set(series, wide)
+    }
+    yield* wide
+    for (const row of this.#freshRows.iterate(experiment, metric)) yield toCounterRow(row)
   }
 
   #applyReward(event: RewardEvent): RewardAnswer {

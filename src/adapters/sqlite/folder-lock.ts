@@ -3,6 +3,9 @@ import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { GatewayError } from "../../domain/errors.ts"
 
+/** A database that nobody refers to is closed by the garbage collector, and its lock with it. */
+const held = new Set<DatabaseSync>()
+
 /** Held while a process owns a data folder. */
 export interface FolderLock {
   release(): void
@@ -26,7 +29,13 @@ export function lockFolder(folder: string): FolderLock {
       file.close()
       throw error
     }
-    return { release: () => file.close() }
+    held.add(file)
+    return {
+      release: () => {
+        held.delete(file)
+        file.close()
+      },
+    }
   } catch (cause) {
     const busy = cause instanceof Error && /locked/.test(cause.message)
     throw new GatewayError("config_invalid", {

@@ -29,15 +29,24 @@ export function toCell(row: Row): CounterCell {
   }
 }
 
+/**
+ * Rows of one experiment and metric as plain numbers, for statistics. Sums are read as floating point, where an integer beyond 2^53 would
+ * throw.
+ */
+export const SELECT_ROWS = `
+  SELECT variant, bucket, width AS widthSeconds, decisions, rewards, CAST(sum AS REAL) AS sum, CAST(sum_sq AS REAL) AS sumSq
+  FROM counters WHERE experiment = ? AND metric = ?`
+
 export function toCounterRow(row: Row): CounterRow {
+  const { variant, bucket, widthSeconds, decisions, rewards, sum, sumSq } = row
   return {
-    variant: String(row["variant"]),
-    bucket: Number(row["bucket"]),
-    widthSeconds: Number(row["width"]),
-    decisions: Number(row["decisions"]),
-    rewards: Number(row["rewards"]),
-    sum: Number(row["sum"]),
-    sumSq: Number(row["sum_sq"]),
+    variant: String(variant),
+    bucket: Number(bucket),
+    widthSeconds: Number(widthSeconds),
+    decisions: Number(decisions),
+    rewards: Number(rewards),
+    sum: Number(sum),
+    sumSq: Number(sumSq),
   }
 }
 

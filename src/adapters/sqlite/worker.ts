@@ -22,6 +22,7 @@ function serve(port: MessagePort, settings: WorkerSettings): void {
     rewardsSinceTidy = 0
     try {
       tidyUp(database, Date.now() / 1000)
+      counters.tableChanged()
     } catch (error) {
       port.postMessage(failure(0, "upkeep", error))
     }

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { existsSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { describe, expect, it } from "vitest"
+import { describe, expect, it, onTestFinished } from "vitest"
 import { lockFolder } from "#src/adapters/sqlite/folder-lock.ts"
 import { temporaryFolder } from "#test/temporary-folder.ts"
 
@@ -21,10 +21,11 @@ describe("given a data folder", () => {
   it("is free again as soon as its owner was killed", async () => {
     const folder = temporaryFolder()
     const script = `import { lockFolder } from ${JSON.stringify(LOCK_MODULE)}
-      lockFolder(${JSON.stringify(folder)}); console.log("locked"); setInterval(() => {}, 1000)`
-    const owner = spawn(process.execPath, ["--input-type=module", "-e", script], {
+      lockFolder(${JSON.stringify(folder)}); globalThis.gc(); console.log("locked"); setInterval(() => {}, 1000)`
+    const owner = spawn(process.execPath, ["--expose-gc", "--input-type=module", "-e", script], {
       stdio: ["ignore", "pipe", "inherit"],
     })
+    onTestFinished(() => void owner.kill("SIGKILL"))
     await once(owner.stdout, "data")
     expect(() => lockFolder(folder)).toThrow(/in use/)
     owner.kill("SIGKILL")

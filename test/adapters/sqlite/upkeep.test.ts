@@ -71,6 +71,27 @@ describe("given counters of several ages", () => {
     )
   })
 
+  it("shows in the statistics at once", () => {
+    const { database, counters } = open()
+    const query = { metric: "click", memory: { kind: "all" }, maturationSeconds: 0, now: NOON } as const
+    const decided = () => counters.statistics({ experiment: "banner-ctr", query }).variants[0]?.totals.decisions
+    const fold = (offset: number, at: number) => {
+      const batch = [decisions({ ...KEY, bucket: NOW - 3 * DAY }, 1)]
+      counters.fold({ decisions: batch, rewards: [], end: { file: 1, offset } }, at)
+    }
+    fold(1, NOW - 3 * DAY)
+    expect(decided()).toBe(1)
+    tidyUp(database, NOW)
+    counters.tableChanged()
+    expect(decided()).toBe(1)
+    fold(2, NOW)
+    expect(decided()).toBe(2)
+    fold(3, NOW - 3 * DAY)
+    expect(decided()).toBe(3)
+    counters.reset()
+    expect(decided()).toBeUndefined()
+  })
+
   it("never changes what an hour adds up to", () => {
     const additions = fc.array(
       fc.record({
