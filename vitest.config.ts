@@ -1,9 +1,13 @@
 import { defineConfig } from "vitest/config"
 
+const timeouts = { testTimeout: 60_000, hookTimeout: 60_000 }
+
+/** `npm test` runs the project `node`, which needs nothing but Node and npm. The project `tools` needs a browser and a shell with curl. */
 export default defineConfig({
   test: {
-    include: ["test/**/*.test.ts"],
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    projects: [
+      { test: { name: "node", include: ["test/**/*.test.ts"], exclude: ["test/tools/**"], ...timeouts } },
+      { test: { name: "tools", include: ["test/tools/**/*.test.ts"], ...timeouts } },
+    ],
   },
 })

@@ -71,7 +71,7 @@ install_k6() {
 }
 
 tools=("$@")
-if [ ${#tools[@]} -eq 0 ]; then tools=(redis-server chromium nginx wrk taskset k6); fi
+if [ ${#tools[@]} -eq 0 ]; then tools=(redis-server chromium curl nginx wrk taskset k6); fi
 
 packages=()
 failed=0

@@ -11,6 +11,7 @@ export type ErrorCode =
   | "experiment_gone"
   | "method_not_allowed"
   | "not_acceptable"
+  | "request_timeout"
   | "payload_too_large"
   | "uri_too_long"
   | "headers_too_large"

@@ -34,13 +34,13 @@ export interface KeyRing {
 }
 
 /** Attribution windows that a token lives: one in which rewards are learned, one in which they are logged as late. */
-export const TOKEN_WINDOWS = 2
+const TOKEN_WINDOWS = 2
 
 /** The longest token that can be issued. Longer texts are refused unread. */
 export const MAX_TOKEN_LENGTH = 200
 
 /** How far a token's issue time may lie ahead of our clock, milliseconds: instances' clocks differ. */
-export const MAX_CLOCK_SKEW_MS = 60_000
+const MAX_CLOCK_SKEW_MS = 60_000
 
 /** The part of a token that is the same for every decision of one variant under one allocation. */
 export function tokenHead(

@@ -39,21 +39,21 @@ export function createNodeServer(app: Hono, isDraining: () => boolean = () => fa
         void listener(request, response)
         return
       }
-      const { status, text } = problemText(refusal)
-      response.writeHead(status, {
+      const problem = toProblem(refusal)
+      response.writeHead(problem.status, {
         "content-type": "application/problem+json",
         connection: "close",
-        ...(status === 405 ? { allow: "GET, POST" } : {}),
+        ...(problem.status === 405 ? { allow: "GET, POST" } : {}),
       })
-      response.end(text)
+      response.end(JSON.stringify(problem))
     },
   )
   server.maxConnections = MAX_CONNECTIONS
   server.maxRequestsPerSocket = MAX_REQUESTS_PER_SOCKET
   server.maxHeadersCount = MAX_HEADERS + 1
-  server.on("connect", (_request, socket: Socket) => socket.end(rawAnswer(new GatewayError("method_not_allowed"), 405)))
+  server.on("connect", (_request, socket: Socket) => socket.end(rawAnswer(new GatewayError("method_not_allowed"))))
   server.on("clientError", (error: ClientError, socket: Socket) => {
-    if (socket.writable && socket.bytesWritten === 0) socket.end(rawAnswer(...clientProblem(error)))
+    if (socket.writable && socket.bytesWritten === 0) socket.end(rawAnswer(clientProblem(error)))
     else socket.destroy()
   })
   return server
@@ -83,29 +83,28 @@ interface ClientError extends Error {
 }
 
 /** What a request that could not be parsed was refused for. */
-function clientProblem(error: ClientError): [GatewayError, number] {
-  if (error.code === "ERR_HTTP_REQUEST_TIMEOUT") {
-    return [new GatewayError("bad_request", { detail: "The request did not arrive in time." }), 408]
+function clientProblem(error: ClientError): GatewayError {
+  switch (error.code) {
+    case "ERR_HTTP_REQUEST_TIMEOUT":
+      return new GatewayError("request_timeout")
+    case "HPE_HEADER_OVERFLOW": {
+      const firstLine = error.rawPacket?.indexOf("\r\n") ?? 0
+      return new GatewayError(firstLine < 0 || firstLine > MAX_URL_BYTES ? "uri_too_long" : "headers_too_large")
+    }
+    case "HPE_CHUNK_EXTENSIONS_OVERFLOW":
+      return new GatewayError("payload_too_large")
+    default:
+      return new GatewayError("bad_request", { detail: "The request is not HTTP/1.1." })
   }
-  if (error.code === "HPE_HEADER_OVERFLOW") {
-    const firstLine = error.rawPacket?.indexOf("\r\n") ?? 0
-    const longLine = firstLine < 0 || firstLine > MAX_URL_BYTES
-    return longLine ? [new GatewayError("uri_too_long"), 414] : [new GatewayError("headers_too_large"), 431]
-  }
-  if (error.code === "HPE_CHUNK_EXTENSIONS_OVERFLOW") return [new GatewayError("payload_too_large"), 413]
-  return [new GatewayError("bad_request", { detail: "The request is not HTTP/1.1." }), 400]
 }
 
-function problemText(error: GatewayError): { status: number; text: string } {
+/** An answer for a socket that has no response object. */
+function rawAnswer(error: GatewayError): string {
   const problem = toProblem(error)
-  return { status: problem.status, text: JSON.stringify(problem) }
-}
-
-function rawAnswer(error: GatewayError, status: number): string {
-  const text = JSON.stringify({ ...toProblem(error), status })
-  const allow = status === 405 ? "allow: GET, POST\r\n" : ""
+  const text = JSON.stringify(problem)
+  const allow = problem.status === 405 ? "allow: GET, POST\r\n" : ""
   return (
-    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${allow}content-type: application/problem+json\r\n` +
+    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\n${allow}content-type: application/problem+json\r\n` +
     `content-length: ${Buffer.byteLength(text)}\r\nconnection: close\r\n\r\n${text}`
   )
 }

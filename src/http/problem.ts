@@ -53,6 +53,11 @@ export const PROBLEMS = {
   },
   method_not_allowed: { status: 405, title: "Method not allowed", help: "Use a method that the Allow header lists." },
   not_acceptable: { status: 406, title: "Only application/json is served", help: "Accept application/json." },
+  request_timeout: {
+    status: 408,
+    title: "Request did not arrive in time",
+    help: "Send the headers within two seconds and the whole request within three.",
+  },
   payload_too_large: {
     status: 413,
     title: "Request body is too large",

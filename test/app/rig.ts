@@ -113,7 +113,7 @@ export function createRig() {
   }
 }
 
-export function documentWith(changes: Record<string, unknown>) {
+function documentWith(changes: Record<string, unknown>) {
   return {
     id: "e",
     variants: ["a", "b"].map((id) => ({ id, backend: { kind: "embedded", model: id } })),

@@ -83,6 +83,7 @@ const KEYED_PRODUCERS: Readonly<Partial<Record<ErrorCode, Produce>>> = {
 /** Problems that something else than the app answers with, and where they are tested. */
 const ELSEWHERE: Readonly<Partial<Record<ErrorCode, string>>> = {
   headers_too_large: "the Node server refuses before the app: hostile-platform.test.ts",
+  request_timeout: "the Node server gives up before the app: hostile-platform.test.ts",
   config_invalid: "a start refuses, and the command line: nothing over HTTP edits configuration",
   not_configured: "a Worker without keys answers so before there is an app: test/runtime",
 }

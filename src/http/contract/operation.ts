@@ -51,6 +51,7 @@ export const COMMON_PROBLEMS: readonly ErrorCode[] = [
   "method_not_allowed",
   "uri_too_long",
   "headers_too_large",
+  "request_timeout",
   "not_configured",
   "internal",
 ]

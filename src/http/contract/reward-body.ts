@@ -3,7 +3,7 @@ import type { RewardCommand } from "../../app/reward.ts"
 import { GatewayError } from "../../domain/errors.ts"
 import { parseJson } from "../strict-json.ts"
 
-export const MAX_REWARDS = 1000
+const MAX_REWARDS = 1000
 const MAX_NAME_LENGTH = 64
 
 /** One postback of `POST /reward`. */

@@ -20,6 +20,7 @@ const RULES: BodyRules = { mediaTypes: ["application/json"], maxBytes: 65_536 }
 const DEFAULT_DEADLINE_MS = 100
 const MIN_DEADLINE_MS = 5
 const MAX_DEADLINE_MS = 2000
+const DECIMAL = /^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$/
 
 /** `POST /predict` and `POST /predict/{experiment}`. */
 export function predictRoute(deps: PredictRouteDeps): Handler {
@@ -75,15 +76,15 @@ function findExperiment(
 
 function readDeadline(header: string | undefined): number {
   if (header === undefined) return DEFAULT_DEADLINE_MS
-  const value = Number(header)
-  if (header.trim() === "" || Number.isNaN(value)) {
+  const value = DECIMAL.test(header) ? Number(header) : Number.NaN
+  if (Number.isNaN(value)) {
     throw new GatewayError("bad_request", { detail: "X-Deadline-Ms must be a number of milliseconds." })
   }
   return Math.min(MAX_DEADLINE_MS, Math.max(MIN_DEADLINE_MS, value))
 }
 
 /** RFC 9110 section 12.5.1, as far as a server with one media type needs it. */
-export function checkAccept(header: string | undefined): void {
+function checkAccept(header: string | undefined): void {
   if (header === undefined || header === "*/*" || header === "application/json") return
   const accepted = header
     .toLowerCase()

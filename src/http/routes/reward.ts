@@ -16,7 +16,7 @@ export interface RewardRouteDeps {
 const RULES: BodyRules = { mediaTypes: ["application/json", "application/x-ndjson"], maxBytes: 1_048_576 }
 const NO_STORE = { "cache-control": "no-store" }
 
-/** The smallest transparent GIF there is: 43 bytes. */
+/** The smallest transparent GIF there is: 42 bytes. */
 const PIXEL = Uint8Array.from(atob("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"), (character) =>
   character.charCodeAt(0),
 )
