@@ -1,5 +1,6 @@
 /**
  * The gateway's embedded prediction beside nginx `split_clients` proxying one to a backend: the same requests, in one run, each server on one core.
+ * A bare `node:http` server that reads the request and answers a constant runs beside them: what it can't reach, nothing on Node can.
  * Rounds alternate, so that a change of the machine's speed meets both. Prints figures; asserts none.
  *
  *   node loadtest/benchmark.ts [--seconds 5] [--rounds 3] [--json]
@@ -9,7 +10,7 @@ import { cpus } from "node:os"
 import { parseArgs } from "node:util"
 import { startGateway } from "./gateway.ts"
 import { startNginxSplit } from "./nginx-split.ts"
-import type { ServerProcess } from "./server-process.ts"
+import { freePort, type ServerProcess, startServer } from "./server-process.ts"
 import { runWrk, type WrkFigures } from "./wrk-run.ts"
 
 const SERVER_CORE = 0
@@ -18,7 +19,10 @@ const CLIENT_CORE = 1
 /** Throughput under saturation, and latency of one request at a time. */
 const CONNECTIONS = [32, 1] as const
 
-const NAMES = ["nginx", "gateway"] as const
+const NAMES = ["nginx", "node", "gateway"] as const
+
+/** V8 goes on compiling for the first hundred thousand requests. */
+const WARM_UP_SECONDS = 10
 
 /** Medians over the rounds. */
 interface Row extends WrkFigures {
@@ -36,11 +40,13 @@ async function main(): Promise<void> {
   })
   const nginx = await startNginxSplit({ server: SERVER_CORE, backend: CLIENT_CORE })
   try {
+    const node = await startNodeEcho(SERVER_CORE)
     const gateway = await startGateway(SERVER_CORE)
     try {
-      const rows = await measure({ nginx, gateway }, Number(values.seconds), Number(values.rounds))
+      const rows = await measure({ nginx, node, gateway }, Number(values.seconds), Number(values.rounds))
       print(rows, values.json)
     } finally {
+      await node.stop()
       await gateway.stop()
       await rm(gateway.dataDir, { recursive: true })
     }
@@ -54,10 +60,12 @@ async function measure(
   seconds: number,
   rounds: number,
 ): Promise<readonly Row[]> {
-  for (const name of NAMES) await runWrk(servers[name], { core: CLIENT_CORE, connections: 32, seconds: 2 })
+  for (const name of NAMES) {
+    await runWrk(servers[name], { core: CLIENT_CORE, connections: 32, seconds: name === "nginx" ? 1 : WARM_UP_SECONDS })
+  }
   const rows: Row[] = []
   for (const connections of CONNECTIONS) {
-    const runs: Record<Row["server"], WrkFigures[]> = { nginx: [], gateway: [] }
+    const runs: Record<Row["server"], WrkFigures[]> = { nginx: [], node: [], gateway: [] }
     for (let round = 0; round < rounds; round++) {
       for (const name of NAMES)
         runs[name].push(await runWrk(servers[name], { core: CLIENT_CORE, connections, seconds }))
@@ -65,6 +73,12 @@ async function measure(
     for (const server of NAMES) rows.push({ server, connections, ...medians(runs[server]) })
   }
   return rows
+}
+
+async function startNodeEcho(core: number): Promise<ServerProcess> {
+  const port = await freePort()
+  const command = ["taskset", "-c", String(core), process.execPath, "loadtest/node-echo.ts", String(port)]
+  return await startServer(command, port, "/")
 }
 
 function medians(runs: readonly WrkFigures[]): WrkFigures {
@@ -85,14 +99,16 @@ function median(values: readonly number[]): number {
 function print(rows: readonly Row[], json: boolean): void {
   const saturated = (server: Row["server"]) =>
     rows.find((row) => row.server === server && row.connections === CONNECTIONS[0])
-  const [nginx, gateway] = [saturated("nginx"), saturated("gateway")]
-  if (nginx === undefined || gateway === undefined) throw new Error("no saturated run")
+  const [nginx, node, gateway] = [saturated("nginx"), saturated("node"), saturated("gateway")]
+  if (nginx === undefined || node === undefined || gateway === undefined) throw new Error("no saturated run")
   const report = {
     date: new Date().toISOString().slice(0, 10),
     cpu: cpus()[0]?.model ?? "unknown",
     node: process.version,
     ratio: gateway.requestsPerSecond / nginx.requestsPerSecond,
     cpuRatio: nginx.cpuUs / gateway.cpuUs,
+    nodeRatio: node.requestsPerSecond / nginx.requestsPerSecond,
+    ofNode: gateway.requestsPerSecond / node.requestsPerSecond,
     rows,
   }
   if (json) {
@@ -109,6 +125,8 @@ function print(rows: readonly Row[], json: boolean): void {
   )
   console.log(`gateway / nginx split_clients: ${report.ratio.toFixed(3)} by requests a second`)
   console.log(`                               ${report.cpuRatio.toFixed(3)} by processor time per request`)
+  console.log(`bare node:http / nginx:        ${report.nodeRatio.toFixed(3)} by requests a second`)
+  console.log(`gateway / bare node:http:      ${report.ofNode.toFixed(3)} by requests a second`)
 }
 
 await main()

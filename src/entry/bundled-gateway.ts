@@ -8,6 +8,7 @@ import { createMemoryOutcomeLog } from "../adapters/memory/outcome-log.ts"
 import { createPseudonyms } from "../adapters/node-crypto/mac.ts"
 import { createRecorder } from "../app/recorder.ts"
 import { ConfigError, parseConfig } from "../config.ts"
+import { readRequestBytes } from "../http/read-body.ts"
 import type { Clock } from "../ports/clock.ts"
 import type { Logger } from "../ports/logger.ts"
 import type { ModelEndpoint } from "../ports/model-endpoint.ts"
@@ -74,6 +75,7 @@ export async function createBundledGateway(
     authorize: authorization(config.apiKeys, (secret) => hash("sha256", secret, "base64url")),
     defaultExperiment: config.defaultExperiment,
     readings: {},
+    readBytes: readRequestBytes,
     readParts: () => ({
       server: { ready: true, required: true },
       counters: { ready: true, required: false, detail: "in memory, this isolate's own" },

@@ -12,6 +12,7 @@ import type { SignText } from "../domain/token.ts"
 import { createApp } from "../http/app.ts"
 import type { Authorize } from "../http/authorize.ts"
 import { Metrics, type Readings } from "../http/metrics.ts"
+import type { ReadBytes } from "../http/read-body.ts"
 import type { ReadParts } from "../http/routes/health.ts"
 import type { Clock } from "../ports/clock.ts"
 import type { CounterStore } from "../ports/counter-store.ts"
@@ -41,6 +42,7 @@ export interface GatewayParts {
   readonly defaultExperiment: string | undefined
   readonly readings: Readings
   readonly readParts: ReadParts
+  readonly readBytes: ReadBytes
 }
 
 export interface Gateway {
@@ -84,6 +86,7 @@ export function createGateway(parts: GatewayParts): Gateway {
     metrics: new Metrics(experiments, counters, clock, parts.readings),
     authorize: parts.authorize,
     readParts: parts.readParts,
+    readBytes: parts.readBytes,
   })
   return { app, experiments, publisher, reallocator: new Reallocator({ experiments, counters, clock, logger }) }
 }

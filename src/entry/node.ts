@@ -21,7 +21,7 @@ import type { Clock } from "../ports/clock.ts"
 import { authorization } from "./authorization.ts"
 import { createGateway, type SigningKey } from "./gateway.ts"
 import { ModelFolder } from "./model-folder.ts"
-import { createNodeServer } from "./node-server.ts"
+import { createNodeServer, readIncomingBytes } from "./node-server.ts"
 import { logReadings } from "./readings.ts"
 import { ExperimentWatch } from "./watch-experiments.ts"
 
@@ -69,6 +69,7 @@ export async function startGateway(config: Config): Promise<RunningGateway> {
     defaultExperiment: config.defaultExperiment,
     readings: logReadings(log.counts, recorder.counts),
     readParts: () => readParts(),
+    readBytes: readIncomingBytes,
   })
   await gateway.publisher.load()
   const watch = new ExperimentWatch({
@@ -94,12 +95,12 @@ export async function startGateway(config: Config): Promise<RunningGateway> {
         detail: problems === 0 ? `${gateway.experiments.all().length} served` : `${problems} problems in the documents`,
       },
       outcomeLog: {
-        ready: log.counts.droppedLines === 0,
+        ready: !log.counts.failing,
         required: false,
         detail: `${log.counts.droppedLines} lines dropped`,
       },
       counters: {
-        ready: recorder.counts.failedFolds === 0,
+        ready: !recorder.counts.storeFails,
         required: false,
         detail: `${recorder.counts.failedFolds} failed folds`,
       },

@@ -9,6 +9,7 @@ import type { Logger } from "../ports/logger.ts"
 import type { Authorize } from "./authorize.ts"
 import type { Metrics } from "./metrics.ts"
 import { problemResponse } from "./problem.ts"
+import type { ReadBytes } from "./read-body.ts"
 import { docsRoute, openApiRoute, problemPageRoute } from "./routes/docs.ts"
 import {
   allocationRoute,
@@ -32,6 +33,7 @@ export interface AppDeps {
   readonly metrics: Metrics
   readonly authorize: Authorize
   readonly readParts: ReadParts
+  readonly readBytes: ReadBytes
 }
 
 const MAX_URL_LENGTH = 4096

@@ -7,6 +7,12 @@ export interface BodyRules {
   readonly maxBytes: number
 }
 
+/** Reads a body of declared length whole. A runtime may have a shorter way to its bytes than the Request's. */
+export type ReadBytes = (c: Context) => Promise<Uint8Array>
+
+/** Every runtime's way. */
+export const readRequestBytes: ReadBytes = async (c) => new Uint8Array(await c.req.arrayBuffer())
+
 const CHARSET = /;\s*charset\s*=\s*"?([^";\s]+)"?/i
 
 /**
@@ -14,7 +20,11 @@ const CHARSET = /;\s*charset\s*=\s*"?([^";\s]+)"?/i
  *
  * @throws GatewayError `unsupported_media_type`, `unsupported_encoding` or `payload_too_large`
  */
-export async function readBody(c: Context, rules: BodyRules): Promise<{ bytes: Uint8Array; mediaType: string }> {
+export async function readBody(
+  c: Context,
+  rules: BodyRules,
+  readBytes: ReadBytes,
+): Promise<{ bytes: Uint8Array; mediaType: string }> {
   const mediaType = checkMediaType(c.req.header("content-type"), rules)
   const encoding = c.req.header("content-encoding")
   if (encoding !== undefined && encoding !== "identity") {
@@ -23,7 +33,7 @@ export async function readBody(c: Context, rules: BodyRules): Promise<{ bytes: U
   const declared = c.req.header("content-length")
   if (declared !== undefined) {
     if (Number(declared) > rules.maxBytes) throw tooLarge(rules)
-    return { bytes: new Uint8Array(await c.req.arrayBuffer()), mediaType }
+    return { bytes: await readBytes(c), mediaType }
   }
   return { bytes: await readCounted(c.req.raw.body, rules), mediaType }
 }

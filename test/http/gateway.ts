@@ -12,6 +12,7 @@ import { GatewayError } from "#src/domain/errors.ts"
 import { type Experiment, parseExperiment } from "#src/domain/experiment.ts"
 import { authorization } from "#src/entry/authorization.ts"
 import { createGateway } from "#src/entry/gateway.ts"
+import { readRequestBytes } from "#src/http/read-body.ts"
 import type { PartState } from "#src/http/routes/health.ts"
 import type { ModelEndpoint } from "#src/ports/model-endpoint.ts"
 import { GatedStore } from "../app/gated-store.ts"
@@ -86,6 +87,7 @@ export async function createTestGateway(options: GatewayOptions = {}) {
     defaultExperiment: options.defaultExperiment,
     readings: {},
     readParts: () => readParts(),
+    readBytes: readRequestBytes,
   })
 
   const publish = async (changes: Readonly<Record<string, unknown>> = {}): Promise<Experiment> => {

@@ -1,7 +1,7 @@
-import { close, fdatasync, fsync, ftruncate, open, write } from "node:fs"
+import { close, fdatasync, fsync, ftruncate, open, write, writeSync } from "node:fs"
 import { promisify } from "node:util"
 
-/** The few things that the outcome log asks of a file system. All run in the thread pool, none on the event loop. */
+/** The few things that the outcome log asks of a file system. All but quick writes run in the thread pool. */
 export interface Disk {
   open(path: string, flags: "r+" | "wx+" | "r"): Promise<number>
   /** @returns how many bytes were written, which may be fewer than given */
@@ -17,25 +17,48 @@ const openFile = promisify(open)
 const closeFile = promisify(close)
 const syncFile = promisify(fsync)
 
-export const nodeDisk: Disk = {
-  open: (path, flags) => openFile(path, flags, 0o640),
-  // Not promisified: this one is called once per event-loop turn.
-  write: (file, bytes, from, position) =>
-    new Promise((resolve, reject) => {
-      write(file, bytes, from, bytes.length - from, position, (error, written) => {
-        if (error === null) resolve(written)
-        else reject(error)
-      })
-    }),
-  truncate: promisify(ftruncate),
-  datasync: promisify(fdatasync),
-  close: closeFile,
-  syncFolder: async (path) => {
-    const folder = await openFile(path, "r")
-    try {
-      await syncFile(folder)
-    } finally {
-      await closeFile(folder)
-    }
-  },
+/** A write into the page cache takes microseconds; one that takes this long comes from a device in trouble. */
+const SLOW_WRITE_MS = 5
+/** How long a device in trouble is kept away from the event loop. */
+const AVOID_MS = 10_000
+
+/**
+ * Node's file system. Writes on the event loop while the device is quick, since handing a write to the thread pool costs more than the write
+ * itself; through the thread pool for a while after one was slow, so that a device in trouble holds up one turn and not every one.
+ */
+export function createNodeDisk(): Disk {
+  let avoidUntilMs = 0
+  return {
+    open: (path, flags) => openFile(path, flags, 0o640),
+    write: async (file, bytes, from, position) => {
+      const startedMs = performance.now()
+      if (startedMs < avoidUntilMs) return await pooledWrite(file, bytes, from, position)
+      try {
+        return writeSync(file, bytes, from, bytes.length - from, position)
+      } finally {
+        const endedMs = performance.now()
+        if (endedMs - startedMs > SLOW_WRITE_MS) avoidUntilMs = endedMs + AVOID_MS
+      }
+    },
+    truncate: promisify(ftruncate),
+    datasync: promisify(fdatasync),
+    close: closeFile,
+    syncFolder: async (path) => {
+      const folder = await openFile(path, "r")
+      try {
+        await syncFile(folder)
+      } finally {
+        await closeFile(folder)
+      }
+    },
+  }
+}
+
+function pooledWrite(file: number, bytes: Uint8Array, from: number, position: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    write(file, bytes, from, bytes.length - from, position, (error, written) => {
+      if (error === null) resolve(written)
+      else reject(error)
+    })
+  })
 }

@@ -2,7 +2,7 @@ import { mkdir } from "node:fs/promises"
 import { GatewayError } from "../../domain/errors.ts"
 import type { Logger } from "../../ports/logger.ts"
 import type { AppendedBatch, LogEntry, OutcomeLog } from "../../ports/outcome-log.ts"
-import { type Disk, nodeDisk } from "./disk.ts"
+import { createNodeDisk, type Disk } from "./disk.ts"
 import { LineBatch } from "./line-batch.ts"
 import { LogFile } from "./log-file.ts"
 
@@ -45,13 +45,12 @@ export interface NdjsonOutcomeLog extends OutcomeLog {
 /**
  * Opens the outcome log of a folder for appending; made where it isn't there. One writer per folder.
  *
- * Writes go through the thread pool, one at a time, each with everything that was appended meanwhile: a disk that hangs delays no prediction
- * beyond the bound, and costs no more CPU than writing on the event loop (docs/adr/0002-outcome-log.md).
+ * One write a turn of the event loop, with everything that was appended in it (docs/adr/0002-outcome-log.md).
  *
  * @throws GatewayError `log_unavailable` when the folder can't be read or made
  */
 export async function openOutcomeLog(options: OutcomeLogOptions): Promise<NdjsonOutcomeLog> {
-  const disk = options.disk ?? nodeDisk
+  const disk = options.disk ?? createNodeDisk()
   try {
     await mkdir(options.folder, { recursive: true })
     const file = await LogFile.open(disk, options.folder, options.maxFileBytes ?? 64 << 20)

@@ -6,7 +6,7 @@ import { parseExperimentId } from "../../domain/experiment.ts"
 import type { Authorize } from "../authorize.ts"
 import { type PredictBody, readPredictBody } from "../contract/predict-body.ts"
 import type { Metrics } from "../metrics.ts"
-import { type BodyRules, readBody } from "../read-body.ts"
+import { type BodyRules, type ReadBytes, readBody } from "../read-body.ts"
 import { parseJsonBytes } from "../strict-json.ts"
 
 export interface PredictRouteDeps {
@@ -14,6 +14,7 @@ export interface PredictRouteDeps {
   readonly predict: (command: PredictCommand) => Promise<Prediction>
   readonly authorize: Authorize
   readonly metrics: Metrics
+  readonly readBytes: ReadBytes
 }
 
 const RULES: BodyRules = { mediaTypes: ["application/json"], maxBytes: 65_536 }
@@ -28,7 +29,7 @@ export function predictRoute(deps: PredictRouteDeps): Handler {
     deps.authorize(c, "predict")
     checkAccept(c.req.header("accept"))
     const deadlineMs = readDeadline(c.req.header("x-deadline-ms"))
-    const { bytes } = await readBody(c, RULES)
+    const { bytes } = await readBody(c, RULES, deps.readBytes)
     const body = readPredictBody(parseJsonBytes(bytes))
     if (body.variant !== undefined) deps.authorize(c, "force")
     const served = findExperiment(deps.experiments, body.experiment, c.req.param("experiment"))

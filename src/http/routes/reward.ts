@@ -5,12 +5,13 @@ import { type RewardBody, readRewardJson, readRewardLines } from "../contract/re
 import { readRewardQuery } from "../contract/reward-query.ts"
 import type { Metrics } from "../metrics.ts"
 import { problemResponse, toProblem } from "../problem.ts"
-import { type BodyRules, readBody } from "../read-body.ts"
+import { type BodyRules, type ReadBytes, readBody } from "../read-body.ts"
 import { parseJsonBytes } from "../strict-json.ts"
 
 export interface RewardRouteDeps {
   readonly reward: (commands: readonly RewardCommand[]) => Promise<(RewardReceipt | GatewayError)[]>
   readonly metrics: Metrics
+  readonly readBytes: ReadBytes
 }
 
 const RULES: BodyRules = { mediaTypes: ["application/json", "application/x-ndjson"], maxBytes: 1_048_576 }
@@ -24,7 +25,7 @@ const PIXEL = Uint8Array.from(atob("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAAB
 /** `POST /reward`: one reward, a list of up to 1,000, or NDJSON. */
 export function postRewardRoute(deps: RewardRouteDeps): Handler {
   return async (c) => {
-    const { bytes, mediaType } = await readBody(c, RULES)
+    const { bytes, mediaType } = await readBody(c, RULES, deps.readBytes)
     const body =
       mediaType === "application/x-ndjson" ? readRewardLines(decodeUtf8(bytes)) : readRewardJson(parseJsonBytes(bytes))
     const outcomes = await credit(body, deps)

@@ -1,5 +1,7 @@
 import { fstatSync } from "node:fs"
-import { type Disk, nodeDisk } from "#src/adapters/ndjson/disk.ts"
+import { createNodeDisk, type Disk } from "#src/adapters/ndjson/disk.ts"
+
+const nodeDisk = createNodeDisk()
 
 type Operation = keyof Disk
 type Fault = () => Promise<void>
