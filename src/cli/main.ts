@@ -54,9 +54,10 @@ function explain(error: unknown, name: string): number {
     )
     return 1
   }
-  if (error instanceof GatewayError && error.code === "config_invalid") {
-    io.stderr.write(`bandit-gateway ${name}: ${error.message}\n`)
-    return 1
+  if (error instanceof GatewayError) {
+    const cause = error.cause instanceof Error ? ` (${error.cause.message})` : ""
+    io.stderr.write(`bandit-gateway ${name}: ${error.message}${cause}\n`)
+    return error.code === "config_invalid" ? 1 : 2
   }
   const code = error instanceof Error && "code" in error ? String(error.code) : ""
   if (error instanceof Error && code.startsWith("ERR_PARSE_ARGS")) {

@@ -42,14 +42,30 @@ export interface RunningGateway {
  * @throws ConfigError or GatewayError `config_invalid` for what the user can mend: settings, documents, a folder in use, an address in use
  */
 export async function startGateway(config: Config): Promise<RunningGateway> {
-  const logger = createLogger(config.logLevel)
   const dataDir = resolve(config.dataDir)
   const lock = lockFolder(dataDir)
+  try {
+    return await startIn(dataDir, config, () => lock.release())
+  } catch (error) {
+    lock.release()
+    throw error
+  }
+}
+
+async function startIn(dataDir: string, config: Config, release: () => void): Promise<RunningGateway> {
+  const logger = createLogger(config.logLevel)
   const outcomes = join(dataDir, "outcomes")
   const log = await openOutcomeLog({ folder: outcomes, logger })
   const database = new Database({ path: join(dataDir, "gateway.db") }, logger)
   const counters = createSqliteCounterStore(database)
-  await recover({ reader: createOutcomeReader(outcomes), store: counters, logger })
+  try {
+    await recover({ reader: createOutcomeReader(outcomes), store: counters, logger })
+  } catch (cause) {
+    throw new GatewayError("store_unavailable", {
+      detail: `${join(dataDir, "gateway.db")} can't be used. Move it away and start again: its counters are made anew from the outcome log`,
+      cause,
+    })
+  }
   const recorder = createRecorder({ log, store: counters, clock, logger })
 
   const signingKeys = await readSigningKeys(config, dataDir)
@@ -149,7 +165,7 @@ export async function startGateway(config: Config): Promise<RunningGateway> {
     await watch.look()
     await recorder.close()
     await database.close()
-    lock.release()
+    release()
     logger.info({}, "stopped")
     logger.flush()
   }

@@ -182,3 +182,22 @@ async function documentsReady(gateway: RunningGateway): Promise<boolean> {
   const { parts } = (await call(gateway, "/readyz")).body as { parts: Record<string, { ready: boolean }> }
   return parts["experiments"]?.ready ?? false
 }
+
+it("says what to do about a damaged database, and makes its counters anew from the log", async () => {
+  const [DATA_DIR, EXPERIMENTS_DIR] = [temporaryFolder(), temporaryFolder()]
+  await writeFile(join(EXPERIMENTS_DIR, "e.json"), document("e"))
+  const first = await start({ DATA_DIR, EXPERIMENTS_DIR })
+  const { body } = await call(first, "/predict", { experiment: "e", features: FEATURES })
+  await call(first, "/reward", { decision: body["decision"] })
+  const before = (await call(first, "/admin/experiments/e/stats")).body["variants"]
+  await first.stop()
+
+  for (const suffix of ["", "-wal", "-shm"]) await rm(join(DATA_DIR, `gateway.db${suffix}`), { force: true })
+  await writeFile(join(DATA_DIR, "gateway.db"), "not a database, whatever its name says".repeat(100))
+  await expect(start({ DATA_DIR, EXPERIMENTS_DIR })).rejects.toThrow(/Move it away and start again/)
+
+  await rm(join(DATA_DIR, "gateway.db"))
+  const second = await start({ DATA_DIR, EXPERIMENTS_DIR })
+  const after = (await call(second, "/admin/experiments/e/stats")).body["variants"]
+  expect(after).toEqual(before)
+})
