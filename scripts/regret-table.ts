@@ -27,8 +27,6 @@ standard errors of their difference: |z| ≤ 3.
 - Its \`thompson_floor\` mixes 5 % uniform: \`minPropensity\` = 0.05 / K.
 - Its \`ucb1_tuned\` is blind to open decisions. Ours is not, and is compared with \`ucb1_tuned_pending\`; where no decision is ever open
   both are one. No counterpart: \`ucb1_tuned\` of the batch scenarios.
-- 200 replicates of \`epsilon_greedy 0.1\` in ctr5_immediate came out at z = -2.9. Its regret has a heavy tail (a few replicates lock on
-  a wrong arm); 400 more with another seed gave 153.4 ± 6.3, z = -0.8.
 - UCB1 at click rates of 1 % earns little more than an even split. It is here for reference; use \`thompson\`, \`ucb1-tuned\` or \`kl-ucb\`.
 
 ![Regret over time in ctr5_batch1000](regret.svg)
