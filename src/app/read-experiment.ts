@@ -81,7 +81,8 @@ export function explainChoice(snapshot: Snapshot, unitId: string) {
     variant: choice.variant,
     propensity: choice.propensity,
     learn: choice.learn,
-    explanation: EXPLANATIONS[choice.reason],
+    explanation:
+      experiment.stickiness === "unit" ? EXPLANATIONS[choice.reason] : `${DRAWN_ANEW} ${EXPLANATIONS[choice.reason]}`,
     variants: experiment.variants.map(({ id, enabled }, i) => ({
       id,
       enabled,
@@ -90,6 +91,9 @@ export function explainChoice(snapshot: Snapshot, unitId: string) {
     })),
   }
 }
+
+/** Under `stickiness: request` no unit keeps a variant. */
+const DRAWN_ANEW = "Every request is drawn anew by its decision id, so this is what a decision with this id would get."
 
 const EXPLANATIONS = {
   policy:

@@ -139,7 +139,7 @@ function checkReferences(draft: Draft, context: z.core.$RefinementCtx): void {
     report(["variants"], "at least one enabled variant needs a weight above 0")
   }
   const enabled = draft.variants.filter((variant) => variant.enabled).length
-  if (draft.policy.minPropensity * enabled > 1) {
+  if (draft.policy.minPropensity * enabled > 1 + 1e-12) {
     report(["policy", "minPropensity"], `times ${enabled} enabled variants must not exceed 1`)
   }
   checkPolicyReferences(draft, report, list)

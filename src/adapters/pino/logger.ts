@@ -5,7 +5,13 @@ import type { Logger } from "../../ports/logger.ts"
 export function createLogger(level: string): Logger & { flush(): void } {
   const destination = pino.destination({ dest: 1, sync: false, minLength: 0 })
   const logger = pino(
-    { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, messageKey: "message" },
+    {
+      level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      messageKey: "message",
+      formatters: { level: (level) => ({ level }) },
+    },
     destination,
   )
   return {
