@@ -30,9 +30,14 @@ const variantSchema = z.strictObject({
   weight: z.number().min(0).max(1e6).default(1).describe("Share in static and burn-in allocations; only ratios matter"),
   enabled: z.boolean().default(true).describe("A disabled variant is never chosen"),
   backend: z
-    .discriminatedUnion("kind", [
-      z.strictObject({ kind: z.literal("embedded"), model: name.describe("A folder of MODELS_DIR") }),
-    ])
+    .discriminatedUnion(
+      "kind",
+      [z.strictObject({ kind: z.literal("embedded"), model: name.describe("A folder of MODELS_DIR") })],
+      {
+        error: (issue) =>
+          issue.code === "invalid_union" ? "must be embedded, the only kind this version serves" : undefined,
+      },
+    )
     .describe("What answers for this variant"),
 })
 

@@ -36,6 +36,10 @@ describe("given one mistake", () => {
     [{ id: "Banner" }, /^id: must be 1 to 63 lower-case/],
     [{ id: "a".repeat(64) }, /^id: must be/],
     [{ polcy: {} }, /^polcy: unknown field/],
+    [
+      { variants: [{ ...document.variants[0], backend: { kind: "http", target: "x" } }] },
+      /^variants\.0\.backend\.kind: must be embedded, the only kind/,
+    ],
     [{ control: "nobody" }, /^control: must be the id of one of the variants: champion, challenger/],
     [{ fallback: "nobody" }, /^fallback: must be the id/],
     [{ holdout: 1.5 }, /^holdout: /],
