@@ -1,9 +1,8 @@
 import * as z from "zod"
 import { policySchema } from "#policies/registry.ts"
 import { MAX_REWARD } from "./counters.ts"
-import type { ExperimentId, VariantId } from "./ids.ts"
+import { EXPERIMENT_ID, type ExperimentId, type VariantId } from "./ids.ts"
 
-const EXPERIMENT_ID = /^[a-z0-9][a-z0-9-]{0,62}$/
 const VARIANT_ID = /^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$/
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/
 const THIRTY_DAYS = 30 * 86_400

@@ -1,4 +1,7 @@
-/** `[a-z0-9][a-z0-9-]{0,62}`, made only by the experiment parser. */
+/** What an experiment's id looks like, wherever one is read. */
+export const EXPERIMENT_ID = /^[a-z0-9][a-z0-9-]{0,62}$/
+
+/** Fits `EXPERIMENT_ID`; made only by the experiment parser. */
 export type ExperimentId = string & { readonly __brand: "ExperimentId" }
 /** `[A-Za-z0-9][A-Za-z0-9_.-]{0,31}`, made only by the experiment parser. */
 export type VariantId = string & { readonly __brand: "VariantId" }

@@ -27,11 +27,8 @@ export interface DecisionToken {
 /** 22 base64url characters: the first 128 bits of HMAC-SHA-256 of the text under one key. */
 export type SignText = (text: string) => string
 
-/** Keys by id; the first one made signs, all verify. Rotation: add the new key in front, drop the old one two windows later. */
-export interface KeyRing {
-  readonly activeKeyId: string
-  readonly keys: ReadonlyMap<string, SignText>
-}
+/** Keys by id: all verify. Rotation: add the new key, sign with it, drop the old one two windows later. */
+export type KeyRing = ReadonlyMap<string, SignText>
 
 /** Attribution windows that a token lives: one in which rewards are learned, one in which they are logged as late. */
 const TOKEN_WINDOWS = 2
@@ -82,7 +79,7 @@ export function verifyToken(text: string, ring: KeyRing, now: number): TokenChec
   const signed = text.slice(0, Math.max(cut, 0))
   const fields = signed.split(".")
   if (fields.length !== 8 || fields[0] !== "v1") return INVALID
-  const sign = ring.keys.get(fields[1] as string)
+  const sign = ring.get(fields[1] as string)
   if (sign === undefined || !equalInConstantTime(text.slice(cut + 1), sign(signed))) return INVALID
   const [, , experiment, revision, variant, propensity, window, id = ""] = fields
   const decisionId = parseDecisionId(id)

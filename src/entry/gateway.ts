@@ -65,7 +65,7 @@ export function createGateway(parts: GatewayParts): Gateway {
     pseudonym: parts.pseudonym,
     recorder,
   })
-  const reward = createReward({ clock, keyRing: { activeKeyId: active.id, keys }, experiments, recorder })
+  const reward = createReward({ clock, keyRing: keys, experiments, recorder })
   const publisher = new Publisher({
     experiments,
     store: parts.experimentStore,

@@ -3,6 +3,7 @@ import type { AddressInfo } from "node:net"
 import { join, resolve } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
+import { describeProblem } from "../adapters/experiment-folder/document.ts"
 import { openOutcomeLog } from "../adapters/ndjson/outcome-log.ts"
 import { createOutcomeReader } from "../adapters/ndjson/outcome-reader.ts"
 import { createPseudonyms } from "../adapters/node-crypto/mac.ts"
@@ -162,7 +163,7 @@ async function startIn(dataDir: string, config: Config, release: () => void): Pr
     const forced = setTimeout(() => server.closeAllConnections(), config.drainSeconds * 1000)
     await closed
     clearTimeout(forced)
-    await watch.look()
+    await watch.settled()
     await recorder.close()
     await database.close()
     release()
@@ -178,9 +179,7 @@ async function readSigningKeys(config: Config, dataDir: string): Promise<[Signin
 
 /** A gateway without a single experiment can't answer anyone: that is a mistake to stop at, not to find out from traffic. */
 function requireExperiment(config: Config, ids: readonly string[], watch: ExperimentWatch): void {
-  const problems = watch.problems.map(
-    ({ file, line, column, path, message }) => `${file}:${line}:${column}: ${path} ${message}`,
-  )
+  const problems = watch.problems.map(describeProblem)
   if (ids.length === 0) throw new ConfigError(["no experiment can be served", ...problems])
   if (config.defaultExperiment !== undefined && !ids.includes(config.defaultExperiment)) {
     throw new ConfigError([

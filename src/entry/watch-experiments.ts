@@ -44,6 +44,11 @@ export class ExperimentWatch {
     return this.#underWay
   }
 
+  /** Waits for a look that is under way; starts none. */
+  async settled(): Promise<void> {
+    await this.#underWay
+  }
+
   async #look(): Promise<void> {
     const { path, logger } = this.#deps
     try {

@@ -63,7 +63,7 @@ export function createRig() {
     pseudonym: createPseudonyms(new Uint8Array(32).fill(8)),
     recorder,
   })
-  const reward = createReward({ clock, keyRing: { activeKeyId: "k1", keys }, experiments, recorder })
+  const reward = createReward({ clock, keyRing: keys, experiments, recorder })
   const reallocator = new Reallocator({ experiments, counters, clock, logger })
 
   return {

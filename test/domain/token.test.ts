@@ -8,13 +8,10 @@ import { type KeyRing, signToken, tokenHead, verifyToken } from "#src/domain/tok
 const NOW = Date.UTC(2026, 10, 21)
 const signK1 = createTextMac(new Uint8Array(32).fill(1))
 const signK2 = createTextMac(new Uint8Array(32).fill(2))
-const ring: KeyRing = {
-  activeKeyId: "k2",
-  keys: new Map([
-    ["k2", signK2],
-    ["k1", signK1],
-  ]),
-}
+const ring: KeyRing = new Map([
+  ["k2", signK2],
+  ["k1", signK1],
+])
 let counter = 0
 const idAt = createDecisionIds((target) => {
   for (let i = 0; i < target.length; i++) target[i] = (counter++ * 37) & 255

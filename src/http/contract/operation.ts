@@ -1,4 +1,5 @@
 import type { ErrorCode } from "../../domain/errors.ts"
+import { EXPERIMENT_ID } from "../../domain/ids.ts"
 import type { Permission } from "../authorize.ts"
 
 /** A parameter of an operation. `schema` is JSON Schema. */
@@ -67,6 +68,6 @@ export const experimentInPath: Parameter = {
   in: "path",
   required: true,
   description: "The experiment's id",
-  schema: { type: "string", pattern: "^[a-z0-9][a-z0-9-]{0,62}$" },
+  schema: { type: "string", pattern: EXPERIMENT_ID.source },
   example: "banner-ctr",
 }

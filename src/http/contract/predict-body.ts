@@ -1,9 +1,10 @@
 import * as z from "zod"
 import { GatewayError, type InputError } from "../../domain/errors.ts"
+import { EXPERIMENT_ID } from "../../domain/ids.ts"
 import { type FeatureValues, featuresSchema, readFeatures } from "./features.ts"
 
 const MAX_INSTANCES = 256
-const MAX_UNIT_LENGTH = 256
+export const MAX_UNIT_LENGTH = 256
 /** Controls, line and paragraph separators. */
 const CONTROL = /[\p{Cc}\u2028\u2029]/u
 
@@ -16,10 +17,7 @@ const unitId = z
 /** `POST /predict` as JSON schema and type. `readPredictBody` is the same contract as a flat loop. */
 export const predictBodySchema = z
   .strictObject({
-    experiment: z
-      .string()
-      .regex(/^[a-z0-9][a-z0-9-]{0,62}$/)
-      .optional(),
+    experiment: z.string().regex(EXPERIMENT_ID).optional(),
     unitId: unitId.optional(),
     features: featuresSchema.optional(),
     instances: z.array(featuresSchema).min(1).max(MAX_INSTANCES).optional(),
@@ -41,7 +39,6 @@ export interface PredictBody {
 }
 
 const ENVELOPE = new Set(Object.keys(predictBodySchema.shape))
-const EXPERIMENT = /^[a-z0-9][a-z0-9-]{0,62}$/
 
 /**
  * Reads a parsed body. A body with none of `experiment`, `features` and `instances` is taken whole as the features of the default experiment:
@@ -103,7 +100,9 @@ function readText(
 }
 
 function experimentProblem(text: string): string | undefined {
-  return EXPERIMENT.test(text) ? undefined : "must be an experiment's id: 1 to 63 lower-case letters, digits or hyphens"
+  return EXPERIMENT_ID.test(text)
+    ? undefined
+    : "must be an experiment's id: 1 to 63 lower-case letters, digits or hyphens"
 }
 
 function unitProblem(text: string): string | undefined {

@@ -5,6 +5,7 @@ import { GatewayError } from "../../domain/errors.ts"
 import type { Clock } from "../../ports/clock.ts"
 import type { CounterStore } from "../../ports/counter-store.ts"
 import type { Authorize } from "../authorize.ts"
+import { MAX_UNIT_LENGTH } from "../contract/predict-body.ts"
 
 export interface ExperimentRouteDeps {
   readonly experiments: ServedExperiments
@@ -12,8 +13,6 @@ export interface ExperimentRouteDeps {
   readonly clock: Clock
   readonly authorize: Authorize
 }
-
-const MAX_UNIT_LENGTH = 256
 
 /** `GET /admin/experiments`. */
 export function listExperimentsRoute({ experiments, authorize }: ExperimentRouteDeps): Handler {
