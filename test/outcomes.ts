@@ -1,7 +1,6 @@
-import { type CounterKey, decisionKey } from "#src/domain/counters.ts"
+import { type DecisionFacts, DecisionReader } from "#src/domain/decision-facts.ts"
 import type { DecisionEvent, RewardEvent } from "#src/domain/events.ts"
 import { parseOutcomeLine } from "#src/domain/outcome-line.ts"
-import type { LogEntry } from "#src/ports/outcome-log.ts"
 
 /** 2026-11-20T12:00:00Z, a whole hour: buckets are easy to read from here. */
 export const NOON = Date.UTC(2026, 10, 20, 12)
@@ -12,6 +11,10 @@ interface Place {
   readonly experiment?: string
   readonly metric?: string
   readonly learn?: boolean
+  readonly group?: number
+  readonly stickiness?: "unit" | "request"
+  readonly reason?: DecisionEvent["reason"]
+  readonly error?: string
   /** Time of the decision, epoch milliseconds. Default noon. */
   readonly decidedAt?: number
 }
@@ -26,14 +29,18 @@ export function decisionEvent(place: Place = {}): DecisionEvent {
       at: new Date(place.decidedAt ?? NOON).toISOString(),
       experiment: place.experiment ?? "banner-ctr",
       revision: 1,
+      series: 1,
+      epoch: 1,
       decisionId: place.decisionId ?? "D1",
-      unit: "u",
+      unit: "AAAAAAAAAAAAAAAAAAAAAA",
+      group: place.group ?? 0,
+      stickiness: place.stickiness ?? "unit",
       variant,
       propensity: 0.5,
       allocation: { champion: 0.5, challenger: 0.5 },
       policy: "thompson",
       stateVersion: 0,
-      reason: "policy",
+      reason: place.reason ?? "policy",
       learn: place.learn ?? true,
       metric: place.metric ?? "click",
       features: { banner_pos: "0" },
@@ -41,7 +48,7 @@ export function decisionEvent(place: Place = {}): DecisionEvent {
       model: "ctr",
       servedBy: variant,
       latencyMs: 0.2,
-      error: null,
+      error: place.error ?? null,
     }),
   )
   if (event?.type !== "decision") throw new Error("not a decision")
@@ -51,6 +58,8 @@ export function decisionEvent(place: Place = {}): DecisionEvent {
 interface Postback extends Place {
   readonly eventId?: string
   readonly value?: number
+  readonly bound?: number
+  readonly holdout?: boolean
   readonly status?: RewardEvent["status"]
   readonly aggregation?: RewardEvent["aggregation"]
 }
@@ -67,26 +76,28 @@ export function rewardEvent(postback: Postback = {}): RewardEvent {
       at: new Date(decidedAt + 5_000).toISOString(),
       experiment: postback.experiment ?? "banner-ctr",
       revision: 1,
+      series: 1,
+      epoch: 1,
       decisionId,
+      group: postback.group ?? 0,
+      stickiness: postback.stickiness ?? "unit",
       variant: postback.variant ?? "champion",
       propensity: 0.5,
       decidedAt: new Date(decidedAt).toISOString(),
       metric,
       value: postback.value ?? 1,
+      bound: postback.bound ?? 1,
       status: postback.status ?? "applied",
       aggregation: postback.aggregation ?? "first",
       learn: postback.learn ?? true,
+      holdout: postback.holdout ?? false,
+      expiresAt: new Date(decidedAt + 7_200_000).toISOString(),
     }),
   )
   if (event?.type !== "reward") throw new Error("not a reward")
   return event
 }
 
-export function decisionEntry(event: DecisionEvent): LogEntry {
-  return { kind: "decision", key: decisionKey(event), learn: event.learn }
-}
-
-/** `count` decisions of one counter, as a fold takes them. */
-export function decisions(key: CounterKey, count: number) {
-  return { key, delta: { decisions: count, rewards: 0, sum: 0, sumSq: 0 } }
+export function factsOf(event: DecisionEvent): DecisionFacts {
+  return new DecisionReader().facts(event)
 }

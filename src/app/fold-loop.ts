@@ -1,147 +1,165 @@
 import type { RewardEvent } from "../domain/events.ts"
+import { isAfter, type LogPosition } from "../domain/log-position.ts"
 import type { Clock } from "../ports/clock.ts"
-import type { CounterStore, RewardAnswer } from "../ports/counter-store.ts"
+import type { CounterStore, FoldBatch, RewardAnswer } from "../ports/counter-store.ts"
+import type { FoldMarkStore } from "../ports/fold-marks.ts"
 import type { Logger } from "../ports/logger.ts"
-import type { AppendedBatch, FoldBatch } from "../ports/outcome-log.ts"
-import { PendingFold } from "./pending-fold.ts"
+import type { OutcomeLog } from "../ports/outcome-log.ts"
+import type { OutcomeReader } from "../ports/outcome-reader.ts"
+import { catchUp } from "./catch-up.ts"
+import { type Answered, type Elsewhere, ExperimentFold, type FoldCounts, type Reconciled } from "./experiment-fold.ts"
+import { experimentOf, type LogEntry } from "./log-entry.ts"
 
-const FIRST_RETRY_MS = 100
-const LAST_RETRY_MS = 5_000
-
-export interface FoldCounts {
-  folds: number
-  failedFolds: number
-  /** Whether the last try failed: what is written waits in memory and in the log. */
-  storeFails: boolean
+export interface FoldLoopOptions {
+  readonly log: OutcomeLog
+  readonly store: CounterStore
+  /** Undefined where the log can't be read again: what a store has lost then stays lost. */
+  readonly reader: OutcomeReader | undefined
+  /** Undefined where nothing outlives the process. */
+  readonly marks: FoldMarkStore | undefined
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly foldEveryMs: number
+  /** Where the store stands at the start, by experiment. */
+  readonly positions: ReadonlyMap<string, LogPosition>
 }
 
-/**
- * Folds what the log has written into the store: one fold at a time, in log order; decisions every `foldEveryMs`, rewards at once.
- *
- * A fold that fails is tried again as it was, with growing pauses: it may have been committed before its answer was lost, and only the same
- * end position makes the store notice.
- */
+/** With many experiments each waits longer, so that the store's transactions stay bounded: at most so many a second. */
+const FOLDS_PER_SECOND = 250
+const MARK_EVERY_MS = 1_000
+const ALIVE_EVERY_MS = 10_000
+/** Lines carry the time at which they were taken, a little before they are appended. */
+const APPEND_WITHIN_MS = 5_000
+
+/** Folds what has become durable in the log into the store, by experiment. Counts are kept for metrics. */
 export class FoldLoop {
-  readonly counts: FoldCounts = { folds: 0, failedFolds: 0, storeFails: false }
-  readonly #store: CounterStore
-  readonly #clock: Clock
-  readonly #logger: Logger
-  readonly #foldEveryMs: number
-  readonly #pending = new PendingFold()
-  readonly #waiting = new Map<RewardEvent, (answer: RewardAnswer) => void>()
-  #flushing: PromiseWithResolvers<void>[] = []
-  #running = false
-  #stopped = false
-  #lastFoldAt: number
-  #timer: ReturnType<typeof setTimeout> | undefined
-  #wake: () => void = () => {}
+  readonly counts: FoldCounts = { folds: 0, failedFolds: 0 }
+  readonly #options: FoldLoopOptions
+  readonly #folds = new Map<string, ExperimentFold>()
+  #renewing: Promise<void> | undefined
+  #markedAtMs = Number.NEGATIVE_INFINITY
+  #aliveAtMs = Number.NEGATIVE_INFINITY
+  /** Time up to which everything is folded, epoch milliseconds. */
+  #foldedTo = 0
 
-  constructor(store: CounterStore, clock: Clock, logger: Logger, foldEveryMs: number) {
-    this.#store = store
-    this.#clock = clock
-    this.#logger = logger
-    this.#foldEveryMs = foldEveryMs
-    this.#lastFoldAt = clock.monotonicMs()
+  constructor(options: FoldLoopOptions) {
+    this.#options = options
+    for (const [experiment, position] of options.positions) this.#open(experiment, position)
   }
 
-  /** Takes what has just been written. */
-  add(batch: AppendedBatch): void {
-    this.#pending.add(batch.entries, batch.end)
-    if (this.#running || this.#stopped) return
-    // The clock decides, the timer only covers silence: where timers end with the request that set them, folds still happen.
-    if (this.#isDue()) this.#start()
-    else this.#timer ??= setTimeout(() => this.#start(), this.#foldEveryMs)
+  /** Whether the last try of any experiment failed. */
+  get storeFails(): boolean {
+    return [...this.#folds.values()].some(({ failing }) => failing)
   }
 
-  /** @returns what this very event did, once it has been written and folded */
+  /** Takes entries that are durable, in log order; all of them lie before `end`. */
+  add(entries: readonly LogEntry[], end: LogPosition): void {
+    const byExperiment = new Map<string, LogEntry[]>()
+    for (const entry of entries) {
+      const experiment = experimentOf(entry)
+      if (experiment === undefined) continue
+      const list = byExperiment.get(experiment)
+      if (list === undefined) byExperiment.set(experiment, [entry])
+      else list.push(entry)
+    }
+    for (const [experiment, list] of byExperiment) this.#foldOf(experiment).add(list, end)
+  }
+
+  /** @returns what this very event did, once it has been folded */
   answerTo(event: RewardEvent): Promise<RewardAnswer> {
-    return new Promise((resolve) => this.#waiting.set(event, resolve))
+    return this.#foldOf(event.experiment).answerTo(event)
   }
 
   /** The event will not be written after all. */
   forget(event: RewardEvent): void {
-    this.#waiting.delete(event)
+    this.#foldOf(event.experiment).forget(event)
   }
 
   /** Folds everything added so far. @throws GatewayError `store_unavailable` when the next try fails */
-  flush(): Promise<void> {
-    const flush = Promise.withResolvers<void>()
-    this.#flushing.push(flush)
-    this.#wake()
-    if (!this.#running) this.#start()
-    return flush.promise
+  async flush(): Promise<void> {
+    await Promise.all([...this.#folds.values()].map((fold) => fold.flush()))
+  }
+
+  /**
+   * Notes how far the log is folded, where everything durable is: call it when there is nothing in between.
+   *
+   * @param durable the end of what is durable
+   * @param force also when it was noted a moment ago
+   */
+  async mark(durable: LogPosition, force = false): Promise<void> {
+    const { clock, log, marks, store } = this.#options
+    if (![...this.#folds.values()].every(({ isIdle }) => isIdle)) return
+    this.#foldedTo = clock.now() - APPEND_WITHIN_MS
+    const nowMs = clock.monotonicMs()
+    if (marks !== undefined && (force || nowMs - this.#markedAtMs >= MARK_EVERY_MS)) {
+      this.#markedAtMs = nowMs
+      const positions: Record<string, LogPosition> = {}
+      for (const [experiment, { position }] of this.#folds) if (position !== undefined) positions[experiment] = position
+      await marks.save({ log: log.id, watermark: durable, positions })
+    }
+    if (nowMs - this.#aliveAtMs >= ALIVE_EVERY_MS) {
+      this.#aliveAtMs = nowMs
+      await store.alive(log.id, this.#foldedTo)
+    }
   }
 
   /** No further fold starts. What isn't folded is folded from the log by the next start. */
   stop(): void {
-    this.#stopped = true
-    clearTimeout(this.#timer)
-    this.#wake()
+    for (const fold of this.#folds.values()) fold.stop()
   }
 
-  #isDue(): boolean {
-    return (
-      this.#pending.rewards > 0 ||
-      this.#flushing.length > 0 ||
-      this.#clock.monotonicMs() - this.#lastFoldAt >= this.#foldEveryMs
-    )
+  #foldOf(experiment: string): ExperimentFold {
+    return this.#folds.get(experiment) ?? this.#open(experiment, undefined)
   }
 
-  #start(): void {
-    clearTimeout(this.#timer)
-    this.#timer = undefined
-    if (!this.#running) void this.#run()
-  }
-
-  async #run(): Promise<void> {
-    this.#running = true
-    do {
-      const flushing = this.#flushing
-      this.#flushing = []
-      const batch = this.#pending.take()
-      if (batch !== undefined) await this.#foldUntilDone(batch, flushing)
-      this.#lastFoldAt = this.#clock.monotonicMs()
-      for (const { resolve } of flushing) resolve()
-    } while (this.#isDue() && !this.#stopped)
-    this.#running = false
-    if (!this.#pending.isEmpty && !this.#stopped) this.#timer ??= setTimeout(() => this.#start(), this.#foldEveryMs)
-  }
-
-  async #foldUntilDone(batch: FoldBatch, flushing: PromiseWithResolvers<void>[]): Promise<void> {
-    for (let pauseMs = FIRST_RETRY_MS; !this.#stopped; pauseMs = Math.min(2 * pauseMs, LAST_RETRY_MS)) {
-      try {
-        this.#answer(batch, await this.#store.fold(batch))
-        this.counts.storeFails = false
-        if (pauseMs > FIRST_RETRY_MS) this.#logger.info({ end: batch.end }, "counters are folded again")
-        return
-      } catch (error) {
-        this.counts.failedFolds += 1
-        this.counts.storeFails = true
-        if (pauseMs === FIRST_RETRY_MS) {
-          this.#logger.error({ err: error, end: batch.end }, "counters can't be folded; the log keeps what is missing")
-        }
-        for (const { reject } of [...flushing.splice(0), ...this.#flushing.splice(0)]) reject(error)
-        await this.#pause(pauseMs)
-      }
-    }
-  }
-
-  #answer(batch: FoldBatch, answers: readonly RewardAnswer[]): void {
-    this.counts.folds += 1
-    for (const [index, event] of batch.rewards.entries()) {
-      this.#waiting.get(event)?.(answers[index] ?? "duplicate")
-      this.#waiting.delete(event)
-    }
-  }
-
-  async #pause(pauseMs: number): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, pauseMs)
-      this.#wake = () => {
-        clearTimeout(timer)
-        resolve()
-      }
+  #open(experiment: string, position: LogPosition | undefined): ExperimentFold {
+    const { store, clock, logger, log, foldEveryMs } = this.#options
+    const fold = new ExperimentFold(experiment, position, {
+      store,
+      clock,
+      logger,
+      counts: this.counts,
+      foldEveryMs: () => Math.max(foldEveryMs, (1_000 * this.#folds.size) / FOLDS_PER_SECOND),
+      logId: () => log.id,
+      reconcile: (batch, found, answered) => this.#reconcile(batch, found, answered),
     })
-    this.#wake = () => {}
+    this.#folds.set(experiment, fold)
+    return fold
+  }
+
+  async #reconcile(batch: FoldBatch, found: Elsewhere, answered: Answered): Promise<Reconciled> {
+    const { log, logger, reader, store } = this.#options
+    if (batch.log !== log.id) return { batch: { ...batch, log: log.id, from: undefined } }
+    if (found.status === "lapsed") return await this.#underNewId(batch, "it was away for too long")
+    const { position } = found
+    const { experiment } = batch
+    if (reader === undefined) return { batch: { ...batch, from: position } }
+    if (position !== undefined && !(await reader.reaches(position))) {
+      return await this.#underNewId(batch, "another log has been folded under its id")
+    }
+    if (position !== undefined && !isAfter(batch.end, position)) return { position }
+    logger.warn({ experiment, position: position ?? null }, "the store stands elsewhere than the log was folded to")
+    const stand = { readFrom: position ?? log.since, position }
+    await catchUp({
+      reader,
+      store,
+      log: log.id,
+      stands: new Map([[experiment, stand]]),
+      others: undefined,
+      until: batch.end,
+      answered,
+    })
+    return { position: batch.end }
+  }
+
+  /** This batch was never folded under the old id, whoever has used that: it is the first of the new one. */
+  async #underNewId(batch: FoldBatch, why: string): Promise<Reconciled> {
+    const { log, logger } = this.#options
+    this.#renewing ??= log.renew().finally(() => {
+      this.#renewing = undefined
+    })
+    await this.#renewing
+    logger.warn({ old: batch.log, id: log.id, why }, "the outcome log goes by a new id")
+    return { batch: { ...batch, log: log.id, from: undefined } }
   }
 }

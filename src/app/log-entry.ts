@@ -1,10 +1,24 @@
-import { decisionKey } from "../domain/counters.ts"
-import type { OutcomeEvent } from "../domain/events.ts"
-import type { LogEntry } from "../ports/outcome-log.ts"
+import { type DecisionFacts, DecisionReader } from "../domain/decision-facts.ts"
+import type { OutcomeEvent, RewardEvent } from "../domain/events.ts"
 
-/** What an event means to the counters. */
-export function logEntryOf(event: OutcomeEvent): LogEntry {
-  if (event.type === "decision") return { kind: "decision", key: decisionKey(event), learn: event.learn }
-  if (event.type === "reward") return { kind: "reward", event }
-  return { kind: "experiment" }
+/** What a logged line means to the counters. */
+export type LogEntry =
+  | { readonly kind: "decision"; readonly facts: DecisionFacts }
+  | { readonly kind: "reward"; readonly event: RewardEvent }
+  | { readonly kind: "other" }
+
+/** Makes entries of logged events, as they were when they were logged. */
+export function createEntryReader(): (event: OutcomeEvent) => LogEntry {
+  const decisions = new DecisionReader()
+  return (event) => {
+    if (event.type === "decision") return { kind: "decision", facts: decisions.facts(event) }
+    if (event.type === "reward") return { kind: "reward", event }
+    return { kind: "other" }
+  }
+}
+
+/** The experiment whose counters an entry changes, undefined where it changes none. */
+export function experimentOf(entry: LogEntry): string | undefined {
+  if (entry.kind === "decision") return entry.facts.choice === undefined ? undefined : entry.facts.experiment
+  return entry.kind === "reward" ? entry.event.experiment : undefined
 }

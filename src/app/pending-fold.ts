@@ -1,17 +1,41 @@
-import type { CounterKey } from "../domain/counters.ts"
+import {
+  type AllocationFacts,
+  allocatedAdditions,
+  type ChoiceFacts,
+  counterAdditions,
+  type DecisionFacts,
+  groupAdditions,
+} from "../domain/decision-facts.ts"
 import type { RewardEvent } from "../domain/events.ts"
-import type { LogPosition } from "../domain/log-position.ts"
-import type { FoldBatch, LogEntry } from "../ports/outcome-log.ts"
+import { hourOf, UNIT_GROUPS } from "../domain/group-rows.ts"
+import type { LogId, LogPosition } from "../domain/log-position.ts"
+import { addUnit, emptySketch } from "../domain/unit-sketch.ts"
+import type { FoldBatch, SketchAddition } from "../ports/counter-store.ts"
+import type { LogEntry } from "./log-entry.ts"
 
 /** More keys than this are merged into hours: what waits while a store is down stays small. */
-const MAX_KEYS = 100_000
+const MAX_SECONDS = 100_000
 const HOUR_SECONDS = 3_600
+const DAY_SECONDS = 86_400
 
-/** What was logged and not folded yet: decisions as counts, rewards one by one. */
+interface Count {
+  count: number
+  failed: number
+}
+
+/** What one experiment's log entries, not folded yet, will add: decisions as counts, rewards one by one. */
 export class PendingFold {
-  #decisions = new Map<string, { readonly key: CounterKey; count: number }>()
+  readonly #experiment: string
+  #seconds = new Map<ChoiceFacts, Map<number, Count>>()
+  #groups = new Map<ChoiceFacts, Map<number, Count>>()
+  #allocated = new Map<AllocationFacts, Map<number, Count>>()
+  #sketches = new Map<string, SketchAddition>()
   #rewards: RewardEvent[] = []
-  #end: LogPosition | undefined
+  #size = 0
+
+  constructor(experiment: string) {
+    this.#experiment = experiment
+  }
 
   /** How many rewards wait. */
   get rewards(): number {
@@ -19,43 +43,109 @@ export class PendingFold {
   }
 
   get isEmpty(): boolean {
-    return this.#end === undefined
+    return this.#rewards.length === 0 && this.#seconds.size === 0
   }
 
-  /** Takes the entries that end at `end`, in log order. */
-  add(entries: readonly LogEntry[], end: LogPosition): void {
-    for (const entry of entries) {
-      if (entry.kind === "reward") this.#rewards.push(entry.event)
-      else if (entry.kind === "decision" && entry.learn) this.#count(entry.key, 1)
+  /** Takes an entry of this experiment, in log order. */
+  add(entry: LogEntry): void {
+    if (entry.kind === "reward") this.#rewards.push(entry.event)
+    else if (entry.kind === "decision" && entry.facts.choice !== undefined) this.#count(entry.facts.choice, entry.facts)
+  }
+
+  /** Everything so far as one batch, and nothing is left. */
+  take(log: LogId, from: LogPosition | undefined, end: LogPosition): FoldBatch {
+    const counters = each(this.#seconds, (choice, second, counted) => counterAdditions(choice, second, counted))
+    const chosen = each(this.#groups, (choice, place, counted) =>
+      groupAdditions(choice, hourAt(place), place % UNIT_GROUPS, counted),
+    )
+    const allocated = each(this.#allocated, (allocation, place, { count }) =>
+      allocatedAdditions(allocation, hourAt(place), place % UNIT_GROUPS, count),
+    )
+    const batch = {
+      experiment: this.#experiment,
+      log,
+      from,
+      end,
+      counters,
+      groups: [...chosen, ...allocated],
+      sketches: [...this.#sketches.values()],
+      rewards: this.#rewards,
     }
-    this.#end = end
-    if (this.#decisions.size > MAX_KEYS) this.#coarsen()
-  }
-
-  /** Everything so far as one batch, and nothing is left; undefined when there is nothing. */
-  take(): FoldBatch | undefined {
-    if (this.#end === undefined) return undefined
-    const decisions = [...this.#decisions.values()].map(({ key, count }) => ({
-      key,
-      delta: { decisions: count, rewards: 0, sum: 0, sumSq: 0 },
-    }))
-    const batch = { decisions, rewards: this.#rewards, end: this.#end }
-    this.#decisions = new Map()
+    this.#seconds = new Map()
+    this.#groups = new Map()
+    this.#allocated = new Map()
+    this.#sketches = new Map()
     this.#rewards = []
-    this.#end = undefined
+    this.#size = 0
     return batch
   }
 
-  #count(key: CounterKey, count: number): void {
-    const name = `${key.experiment}\n${key.metric}\n${key.variant}\n${key.bucket}`
-    const counted = this.#decisions.get(name)
-    if (counted === undefined) this.#decisions.set(name, { key, count })
-    else counted.count += count
+  #count(choice: ChoiceFacts, { second, group, unit, failed }: DecisionFacts): void {
+    if (countAt(this.#seconds, choice, second, failed)) this.#size += 1
+    if (this.#size > MAX_SECONDS) this.#coarsen()
+    if (choice.cohort !== "learned") return
+    const place = (hourOf(second) / HOUR_SECONDS) * UNIT_GROUPS + group
+    countAt(this.#groups, choice, place, failed)
+    countAt(this.#allocated, choice.allocation, place, failed)
+    addUnit(this.#sketch(choice, second - (second % DAY_SECONDS)), unit)
+  }
+
+  #sketch({ variant, series }: ChoiceFacts, day: number): Uint8Array {
+    const name = `${variant}\n${series}\n${day}`
+    let addition = this.#sketches.get(name)
+    if (addition === undefined) {
+      addition = { variant, series, day, sketch: emptySketch() }
+      this.#sketches.set(name, addition)
+    }
+    return addition.sketch
   }
 
   #coarsen(): void {
-    const fine = [...this.#decisions.values()]
-    this.#decisions = new Map()
-    for (const { key, count } of fine) this.#count({ ...key, bucket: key.bucket - (key.bucket % HOUR_SECONDS) }, count)
+    const fine = this.#seconds
+    this.#seconds = new Map()
+    this.#size = 0
+    for (const [choice, seconds] of fine) {
+      const hours = new Map<number, Count>()
+      for (const [second, { count, failed }] of seconds) {
+        const hour = hourOf(second)
+        const counted = hours.get(hour) ?? { count: 0, failed: 0 }
+        hours.set(hour, { count: counted.count + count, failed: counted.failed + failed })
+      }
+      this.#seconds.set(choice, hours)
+      this.#size += hours.size
+    }
   }
+}
+
+/** An hour and a unit group in one number. */
+function hourAt(place: number): number {
+  return Math.floor(place / UNIT_GROUPS) * HOUR_SECONDS
+}
+
+/** @returns whether the place is new */
+function countAt<Key>(counts: Map<Key, Map<number, Count>>, key: Key, place: number, failed: boolean): boolean {
+  let places = counts.get(key)
+  if (places === undefined) {
+    places = new Map()
+    counts.set(key, places)
+  }
+  const counted = places.get(place)
+  if (counted === undefined) {
+    places.set(place, { count: 1, failed: failed ? 1 : 0 })
+    return true
+  }
+  counted.count += 1
+  if (failed) counted.failed += 1
+  return false
+}
+
+function each<Key, Addition>(
+  counts: ReadonlyMap<Key, ReadonlyMap<number, Count>>,
+  additions: (key: Key, place: number, counted: Count) => readonly Addition[],
+): Addition[] {
+  const all: Addition[] = []
+  for (const [key, places] of counts) {
+    for (const [place, counted] of places) all.push(...additions(key, place, counted))
+  }
+  return all
 }

@@ -1,12 +1,13 @@
 import { decide } from "../domain/decide.ts"
+import { type DecisionFacts, DecisionReader } from "../domain/decision-facts.ts"
 import type { DecisionIds } from "../domain/decision-id.ts"
 import { GatewayError } from "../domain/errors.ts"
 import type { DecisionId } from "../domain/ids.ts"
+import { parseOutcomeLine } from "../domain/outcome-line.ts"
 import { type Choice, degradedChoice, type Snapshot } from "../domain/snapshot.ts"
 import { type SignText, signToken } from "../domain/token.ts"
 import type { Clock } from "../ports/clock.ts"
 import type { Features } from "../ports/model-endpoint.ts"
-import type { LogEntry } from "../ports/outcome-log.ts"
 import { type Answer, askModel } from "./ask-model.ts"
 import { createDecisionLines } from "./decision-line.ts"
 import type { Served } from "./served-experiments.ts"
@@ -35,7 +36,7 @@ export interface Prediction {
 
 /** Where a decision's line goes. Settles when the line is with the operating system, or the log has given it up. */
 export interface DecisionRecorder {
-  recordDecision(line: string, entry: LogEntry): Promise<boolean>
+  recordDecision(line: string, facts: DecisionFacts): Promise<boolean>
 }
 
 export interface PredictDeps {
@@ -55,6 +56,7 @@ export interface PredictDeps {
 export function createPredict(deps: PredictDeps): (command: PredictCommand) => Promise<Prediction> {
   const { clock, decisionIds, pseudonym, recorder, signingKeys } = deps
   const decisionLine = createDecisionLines()
+  const facts = new DecisionReader()
 
   return async (command) => {
     const { snapshot, endpoints } = command.served
@@ -93,16 +95,8 @@ export function createPredict(deps: PredictDeps): (command: PredictCommand) => P
       answer,
       latencyMs: answeredMs - startedMs,
     })
-    await recorder.recordDecision(line, {
-      kind: "decision",
-      learn: choice.learn,
-      key: {
-        experiment: experiment.id,
-        variant: choice.variant,
-        metric: experiment.reward.metric,
-        bucket: Math.floor(now / 1000),
-      },
-    })
+    const event = parseOutcomeLine(line)
+    if (event?.type === "decision") await recorder.recordDecision(line, facts.facts(event))
     return {
       snapshot,
       choice,

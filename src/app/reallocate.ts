@@ -14,6 +14,8 @@ export function statisticsQuery(experiment: Experiment, now: number): Statistics
   const { reward, memory } = experiment
   return {
     metric: reward.metric,
+    bound: Math.max(...reward.bounds.map(Math.abs)),
+    series: Object.fromEntries(experiment.variants.map(({ id }) => [id, 1])),
     memory,
     maturationSeconds: reward.maturation === "window" ? reward.attributionWindowSeconds : 0,
     now,

@@ -1,23 +1,32 @@
+import type { DecisionFacts } from "../domain/decision-facts.ts"
 import { GatewayError } from "../domain/errors.ts"
 import type { ExperimentEvent, RewardEvent } from "../domain/events.ts"
+import type { LogPosition } from "../domain/log-position.ts"
 import type { Clock } from "../ports/clock.ts"
 import type { CounterStore, RewardAnswer } from "../ports/counter-store.ts"
+import type { FoldMarkStore } from "../ports/fold-marks.ts"
 import type { Logger } from "../ports/logger.ts"
-import type { LogEntry, OutcomeLog } from "../ports/outcome-log.ts"
-import { type FoldCounts, FoldLoop } from "./fold-loop.ts"
+import type { OutcomeLog } from "../ports/outcome-log.ts"
+import type { OutcomeReader } from "../ports/outcome-reader.ts"
+import type { FoldCounts } from "./experiment-fold.ts"
+import { FoldLoop } from "./fold-loop.ts"
+import { UnsyncedEntries } from "./unsynced-entries.ts"
 import { TIMED_OUT, within } from "./within.ts"
 
 /** `accepted`: durable in the log, and counted as soon as the store answers again. */
 export type RewardOutcome = RewardAnswer | "accepted"
 
 /** What the recorder has done since it was made, for metrics. */
-export type RecorderCounts = FoldCounts
+export interface RecorderCounts extends FoldCounts {
+  /** Whether the last try to fold any experiment failed: what is written waits in memory and in the log. */
+  readonly storeFails: boolean
+}
 
-/** Writes outcomes to the log and folds what was written into the counters. */
+/** Writes outcomes to the log and folds what is durable there into the counters. */
 export interface Recorder {
   readonly counts: Readonly<RecorderCounts>
-  /** @returns whether the decision's line has reached the operating system; see `OutcomeLog.append`. Never rejects. */
-  recordDecision(line: string, entry: LogEntry): Promise<boolean>
+  /** @returns whether the decision's line has reached the operating system; see `LogWrite.answered`. Never rejects. */
+  recordDecision(line: string, facts: DecisionFacts): Promise<boolean>
   /**
    * Logs rewards, makes them durable and counts each once, whatever is repeated within a call, between calls or after a restart.
    *
@@ -28,7 +37,7 @@ export interface Recorder {
   recordRewards(events: readonly RewardEvent[]): Promise<readonly RewardOutcome[]>
   /** Durable when it settles. @throws GatewayError `log_unavailable` */
   recordExperiment(event: ExperimentEvent): Promise<void>
-  /** Folds everything that was written so far. @throws GatewayError `store_unavailable` */
+  /** Syncs, and folds everything that was written so far. @throws GatewayError `log_unavailable`, `store_unavailable` */
   flush(): Promise<void>
   /** Syncs and folds what is left, then closes log and store. What the store doesn't take is folded by the next start. */
   close(): Promise<void>
@@ -39,6 +48,11 @@ export interface RecorderOptions {
   readonly store: CounterStore
   readonly clock: Clock
   readonly logger: Logger
+  /** Reads the log again where the store has fallen behind it. */
+  readonly reader?: OutcomeReader
+  readonly marks?: FoldMarkStore
+  /** Where the store stands, by experiment: what `recover` found. Default: nowhere. */
+  readonly positions?: ReadonlyMap<string, LogPosition>
   /** How long decisions gather before they are folded. Default 200. */
   readonly foldEveryMs?: number
   /** How long a reward waits for the log, and then for the store. Default 1,000. */
@@ -49,13 +63,21 @@ export interface RecorderOptions {
   readonly closeWithinMs?: number
 }
 
-/** One postback on its way. Neither promise rejects. */
-interface Flight {
+/** A postback on its way to the log and the counters. Neither promise rejects. */
+interface PendingReward {
   readonly event: RewardEvent
   /** Whether its line, or that of the postback it repeats, has been written. */
   readonly logged: Promise<boolean>
   /** Stays open while the store doesn't answer. */
   readonly folded: Promise<RewardAnswer>
+}
+
+/** A pending reward as the one who started it sees it. */
+interface StartedReward {
+  readonly name: string
+  readonly pending: PendingReward
+  readonly setLogged: (written: boolean) => void
+  readonly setFolded: (answer: RewardAnswer) => void
 }
 
 /** The log's one listener from now on is the recorder. */
@@ -69,70 +91,96 @@ export function createRecorder(options: RecorderOptions): Recorder {
     maxPendingRewards = 50_000,
     closeWithinMs = 5_000,
   } = options
-  const loop = new FoldLoop(store, clock, logger, options.foldEveryMs ?? 200)
-  log.onAppended((batch) => loop.add(batch))
+  const loop = new FoldLoop({
+    log,
+    store,
+    clock,
+    logger,
+    reader: options.reader,
+    marks: options.marks,
+    foldEveryMs: options.foldEveryMs ?? 200,
+    positions: options.positions ?? new Map(),
+  })
+  const unsynced = new UnsyncedEntries((entries, end) => loop.add(entries, end))
+  let durable: LogPosition | undefined
+  log.onSynced((end) => {
+    durable = end
+    unsynced.synced(end)
+    void note(false)
+  })
   /** By postback: what is repeated meanwhile shares the fate of the first. */
-  const inFlight = new Map<string, Flight>()
+  const pendingRewards = new Map<string, PendingReward>()
+
+  /** Marks that can't be noted now are noted later. */
+  async function note(force: boolean): Promise<void> {
+    if (durable === undefined || !unsynced.isEmpty) return
+    try {
+      await loop.mark(durable, force)
+    } catch (error) {
+      logger.warn({ err: error }, "how far the log is folded can't be noted now")
+    }
+  }
 
   async function recordRewards(events: readonly RewardEvent[]): Promise<readonly RewardOutcome[]> {
-    if (inFlight.size + events.length > maxPendingRewards) {
+    if (pendingRewards.size + events.length > maxPendingRewards) {
       throw new GatewayError("store_unavailable", { detail: "too many rewards wait to be counted" })
     }
-    const boarded = board(events)
+    const waiting = join(events)
 
-    const logged = await within(Promise.all(boarded.map(({ flight }) => flight.logged)), answerWithinMs)
+    const logged = await within(Promise.all(waiting.map(({ pending }) => pending.logged)), answerWithinMs)
     if (logged === TIMED_OUT || logged.includes(false)) {
       throw new GatewayError("log_unavailable", { detail: "the outcome log doesn't take rewards now" })
     }
-    const folded = within(Promise.all(boarded.map(({ flight }) => flight.folded)), answerWithinMs)
     // A duplicate waits as well: the line that it repeats may not be durable yet.
     if ((await within(log.sync(), answerWithinMs)) === TIMED_OUT) {
       throw new GatewayError("log_unavailable", { detail: "the outcome log doesn't become durable now" })
     }
-    await folded
+    await within(Promise.all(waiting.map(({ pending }) => pending.folded)), answerWithinMs)
     return await Promise.all(
-      boarded.map(async ({ flight, first }) => {
-        const answer = await Promise.race([flight.folded, Promise.resolve("accepted" as const)])
+      waiting.map(async ({ pending, first }) => {
+        const answer = await Promise.race([pending.folded, Promise.resolve("accepted" as const)])
         return answer === "accepted" || first ? answer : "duplicate"
       }),
     )
   }
 
-  /** Finds or starts the flight of each event. Synchronous up to the registration, so that no two calls start the same one. */
-  function board(events: readonly RewardEvent[]): { readonly flight: Flight; readonly first: boolean }[] {
-    const departures: Departure[] = []
-    const boarded = events.map((event) => {
+  /** Finds or starts the pending reward of each event. Synchronous up to the registration, so that no two calls start the same one. */
+  function join(events: readonly RewardEvent[]): { readonly pending: PendingReward; readonly first: boolean }[] {
+    const started: StartedReward[] = []
+    const waiting = events.map((event) => {
       const name = postbackName(event)
-      const known = inFlight.get(name)
-      if (known !== undefined) return { flight: known, first: false }
-      const departure = depart(name, event)
-      departures.push(departure)
-      inFlight.set(name, departure.flight)
-      return { flight: departure.flight, first: true }
+      const known = pendingRewards.get(name)
+      if (known !== undefined) return { pending: known, first: false }
+      const one = start(name, event)
+      started.push(one)
+      pendingRewards.set(name, one.pending)
+      return { pending: one.pending, first: true }
     })
-    if (departures.length > 0) void send(departures)
-    return boarded
+    if (started.length > 0) void send(started)
+    return waiting
   }
 
   /** Logs what the store hasn't seen. */
-  async function send(departures: readonly Departure[]): Promise<void> {
-    const seen = await askSeen(departures.map(({ flight }) => flight.event))
+  async function send(started: readonly StartedReward[]): Promise<void> {
+    const seen = await askSeen(started.map(({ pending }) => pending.event))
     await Promise.all(
-      departures.map(async (departure, index) => {
-        const { event } = departure.flight
+      started.map(async (one, index) => {
+        const { event } = one.pending
         if (seen[index] === true) {
-          departure.arrive("duplicate")
-          departure.setLogged(true)
+          one.setFolded("duplicate")
+          one.setLogged(true)
           return
         }
         const answer = loop.answerTo(event)
-        const written = await log.append(JSON.stringify(event), { kind: "reward", event })
-        if (written) void answer.then(departure.arrive)
+        const write = log.append(JSON.stringify(event))
+        unsynced.add(write, { kind: "reward", event })
+        const written = (await write.written) !== undefined
+        if (written) void answer.then(one.setFolded)
         else {
           loop.forget(event)
-          inFlight.delete(departure.name)
+          pendingRewards.delete(one.name)
         }
-        departure.setLogged(written)
+        one.setLogged(written)
       }),
     )
   }
@@ -148,30 +196,61 @@ export function createRecorder(options: RecorderOptions): Recorder {
     }
   }
 
-  function depart(name: string, event: RewardEvent): Departure {
+  function start(name: string, event: RewardEvent): StartedReward {
     const logged = Promise.withResolvers<boolean>()
     const folded = Promise.withResolvers<RewardAnswer>()
     return {
       name,
-      flight: { event, logged: logged.promise, folded: folded.promise },
+      pending: { event, logged: logged.promise, folded: folded.promise },
       setLogged: logged.resolve,
-      arrive: (answer) => {
-        inFlight.delete(name)
+      setFolded: (answer) => {
+        pendingRewards.delete(name)
         folded.resolve(answer)
       },
     }
   }
 
+  async function flush(): Promise<void> {
+    await log.sync()
+    await loop.flush()
+    await note(true)
+  }
+
+  async function finish(): Promise<unknown> {
+    try {
+      await flush()
+      return "done"
+    } catch (error) {
+      return error
+    }
+  }
+
   return {
-    counts: loop.counts,
-    recordDecision: (line, entry) => log.append(line, entry),
+    counts: {
+      get folds() {
+        return loop.counts.folds
+      },
+      get failedFolds() {
+        return loop.counts.failedFolds
+      },
+      get storeFails() {
+        return loop.storeFails
+      },
+    },
+    recordDecision: (line, facts) => {
+      const write = log.append(line)
+      unsynced.add(write, { kind: "decision", facts })
+      return write.answered
+    },
     recordRewards,
     recordExperiment: async (event) => {
-      const written = await log.append(JSON.stringify(event), { kind: "experiment" })
-      if (!written) throw new GatewayError("log_unavailable", { detail: "the outcome log doesn't take the change now" })
+      const write = log.append(JSON.stringify(event))
+      if ((await write.written) === undefined) {
+        throw new GatewayError("log_unavailable", { detail: "the outcome log doesn't take the change now" })
+      }
       await log.sync()
     },
-    flush: () => loop.flush(),
+    flush,
     close: async () => {
       const done = await within(finish(), closeWithinMs)
       if (done !== "done")
@@ -180,23 +259,6 @@ export function createRecorder(options: RecorderOptions): Recorder {
       await within(Promise.allSettled([log.close(), store.close()]), closeWithinMs)
     },
   }
-
-  async function finish(): Promise<unknown> {
-    try {
-      await log.sync()
-      await loop.flush()
-      return "done"
-    } catch (error) {
-      return error
-    }
-  }
-}
-
-interface Departure {
-  readonly name: string
-  readonly flight: Flight
-  readonly setLogged: (written: boolean) => void
-  readonly arrive: (answer: RewardAnswer) => void
 }
 
 /** Under `first` every postback of a decision and metric is the same one. */

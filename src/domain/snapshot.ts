@@ -69,19 +69,15 @@ export function createSnapshot(parts: SnapshotParts): Snapshot {
 }
 
 /** A choice that chance had no part in: holdout, forced or paused. Its allocation is that variant alone; nothing is learned from it. */
-export function certainChoice(
-  parts: SnapshotParts,
-  index: number,
-  reason: "holdout" | "forced" | "paused" | "fallback",
-): Choice {
+export function certainChoice(parts: SnapshotParts, index: number, reason: "holdout" | "forced" | "paused"): Choice {
   const allocation = parts.experiment.variants.map((_, i) => (i === index ? 1 : 0))
   return createChoice(parts, index, { reason, allocation, learn: false })
 }
 
 /** The same choice with its true propensity, answered by the fallback: logged, not learned from. */
 export function degradedChoice(snapshot: Snapshot, choice: Choice): Choice {
-  if (!snapshot.drawn.includes(choice)) return certainChoice(snapshot, choice.index, "fallback")
-  return createChoice(snapshot, choice.index, { reason: "fallback", allocation: snapshot.allocation, learn: false })
+  if (!snapshot.drawn.includes(choice)) return choice
+  return createChoice(snapshot, choice.index, { reason: choice.reason, allocation: snapshot.allocation, learn: false })
 }
 
 function createChoice(
@@ -113,6 +109,10 @@ function createChoice(
     eventMembers: members({
       experiment: experiment.id,
       revision,
+      series: 1,
+      epoch: 1,
+      group: 0,
+      stickiness: experiment.stickiness,
       variant,
       propensity,
       allocation,

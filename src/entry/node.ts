@@ -7,14 +7,16 @@ import { describeProblem } from "../adapters/experiment-folder/document.ts"
 import { openOutcomeLog } from "../adapters/ndjson/outcome-log.ts"
 import { createOutcomeReader } from "../adapters/ndjson/outcome-reader.ts"
 import { createPseudonyms } from "../adapters/node-crypto/mac.ts"
+import { createFoldMarkFile } from "../adapters/node-files/fold-marks.ts"
 import { keptSigningKey } from "../adapters/node-files/signing-keys.ts"
 import { createLogger } from "../adapters/pino/logger.ts"
 import { createSqliteCounterStore } from "../adapters/sqlite/counter-store.ts"
 import { Database } from "../adapters/sqlite/database.ts"
 import { createSqliteExperimentStore } from "../adapters/sqlite/experiment-store.ts"
 import { lockFolder } from "../adapters/sqlite/folder-lock.ts"
-import { recover } from "../app/rebuild.ts"
+import { withDeadlines } from "../app/deadline.ts"
 import { createRecorder } from "../app/recorder.ts"
+import { recover } from "../app/recover.ts"
 import { type Config, ConfigError } from "../config.ts"
 import { GatewayError } from "../domain/errors.ts"
 import type { PartState } from "../http/routes/health.ts"
@@ -27,6 +29,7 @@ import { logReadings } from "./readings.ts"
 import { ExperimentWatch } from "./watch-experiments.ts"
 
 const LOOK_EVERY_MS = 1000
+const FOLD_WITHIN_MS = 30_000
 const REALLOCATE_EVERY_MS = 50
 
 const clock: Clock = { now: () => Date.now(), monotonicMs: () => performance.now() }
@@ -58,16 +61,22 @@ async function startIn(dataDir: string, config: Config, release: () => void): Pr
   const outcomes = join(dataDir, "outcomes")
   const log = await openOutcomeLog({ folder: outcomes, logger })
   const database = new Database({ path: join(dataDir, "gateway.db") }, logger)
-  const counters = createSqliteCounterStore(database)
+  const archive = createSqliteCounterStore(database)
+  // Folding what a long outage has left may take any time; while it serves, the gateway waits for nobody that long.
+  const counters = withDeadlines(archive, { fold: FOLD_WITHIN_MS, close: Number.POSITIVE_INFINITY })
+  const reader = createOutcomeReader(outcomes)
+  const marks = createFoldMarkFile(dataDir, logger)
+  let recovered: Awaited<ReturnType<typeof recover>>
   try {
-    await recover({ reader: createOutcomeReader(outcomes), store: counters, logger })
+    recovered = await recover({ reader, log, store: archive, marks, logger })
   } catch (cause) {
     throw new GatewayError("store_unavailable", {
       detail: `${join(dataDir, "gateway.db")} can't be used. Move it away and start again: its counters are made anew from the outcome log`,
       cause,
     })
   }
-  const recorder = createRecorder({ log, store: counters, clock, logger })
+  const { positions } = recovered
+  const recorder = createRecorder({ log, store: counters, clock, logger, reader, marks, positions })
 
   const signingKeys = await readSigningKeys(config, dataDir)
   const models = new ModelFolder(config.modelsDir ?? packaged("examples/models"))
@@ -75,7 +84,7 @@ async function startIn(dataDir: string, config: Config, release: () => void): Pr
   const gateway = createGateway({
     recorder,
     counters,
-    experimentStore: createSqliteExperimentStore(database),
+    experimentStore: withDeadlines(createSqliteExperimentStore(database)),
     endpointOf: (backend) => models.endpoint(backend.model),
     clock,
     logger,

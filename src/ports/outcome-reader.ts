@@ -1,4 +1,4 @@
-import type { LogPosition } from "../domain/log-position.ts"
+import type { LogPosition, LogSpan } from "../domain/log-position.ts"
 
 /** Whole lines of the log, in log order, and the position right after them. */
 export interface LinesRead {
@@ -9,9 +9,11 @@ export interface LinesRead {
 
 /** Reads the outcome log from any place, also while it is being written. */
 export interface OutcomeReader {
+  /** The ids that the log has gone by, oldest first; none when there is no log. */
+  spans(): Promise<readonly LogSpan[]>
   /** End of the last whole line; undefined when there is no log. */
   end(): Promise<LogPosition | undefined>
-  /** Whether the log still reaches to a position that it once had. */
+  /** Whether the log has a line that ends at a position, and the same line. */
   reaches(position: LogPosition): Promise<boolean>
   /**
    * Lines in log order, in chunks of bounded size, up to the last line feed.

@@ -16,7 +16,10 @@ export class GatedStore implements Store {
   fold: Store["fold"] = (batch) => this.#pass(() => this.#store.fold(batch))
   seen: Store["seen"] = (keys) => this.#pass(() => this.#store.seen(keys))
   statistics: Store["statistics"] = (experiment, query) => this.#pass(() => this.#store.statistics(experiment, query))
-  position: Store["position"] = () => this.#pass(() => this.#store.position())
+  groups: Store["groups"] = (experiment) => this.#pass(() => this.#store.groups(experiment))
+  keep: Store["keep"] = (experiment, resolution) => this.#pass(() => this.#store.keep(experiment, resolution))
+  alive: Store["alive"] = (log, foldedTo) => this.#pass(() => this.#store.alive(log, foldedTo))
+  positions: Store["positions"] = (log) => this.#pass(() => this.#store.positions(log))
   contents: Store["contents"] = () => this.#pass(() => this.#store.contents())
   reset: Store["reset"] = () => this.#pass(() => this.#store.reset())
   /** The store outlives whoever uses it through this gate. */

@@ -5,17 +5,25 @@ import { openOutcomeLog } from "#src/adapters/ndjson/outcome-log.ts"
 import { createOutcomeReader } from "#src/adapters/ndjson/outcome-reader.ts"
 import { createRecorder, type RecorderOptions } from "#src/app/recorder.ts"
 import { FaultyDisk } from "#test/adapters/ndjson/faulty-disk.ts"
-import { decisionEntry, decisionEvent, NOON, rewardEvent } from "#test/outcomes.ts"
+import { decisionEvent, factsOf, NOON, rewardEvent } from "#test/outcomes.ts"
 import { realClock } from "#test/real-clock.ts"
 import { createRememberingLogger } from "#test/remembering-logger.ts"
 import { temporaryFolder } from "#test/temporary-folder.ts"
 import { GatedStore } from "./gated-store.ts"
 
-async function start(options: Partial<RecorderOptions> = {}) {
+const EVERYTHING = {
+  metric: "click",
+  bound: 1,
+  series: { champion: 1 },
+  memory: { kind: "all" },
+  maturationSeconds: 0,
+} as const
+
+async function start(options: Partial<RecorderOptions> = {}, syncAfterMs = 60_000) {
   const folder = join(temporaryFolder(), "outcomes")
   const logger = createRememberingLogger()
   const disk = new FaultyDisk()
-  const log = await openOutcomeLog({ folder, logger, disk, syncAfterMs: 60_000 })
+  const log = await openOutcomeLog({ folder, logger, disk, syncAfterMs })
   const store = new GatedStore(createMemoryCounterStore())
   const recorder = createRecorder({
     log,
@@ -37,12 +45,12 @@ async function start(options: Partial<RecorderOptions> = {}) {
     return all
   }
   const totals = async () => {
-    const query = { metric: "click", memory: { kind: "all" }, maturationSeconds: 0, now: NOON } as const
+    const query = { ...EVERYTHING, now: NOON }
     return (await store.statistics("banner-ctr", query)).variants[0]?.totals
   }
-  const decide = (decisionId: string, learn = true) => {
-    const event = decisionEvent({ decisionId, learn })
-    return recorder.recordDecision(JSON.stringify(event), decisionEntry(event))
+  const decide = (decisionId: string, reason: "policy" | "forced" = "policy") => {
+    const event = decisionEvent({ decisionId, reason })
+    return recorder.recordDecision(JSON.stringify(event), factsOf(event))
   }
   return { recorder, log, store, disk, logger, logged, totals, decide }
 }
@@ -50,14 +58,14 @@ async function start(options: Partial<RecorderOptions> = {}) {
 describe("given decisions", () => {
   it("counts those that are learned from", async () => {
     const { recorder, decide, totals, logged } = await start()
-    expect(await Promise.all([decide("D1"), decide("D2"), decide("D3", false)])).toEqual([true, true, true])
+    expect(await Promise.all([decide("D1"), decide("D2"), decide("D3", "forced")])).toEqual([true, true, true])
     await recorder.flush()
     expect(await totals()).toMatchObject({ decisions: 2 })
     expect(await logged()).toHaveLength(3)
   })
 
   it("counts them before long without being asked", async () => {
-    const { decide, totals } = await start({ foldEveryMs: 1 })
+    const { decide, totals } = await start({ foldEveryMs: 1 }, 1)
     await decide("D1")
     await expect.poll(totals).toMatchObject({ decisions: 1 })
     await decide("D2")
@@ -87,10 +95,10 @@ describe("given rewards", () => {
 
   it("takes a second reward under another event id for a duplicate only where the first one decides", async () => {
     const { recorder, totals } = await start()
-    const first = ["a", "b"].map((eventId) => rewardEvent({ decisionId: "D1", eventId }))
-    const sum = ["a", "b"].map((eventId) => rewardEvent({ decisionId: "D2", eventId, aggregation: "sum" }))
+    const first = ["a", "b"].map((eventId) => rewardEvent({ decisionId: "D1", eventId, value: 0.25 }))
+    const sum = ["a", "b"].map((eventId) => rewardEvent({ decisionId: "D2", eventId, aggregation: "sum", value: 0.25 }))
     expect(await recorder.recordRewards([...first, ...sum])).toEqual(["applied", "duplicate", "applied", "applied"])
-    expect(await totals()).toMatchObject({ rewards: 2, sum: 3 })
+    expect(await totals()).toMatchObject({ rewards: 2, sum: 0.75 })
   })
 
   it("answers nothing for an empty call", async () => {
@@ -207,8 +215,9 @@ it("folds what is left when it closes", async () => {
   const store = createMemoryCounterStore()
   const recorder = createRecorder({ log, store, clock: realClock, logger, foldEveryMs: 60_000 })
   const event = decisionEvent()
-  await recorder.recordDecision(JSON.stringify(event), decisionEntry(event))
+  await recorder.recordDecision(JSON.stringify(event), factsOf(event))
   await recorder.close()
-  expect((await store.contents()).cells).toMatchObject([{ decisions: 1 }])
-  expect(await store.position()).toEqual(await createOutcomeReader(folder).end())
+  expect((await store.contents()).cells).toMatchObject([{ metric: "", count: 1 }])
+  const end = await createOutcomeReader(folder).end()
+  expect([...(await store.positions(log.id))]).toEqual([["banner-ctr", end]])
 })

@@ -7,7 +7,7 @@ import { Database } from "#src/adapters/sqlite/database.ts"
 import { lockFolder } from "#src/adapters/sqlite/folder-lock.ts"
 import { createRecorder } from "#src/app/recorder.ts"
 import { rebuild } from "#src/cli/rebuild.ts"
-import { decisionEntry, decisionEvent, rewardEvent } from "#test/outcomes.ts"
+import { decisionEvent, factsOf, rewardEvent } from "#test/outcomes.ts"
 import { realClock } from "#test/real-clock.ts"
 import { createRememberingLogger } from "#test/remembering-logger.ts"
 import { temporaryFolder } from "#test/temporary-folder.ts"
@@ -31,7 +31,7 @@ async function servedFolder(): Promise<string> {
   const recorder = createRecorder({ log, store, clock: realClock, logger })
   for (const decisionId of ["D1", "D2", "D3"]) {
     const event = decisionEvent({ decisionId })
-    await recorder.recordDecision(JSON.stringify(event), decisionEntry(event))
+    await recorder.recordDecision(JSON.stringify(event), factsOf(event))
   }
   await recorder.recordRewards([rewardEvent({ decisionId: "D1" }), rewardEvent({ decisionId: "D2" })])
   await recorder.close()
@@ -60,7 +60,9 @@ describe("given the folder of a gateway that was stopped", () => {
     writeFileSync(logOf(folder), readFileSync(logOf(folder), "utf8").split("\n").slice(1).join("\n"))
     const asked = await run(["--check", "--data-dir", folder])
     expect(asked.code).toBe(1)
-    expect(asked.out).toContain("banner-ctr champion click 2026-11-20T12:00:00.000Z: decisions is 3, the log says 2")
+    expect(asked.out).toContain(
+      "banner-ctr champion decisions (learned) 2026-11-20T12:00:00.000Z: count is 3, the log says 2",
+    )
     const made = await run(["--json", "--data-dir", folder])
     expect([made.code, JSON.parse(made.out)]).toEqual([0, { events: 4, skipped: 0, rebuilt: true }])
     expect((await run(["--check", "--data-dir", folder])).code).toBe(0)

@@ -2,15 +2,16 @@ import { readdirSync, readFileSync, statSync, truncateSync } from "node:fs"
 import { join } from "node:path"
 import { openOutcomeLog } from "#src/adapters/ndjson/outcome-log.ts"
 import { createOutcomeReader } from "#src/adapters/ndjson/outcome-reader.ts"
-import { type CheckedCounters, check, recover } from "#src/app/rebuild.ts"
 import { createRecorder, type Recorder } from "#src/app/recorder.ts"
+import { recover } from "#src/app/recover.ts"
 import type { OutcomeEvent, RewardEvent } from "#src/domain/events.ts"
 import { parseOutcomeLine } from "#src/domain/outcome-line.ts"
 import type { CounterArchive } from "#src/ports/counter-archive.ts"
 import type { CounterStore } from "#src/ports/counter-store.ts"
+import type { OutcomeReader } from "#src/ports/outcome-reader.ts"
 import { FaultyDisk } from "#test/adapters/ndjson/faulty-disk.ts"
 import { GatedStore } from "#test/app/gated-store.ts"
-import { decisionEntry, decisionEvent } from "#test/outcomes.ts"
+import { decisionEvent, factsOf } from "#test/outcomes.ts"
 import { realClock } from "#test/real-clock.ts"
 import { createRememberingLogger } from "#test/remembering-logger.ts"
 
@@ -52,13 +53,19 @@ export class World {
 
   decide(decisionId: string): void {
     const event = decisionEvent({ decisionId })
-    const recorded = this.#life.recorder.recordDecision(JSON.stringify(event), decisionEntry(event))
+    const recorded = this.#life.recorder.recordDecision(JSON.stringify(event), factsOf(event))
     this.#pending.push(recorded.then((written) => written && this.answered.add(decisionId)))
   }
 
   reward(event: RewardEvent): void {
     const recorded = this.#life.recorder.recordRewards([event])
-    this.#pending.push(recorded.then(() => this.acknowledged.push(event)))
+    // A refusal is an answer too, and nobody may be waiting for it yet.
+    this.#pending.push(
+      recorded.then(
+        () => this.acknowledged.push(event),
+        () => undefined,
+      ),
+    )
   }
 
   async settle(): Promise<void> {
@@ -81,9 +88,8 @@ export class World {
     this.#life = await live(this.#folder, this.#store, disk.durableBytes)
   }
 
-  /** Compares what has been folded so far. */
-  async check(): Promise<CheckedCounters> {
-    return await check({ reader: createOutcomeReader(this.#folder), archive: this.#store }, () => {})
+  get reader(): OutcomeReader {
+    return createOutcomeReader(this.#folder)
   }
 
   /** Nothing fails from here on. */
@@ -94,6 +100,7 @@ export class World {
     // What a failed sync took is written again before the next line.
     this.decide("mended")
     await this.settle()
+    await this.#life.recorder.flush()
   }
 
   async end(): Promise<void> {
@@ -108,6 +115,7 @@ export class World {
 
   #files(): string[] {
     return readdirSync(this.#folder)
+      .filter((name) => name.endsWith(".ndjson"))
       .toSorted()
       .map((name) => join(this.#folder, name))
   }
@@ -130,9 +138,12 @@ async function live(
   const disk = new FaultyDisk(durableBytes)
   const gate = new GatedStore(store)
   const log = await openOutcomeLog({ folder, logger, disk, maxFileBytes: 4_000, syncAfterMs: 60_000 })
-  await recover({ reader: createOutcomeReader(folder), store: gate, logger })
+  const reader = createOutcomeReader(folder)
+  const { positions } = await recover({ reader, log, store: gate, logger })
   const recorder = createRecorder({
     log,
+    reader,
+    positions,
     store: gate,
     clock: realClock,
     logger,

@@ -1,25 +1,33 @@
 import { isAfter, type LogPosition } from "../../domain/log-position.ts"
-import type { AppendedBatch, LogEntry, OutcomeLog } from "../../ports/outcome-log.ts"
+import type { LogWrite, OutcomeLog } from "../../ports/outcome-log.ts"
 import type { LinesRead, OutcomeReader } from "../../ports/outcome-reader.ts"
 
-/** The outcome log in this process only: keeps the newest lines, loses the rest. Offsets count lines. */
+/**
+ * The outcome log in this process only: keeps the newest lines, loses the rest. Offsets count lines; what is written counts as durable.
+ *
+ * @param capacity lines kept
+ */
 export function createMemoryOutcomeLog(capacity = 100_000): OutcomeLog & OutcomeReader {
   const lines: string[] = []
   let forgotten = 0
-  let listener: (batch: AppendedBatch) => void = () => {}
+  let renewals = 0
+  let since: LogPosition | undefined
+  let listener: (end: LogPosition) => void = () => {}
 
   function end(): LogPosition {
-    return { file: 1, offset: forgotten + lines.length }
+    return { file: 1, offset: forgotten + lines.length, hash: "" }
   }
 
-  function append(line: string, entry: LogEntry): boolean {
+  function append(line: string): LogWrite {
     lines.push(line)
     if (lines.length >= 2 * capacity) {
       forgotten += lines.length - capacity
       lines.splice(0, lines.length - capacity)
     }
-    listener({ entries: [entry], end: end() })
-    return true
+    const written = Promise.resolve(end())
+    // After whoever appended has seen that it is written.
+    void written.then((position) => queueMicrotask(() => listener(position)))
+    return { written, answered: Promise.resolve(true) }
   }
 
   async function* read(from: LogPosition | undefined, until: LogPosition | undefined): AsyncIterable<LinesRead> {
@@ -31,12 +39,23 @@ export function createMemoryOutcomeLog(capacity = 100_000): OutcomeLog & Outcome
   }
 
   return {
-    append: async (line, entry) => append(line, entry),
+    get id() {
+      return `memory-${renewals}`
+    },
+    get since() {
+      return since
+    },
+    append,
     sync: async () => {},
-    onAppended: (given) => {
+    onSynced: (given) => {
       listener = given
     },
+    renew: async () => {
+      renewals += 1
+      since = end()
+    },
     close: async () => {},
+    spans: async () => [{ id: `memory-${renewals}`, since }],
     end: async () => end(),
     reaches: async (position) => !isAfter(position, end()),
     read,

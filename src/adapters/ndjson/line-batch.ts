@@ -1,24 +1,21 @@
-import type { LogEntry } from "../../ports/outcome-log.ts"
+import type { LogEnd, LogWrite } from "../../ports/outcome-log.ts"
 
 /** Lines of one event-loop turn, and the two promises that everyone who appended shares. */
-export class LineBatch {
+export class LineBatch implements LogWrite {
   readonly lines: string[] = []
-  readonly entries: LogEntry[] = []
   /** In UTF-16 units, near enough to bytes for a bound. */
   size = 0
-  /** True when the lines were written, false when they were dropped. */
-  readonly written: Promise<boolean>
-  /** The same, but false once the batch has waited longer than the bound. */
+  readonly written: Promise<LogEnd | undefined>
   readonly answered: Promise<boolean>
   /** Whether `answered` gave up before the write settled. */
   late = false
-  readonly #settleWritten: (written: boolean) => void
+  readonly #settleWritten: (end: LogEnd | undefined) => void
   readonly #settleAnswered: (written: boolean) => void
   #settled = false
   readonly #timer: NodeJS.Timeout
 
   constructor(answerWithinMs: number) {
-    const written = Promise.withResolvers<boolean>()
+    const written = Promise.withResolvers<LogEnd | undefined>()
     const answered = Promise.withResolvers<boolean>()
     this.written = written.promise
     this.answered = answered.promise
@@ -28,9 +25,8 @@ export class LineBatch {
     this.#timer = setTimeout(() => setImmediate(() => this.#giveUp()), answerWithinMs)
   }
 
-  add(line: string, entry: LogEntry): void {
+  add(line: string): void {
     this.lines.push(line)
-    this.entries.push(entry)
     this.size += line.length + 1
   }
 
@@ -40,10 +36,13 @@ export class LineBatch {
     this.#settleAnswered(false)
   }
 
-  settle(written: boolean): void {
+  settle(end: LogEnd | undefined): void {
     this.#settled = true
     clearTimeout(this.#timer)
-    this.#settleWritten(written)
-    this.#settleAnswered(written)
+    this.#settleWritten(end)
+    this.#settleAnswered(end !== undefined)
   }
 }
+
+/** What an append that is refused at once gets. */
+export const DROPPED: LogWrite = { written: Promise.resolve(undefined), answered: Promise.resolve(false) }

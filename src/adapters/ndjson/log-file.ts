@@ -1,5 +1,10 @@
+import type { LogPosition } from "../../domain/log-position.ts"
+import type { LogEnd } from "../../ports/outcome-log.ts"
 import type { Disk } from "./disk.ts"
-import { endOfLines, logFile, logFileNumbers } from "./log-files.ts"
+import { lineHash } from "./line-hash.ts"
+import { endOfLines, logFile, logFileNumbers, positionAt } from "./log-files.ts"
+
+const LINE_FEED = 10
 
 /**
  * The files of the log as one place to append to: whole chunks of lines or nothing.
@@ -17,6 +22,7 @@ export class LogFile {
   /** Set while the file may have more bytes than `#end`: part of a failed write, or a line torn by a crash. */
   #ragged: boolean
   #durableEnd: number
+  #durable: LogPosition
   #unsynced: Uint8Array[] = []
   #unsyncedBytes = 0
   #syncFailed = false
@@ -29,16 +35,17 @@ export class LogFile {
     disk: Disk,
     folder: string,
     maxBytes: number,
-    opened: { readonly number: number; readonly file: number; readonly end: number; readonly ragged: boolean },
+    opened: { readonly file: number; readonly durable: LogPosition; readonly ragged: boolean },
   ) {
     this.#disk = disk
     this.#folder = folder
     this.#maxBytes = maxBytes
-    this.#number = opened.number
+    this.#number = opened.durable.file
     this.#file = opened.file
-    this.#end = opened.end
+    this.#end = opened.durable.offset
     this.#ragged = opened.ragged
-    this.#durableEnd = opened.end
+    this.#durableEnd = opened.durable.offset
+    this.#durable = opened.durable
   }
 
   /**
@@ -50,17 +57,24 @@ export class LogFile {
     if (number === undefined) {
       const file = await disk.open(logFile(folder, 1), "wx+")
       await disk.syncFolder(folder)
-      return new LogFile(disk, folder, maxBytes, { number: 1, file, end: 0, ragged: false })
+      return new LogFile(disk, folder, maxBytes, { file, durable: { file: 1, offset: 0, hash: "" }, ragged: false })
     }
     const path = logFile(folder, number)
     const { size, end } = await endOfLines(path)
+    const durable = (await positionAt(path, number, end)) ?? { file: number, offset: end, hash: "" }
     const file = await disk.open(path, "r+")
     await disk.datasync(file)
-    return new LogFile(disk, folder, maxBytes, { number, file, end, ragged: size > end })
+    return new LogFile(disk, folder, maxBytes, { file, durable, ragged: size > end })
   }
 
-  get position(): { readonly file: number; readonly offset: number } {
+  /** Where the next line will be written. */
+  get end(): LogEnd {
     return { file: this.#number, offset: this.#end }
+  }
+
+  /** Up to where everything is durable. */
+  get durable(): LogPosition {
+    return this.#durable
   }
 
   /** Whether the file ends in part of a line, to be cut off by the next append. */
@@ -99,7 +113,8 @@ export class LogFile {
       throw new Error("lines of a sealed file are not written again yet")
     const chunks = this.#unsynced.length
     if (chunks === 0) return
-    const end = this.#end
+    const end = this.end
+    const last = this.#unsynced.at(-1)
     try {
       await this.#disk.datasync(this.#file)
     } catch (error) {
@@ -107,7 +122,8 @@ export class LogFile {
       throw error
     }
     for (const chunk of this.#unsynced.splice(0, chunks)) this.#unsyncedBytes -= chunk.length
-    this.#durableEnd = end
+    this.#durableEnd = end.offset
+    this.#durable = { ...end, hash: last === undefined ? this.#durable.hash : hashOfLastLine(last) }
   }
 
   async #write(bytes: Uint8Array): Promise<void> {
@@ -167,4 +183,10 @@ export class LogFile {
       await this.#disk.close(old)
     }
   }
+}
+
+/** @param lines whole lines, the last with its line feed */
+function hashOfLastLine(lines: Uint8Array): string {
+  const text = lines.subarray(0, lines.length - 1)
+  return lineHash(text.subarray(text.lastIndexOf(LINE_FEED) + 1))
 }

@@ -1,9 +1,13 @@
-import { open, readdir } from "node:fs/promises"
+import { type FileHandle, open, readdir } from "node:fs/promises"
 import { join } from "node:path"
+import type { LogPosition } from "../../domain/log-position.ts"
+import { lineHash } from "./line-hash.ts"
 
 const NAME = /^outcomes-(\d{8,})\.ndjson$/
 const LINE_FEED = 10
 const CHUNK_BYTES = 65_536
+/** Longer runs without a line feed are damage, not events. */
+export const MAX_LINE_BYTES = 8 << 20
 
 /** Path of a numbered log file. */
 export function logFile(folder: string, number: number): string {
@@ -29,29 +33,37 @@ export async function endOfLines(path: string): Promise<{ readonly size: number;
   const file = await open(path, "r")
   try {
     const { size } = await file.stat()
-    const chunk = Buffer.alloc(CHUNK_BYTES)
-    for (let until = size; until > 0; ) {
-      const from = Math.max(0, until - CHUNK_BYTES)
-      const { bytesRead } = await file.read(chunk, 0, until - from, from)
-      const found = chunk.subarray(0, bytesRead).lastIndexOf(LINE_FEED)
-      if (found >= 0) return { size, end: from + found + 1 }
-      until = from
-    }
-    return { size, end: 0 }
+    return { size, end: (await lastFeedBefore(file, size)) + 1 }
   } finally {
     await file.close()
   }
 }
 
-/** Whether a file has a line that ends exactly at `offset`. */
-export async function hasLineEndAt(path: string, offset: number): Promise<boolean> {
+/** The position at `offset` of a file; undefined where no line ends there. */
+export async function positionAt(path: string, number: number, offset: number): Promise<LogPosition | undefined> {
+  if (offset === 0) return { file: number, offset, hash: "" }
   const file = await open(path, "r")
   try {
-    if (offset === 0) return true
-    const byte = Buffer.alloc(1)
-    const { bytesRead } = await file.read(byte, 0, 1, offset - 1)
-    return bytesRead === 1 && byte[0] === LINE_FEED
+    const { size } = await file.stat()
+    if (offset > size || (await lastFeedBefore(file, offset)) !== offset - 1) return undefined
+    const begin = (await lastFeedBefore(file, offset - 1)) + 1
+    const line = Buffer.alloc(Math.min(offset - 1 - begin, MAX_LINE_BYTES))
+    await file.read(line, 0, line.length, begin)
+    return { file: number, offset, hash: lineHash(line) }
   } finally {
     await file.close()
   }
+}
+
+/** Offset of the last line feed before `until`, -1 where there is none. */
+async function lastFeedBefore(file: FileHandle, until: number): Promise<number> {
+  const chunk = Buffer.alloc(CHUNK_BYTES)
+  for (let end = until; end > 0; ) {
+    const from = Math.max(0, end - CHUNK_BYTES)
+    const { bytesRead } = await file.read(chunk, 0, end - from, from)
+    const found = chunk.subarray(0, bytesRead).lastIndexOf(LINE_FEED)
+    if (found >= 0) return from + found
+    end = from
+  }
+  return -1
 }

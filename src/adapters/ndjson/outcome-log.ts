@@ -1,10 +1,12 @@
 import { mkdir } from "node:fs/promises"
 import { GatewayError } from "../../domain/errors.ts"
+import type { LogSpan } from "../../domain/log-position.ts"
 import type { Logger } from "../../ports/logger.ts"
-import type { AppendedBatch, LogEntry, OutcomeLog } from "../../ports/outcome-log.ts"
+import type { LogEnd, LogPosition, LogWrite, OutcomeLog } from "../../ports/outcome-log.ts"
 import { createNodeDisk, type Disk } from "./disk.ts"
-import { LineBatch } from "./line-batch.ts"
+import { DROPPED, LineBatch } from "./line-batch.ts"
 import { LogFile } from "./log-file.ts"
+import { addLogSpan, readLogSpans } from "./log-identity.ts"
 
 /** What the log has done since it was opened, for metrics. */
 export interface OutcomeLogCounts {
@@ -54,8 +56,12 @@ export async function openOutcomeLog(options: OutcomeLogOptions): Promise<Ndjson
   try {
     await mkdir(options.folder, { recursive: true })
     const file = await LogFile.open(disk, options.folder, options.maxFileBytes ?? 64 << 20)
-    return new NdjsonLog(file, options)
+    // Lines without an identity were folded under one that is lost: counting them again is for `rebuild`, which starts from nothing.
+    const since = file.durable.file === 1 && file.durable.offset === 0 ? undefined : file.durable
+    const span = (await readLogSpans(options.folder)).at(-1) ?? (await addLogSpan(options.folder, since))
+    return new NdjsonLog(file, span, options)
   } catch (cause) {
+    if (cause instanceof GatewayError) throw cause
     throw new GatewayError("log_unavailable", { detail: `[ndjson] ${options.folder} can't be opened`, cause })
   }
 }
@@ -63,11 +69,13 @@ export async function openOutcomeLog(options: OutcomeLogOptions): Promise<Ndjson
 class NdjsonLog implements NdjsonOutcomeLog {
   readonly counts: OutcomeLogCounts
   readonly #file: LogFile
+  readonly #folder: string
   readonly #logger: Logger
   readonly #answerWithinMs: number
   readonly #syncAfterMs: number
   readonly #maxBacklogBytes: number
-  #listener: (batch: AppendedBatch) => void = () => {}
+  #span: LogSpan
+  #listener: (end: LogPosition) => void = () => {}
   /** Batch that lines are being added to. */
   #open: LineBatch | undefined
   /** Batch that is being written. */
@@ -76,8 +84,10 @@ class NdjsonLog implements NdjsonOutcomeLog {
   #lastSync: Promise<unknown> = Promise.resolve()
   #syncTimer: NodeJS.Timeout | undefined
 
-  constructor(file: LogFile, options: OutcomeLogOptions) {
+  constructor(file: LogFile, span: LogSpan, options: OutcomeLogOptions) {
     this.#file = file
+    this.#span = span
+    this.#folder = options.folder
     this.#logger = options.logger
     this.#answerWithinMs = options.answerWithinMs ?? 20
     this.#syncAfterMs = options.syncAfterMs ?? 30
@@ -96,19 +106,36 @@ class NdjsonLog implements NdjsonOutcomeLog {
     }
   }
 
-  append(line: string, entry: LogEntry): Promise<boolean> {
+  get id(): string {
+    return this.#span.id
+  }
+
+  get since(): LogPosition | undefined {
+    return this.#span.since
+  }
+
+  append(line: string): LogWrite {
     const batch = this.#batch()
     const backlog = batch.size + (this.#writing?.size ?? 0) + this.#file.unsyncedBytes
     if (backlog + line.length > this.#maxBacklogBytes) {
       this.counts.droppedLines += 1
-      return Promise.resolve(false)
+      return DROPPED
     }
-    batch.add(line, entry)
-    return entry.kind === "decision" ? batch.answered : batch.written
+    batch.add(line)
+    return batch
   }
 
-  onAppended(listener: (batch: AppendedBatch) => void): void {
+  onSynced(listener: (end: LogPosition) => void): void {
     this.#listener = listener
+  }
+
+  async renew(): Promise<void> {
+    await this.sync()
+    try {
+      this.#span = await addLogSpan(this.#folder, this.#file.durable)
+    } catch (cause) {
+      throw new GatewayError("log_unavailable", { detail: "[ndjson] the log's new id can't be written", cause })
+    }
   }
 
   sync(): Promise<void> {
@@ -139,14 +166,14 @@ class NdjsonLog implements NdjsonOutcomeLog {
       const batch = this.#open
       this.#open = undefined
       this.#writing = batch
-      const written = await this.#write(batch)
+      const end = await this.#write(batch)
       this.#writing = undefined
       if (batch.late) this.counts.lateLines += batch.lines.length
-      batch.settle(written)
+      batch.settle(end)
     }
   }
 
-  async #write(batch: LineBatch): Promise<boolean> {
+  async #write(batch: LineBatch): Promise<LogEnd | undefined> {
     const bytes = Buffer.from(batch.lines.length === 0 ? "" : `${batch.lines.join("\n")}\n`)
     try {
       await this.#file.append(bytes)
@@ -154,15 +181,14 @@ class NdjsonLog implements NdjsonOutcomeLog {
       this.counts.writeErrors += 1
       this.counts.droppedLines += batch.lines.length
       this.#report(error)
-      return false
+      return undefined
     }
     this.counts.writes += 1
     this.counts.appendedLines += batch.lines.length
     this.counts.appendedBytes += bytes.length
     if (this.counts.failing) this.#recovered()
-    this.#listener({ entries: batch.entries, end: this.#file.position })
     this.#syncTimer ??= setTimeout(() => void this.#syncInBackground(), this.#syncAfterMs)
-    return true
+    return this.#file.end
   }
 
   /** Joined by every caller until the sync before it is done: one fdatasync answers all of them. */
@@ -190,10 +216,11 @@ class NdjsonLog implements NdjsonOutcomeLog {
       this.counts.syncErrors += 1
       this.#report(error)
       // An empty batch takes what the device refused into a new file.
-      if (!(await this.#batch().written)) throw error
+      if ((await this.#batch().written) === undefined) throw error
       await this.#file.sync()
     }
     this.counts.syncs += 1
+    this.#listener(this.#file.durable)
   }
 
   async #syncInBackground(): Promise<void> {
@@ -210,10 +237,7 @@ class NdjsonLog implements NdjsonOutcomeLog {
   #report(error: unknown): void {
     if (this.counts.failing) return
     this.counts.failing = true
-    this.#logger.error(
-      { err: error, file: this.#file.position.file },
-      "[ndjson] the outcome log fails; lines are dropped",
-    )
+    this.#logger.error({ err: error, file: this.#file.end.file }, "[ndjson] the outcome log fails; lines are dropped")
   }
 
   #recovered(): void {

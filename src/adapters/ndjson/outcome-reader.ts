@@ -1,24 +1,28 @@
 import { open } from "node:fs/promises"
 import { GatewayError } from "../../domain/errors.ts"
-import type { LogPosition } from "../../domain/log-position.ts"
+import { type LogPosition, samePosition } from "../../domain/log-position.ts"
 import type { LinesRead, OutcomeReader } from "../../ports/outcome-reader.ts"
-import { endOfLines, hasLineEndAt, logFile, logFileNumbers } from "./log-files.ts"
+import { lineHash } from "./line-hash.ts"
+import { endOfLines, logFile, logFileNumbers, MAX_LINE_BYTES, positionAt } from "./log-files.ts"
+import { readLogSpans } from "./log-identity.ts"
 
 const LINE_FEED = 10
 const CHUNK_BYTES = 1 << 18
-/** Longer runs without a line feed are damage, not events; they are read as one empty line. */
-const MAX_LINE_BYTES = 8 << 20
 
 /** Reads the outcome log of a folder, beside its writer if need be. */
 export function createOutcomeReader(folder: string): OutcomeReader {
   async function end(): Promise<LogPosition | undefined> {
     const file = (await logFileNumbers(folder)).at(-1)
-    return file === undefined ? undefined : { file, offset: (await endOfLines(logFile(folder, file))).end }
+    if (file === undefined) return undefined
+    const path = logFile(folder, file)
+    return await positionAt(path, file, (await endOfLines(path)).end)
   }
 
   async function reaches(position: LogPosition): Promise<boolean> {
     const files = await logFileNumbers(folder)
-    return files.includes(position.file) && (await hasLineEndAt(logFile(folder, position.file), position.offset))
+    if (!files.includes(position.file)) return false
+    const there = await positionAt(logFile(folder, position.file), position.file, position.offset)
+    return there !== undefined && samePosition(there, position)
   }
 
   async function* read(from: LogPosition | undefined, until: LogPosition | undefined): AsyncGenerator<LinesRead> {
@@ -32,11 +36,13 @@ export function createOutcomeReader(folder: string): OutcomeReader {
       // A file that another one follows will not be continued: what lacks its line feed there is a damaged line.
       const torn = file !== last && ends.size > ends.end && limit === ends.end
       yield* readLines(path, file, from?.file === file ? from.offset : 0, limit)
-      if (torn && until?.file !== file) yield { lines: [""], end: { file, offset: ends.end } }
+      const end = torn && until?.file !== file ? await positionAt(path, file, ends.end) : undefined
+      if (end !== undefined) yield { lines: [""], end }
     }
   }
 
   return {
+    spans: () => translating(readLogSpans(folder)),
     end: () => translating(end()),
     reaches: (position) => translating(reaches(position)),
     read: (from, until) => translatingEach(read(from, until)),
@@ -58,9 +64,13 @@ async function* readLines(path: string, file: number, from: number, limit: numbe
       rest = bytes.subarray(lastFeed + 1)
       if (lastFeed >= 0) {
         const lines = bytes.toString("utf8", 0, lastFeed).split("\n")
-        if (overlong) lines[0] = ""
-        overlong = false
-        yield { lines, end: { file, offset: offset - rest.length } }
+        const end = { file, offset: offset - rest.length, hash: lineHash(lastLine(bytes, lastFeed)) }
+        if (overlong) {
+          // Read as one empty line, which is no event.
+          lines[0] = ""
+          overlong = false
+          yield { lines, end: (await positionAt(path, file, end.offset)) ?? end }
+        } else yield { lines, end }
       }
       if (rest.length > MAX_LINE_BYTES) {
         overlong = true
@@ -90,4 +100,10 @@ async function* translatingEach<T>(items: AsyncIterable<T>): AsyncGenerator<T> {
 
 function unreadable(cause: unknown): GatewayError {
   return new GatewayError("log_unavailable", { detail: "[ndjson] the outcome log can't be read", cause })
+}
+
+/** The line that ends at a line feed. */
+function lastLine(bytes: Uint8Array, feed: number): Uint8Array {
+  const text = bytes.subarray(0, feed)
+  return text.subarray(text.lastIndexOf(LINE_FEED) + 1)
 }

@@ -3,28 +3,30 @@ import { join } from "node:path"
 import { describe, expect, it } from "vitest"
 import { type OutcomeLogOptions, openOutcomeLog } from "#src/adapters/ndjson/outcome-log.ts"
 import { createOutcomeReader } from "#src/adapters/ndjson/outcome-reader.ts"
-import type { AppendedBatch, LogEntry } from "#src/ports/outcome-log.ts"
-import { decisionEntry, decisionEvent } from "#test/outcomes.ts"
+import type { LogPosition } from "#src/domain/log-position.ts"
+import type { LogWrite } from "#src/ports/outcome-log.ts"
 import { createRememberingLogger } from "#test/remembering-logger.ts"
 import { temporaryFolder } from "#test/temporary-folder.ts"
 import { FaultyDisk } from "./faulty-disk.ts"
-
-const ENTRY = decisionEntry(decisionEvent())
-/** Waits for its write however long it takes, as rewards do. */
-const PATIENT: LogEntry = { kind: "experiment" }
 
 async function openLog(options: Partial<OutcomeLogOptions> = {}) {
   const folder = options.folder ?? temporaryFolder()
   const logger = createRememberingLogger()
   const disk = new FaultyDisk()
   const log = await openOutcomeLog({ logger, disk, syncAfterMs: 60_000, ...options, folder })
-  const batches: AppendedBatch[] = []
-  log.onAppended((batch) => batches.push(batch))
-  return { folder, log, disk, logger, batches }
+  const durable: LogPosition[] = []
+  log.onSynced((end) => durable.push(end))
+  return { folder, log, disk, logger, durable }
+}
+
+/** As a reward waits for its write, however long it takes. */
+async function written(write: LogWrite): Promise<boolean> {
+  return (await write.written) !== undefined
 }
 
 function contents(folder: string): string {
   return readdirSync(folder)
+    .filter((name) => name !== "log.json")
     .sort()
     .map((name) => readFileSync(join(folder, name), "utf8"))
     .join("")
@@ -33,7 +35,7 @@ function contents(folder: string): string {
 describe("given lines of one event-loop turn", () => {
   it("appends them by one write", async () => {
     const { folder, log } = await openLog()
-    await Promise.all(Array.from({ length: 100 }, (_, index) => log.append(`line ${index}`, ENTRY)))
+    await Promise.all(Array.from({ length: 100 }, (_, index) => log.append(`line ${index}`).answered))
     expect(log.counts).toMatchObject({ writes: 1, appendedLines: 100, droppedLines: 0 })
     expect(contents(folder).split("\n")).toHaveLength(101)
     await log.close()
@@ -42,9 +44,9 @@ describe("given lines of one event-loop turn", () => {
   it("gathers what comes while a write is under way into the next", async () => {
     const { log, disk } = await openLog()
     const release = disk.hang("write")
-    const first = log.append("a", PATIENT)
+    const first = written(log.append("a"))
     await new Promise(setImmediate)
-    const rest = [log.append("b", PATIENT), log.append("c", PATIENT)]
+    const rest = [written(log.append("b")), written(log.append("c"))]
     release()
     expect(await Promise.all([first, ...rest])).toEqual([true, true, true])
     expect(log.counts.writes).toBe(2)
@@ -53,7 +55,7 @@ describe("given lines of one event-loop turn", () => {
 
   it("makes a decision durable without being asked", async () => {
     const { log, disk } = await openLog({ syncAfterMs: 1 })
-    await log.append("a", ENTRY)
+    await log.append("a").answered
     await expect.poll(() => disk.synced.length).toBe(1)
     await log.close()
   })
@@ -61,10 +63,10 @@ describe("given lines of one event-loop turn", () => {
   it("answers all that wait for a sync by one fdatasync after the one that is under way", async () => {
     const { log, disk } = await openLog()
     const release = disk.hang("datasync")
-    await log.append("a", ENTRY)
+    await log.append("a").answered
     const first = log.sync()
     await new Promise(setImmediate)
-    await log.append("b", ENTRY)
+    await log.append("b").answered
     const others = Array.from({ length: 20 }, () => log.sync())
     release()
     await Promise.all([first, ...others])
@@ -76,20 +78,20 @@ describe("given lines of one event-loop turn", () => {
 describe("given a file that has reached its size", () => {
   it("goes on in the next, and again there after a restart", async () => {
     const { folder, log } = await openLog({ maxFileBytes: 10 })
-    for (const line of ["12345", "67890", "x"]) await log.append(line, ENTRY)
+    for (const line of ["12345", "67890", "x"]) await log.append(line).answered
     await log.close()
-    expect(readdirSync(folder).sort()).toEqual(["outcomes-00000001.ndjson", "outcomes-00000002.ndjson"])
+    expect(readdirSync(folder).sort()).toEqual(["log.json", "outcomes-00000001.ndjson", "outcomes-00000002.ndjson"])
     const again = await openLog({ folder })
-    await again.log.append("y", ENTRY)
+    await again.log.append("y").answered
     await again.log.close()
     expect(contents(folder)).toBe("12345\n67890\nx\ny\n")
-    expect(again.batches[0]?.end).toEqual({ file: 2, offset: 4 })
+    expect(again.durable.at(-1)).toMatchObject({ file: 2, offset: 4 })
   })
 
   it("has made it durable before it leaves it", async () => {
     const { log, disk } = await openLog({ maxFileBytes: 1 })
-    await log.append("a", ENTRY)
-    await log.append("b", ENTRY)
+    await log.append("a").answered
+    await log.append("b").answered
     expect(disk.synced).toHaveLength(1)
     await log.close()
   })
@@ -110,21 +112,21 @@ describe("given a last line that a crash has torn", () => {
     const folder = temporaryFolder()
     writeFileSync(join(folder, "outcomes-00000001.ndjson"), 'whole\n{"v":1,"type":"deci')
     const reader = createOutcomeReader(folder)
-    expect(await reader.end()).toEqual({ file: 1, offset: 6 })
-    const { log, batches } = await openLog({ folder })
+    expect(await reader.end()).toMatchObject({ file: 1, offset: 6 })
+    const { log, durable } = await openLog({ folder })
     expect(log.counts.tornLines).toBe(1)
     expect(contents(folder)).toContain("deci")
-    await log.append("next", ENTRY)
+    await log.append("next").answered
     await log.close()
     expect(contents(folder)).toBe("whole\nnext\n")
-    expect(batches.map(({ end }) => end)).toEqual([{ file: 1, offset: 11 }])
+    expect(durable).toMatchObject([{ file: 1, offset: 11 }])
   })
 
   it("starts on a file that has no whole line at all", async () => {
     const folder = temporaryFolder()
     writeFileSync(join(folder, "outcomes-00000003.ndjson"), "x".repeat(200_000))
     const { log } = await openLog({ folder })
-    await log.append("a", ENTRY)
+    await log.append("a").answered
     await log.close()
     expect(contents(folder)).toBe("a\n")
   })
@@ -133,7 +135,7 @@ describe("given a last line that a crash has torn", () => {
     const folder = temporaryFolder()
     writeFileSync(join(folder, "outcomes-00000001.ndjson.bak"), "kept")
     const { log } = await openLog({ folder })
-    await log.append("a", ENTRY)
+    await log.append("a").answered
     await log.close()
     expect(contents(folder)).toBe("a\nkept")
   })
@@ -141,18 +143,20 @@ describe("given a last line that a crash has torn", () => {
 
 describe("given a disk that is full", () => {
   it("drops whole lines, says so, and goes on when there is room", async () => {
-    const { folder, log, disk, logger, batches } = await openLog()
-    await log.append("before", ENTRY)
+    const { folder, log, disk, logger } = await openLog()
+    await log.append("before").answered
     disk.fail("write", "ENOSPC")
     disk.writePartially(9)
-    expect(await Promise.all([log.append("lost one", ENTRY), log.append("lost two", ENTRY)])).toEqual([false, false])
-    expect(await log.append("lost three", ENTRY)).toBe(false)
+    expect(await Promise.all([log.append("lost one").answered, log.append("lost two").answered])).toEqual([
+      false,
+      false,
+    ])
+    expect(await log.append("lost three").answered).toBe(false)
     expect(log.counts).toMatchObject({ droppedLines: 3, writeErrors: 2, failing: true })
     disk.heal()
-    expect(await log.append("after", ENTRY)).toBe(true)
+    expect(await log.append("after").answered).toBe(true)
     await log.close()
     expect(contents(folder)).toBe("before\nafter\n")
-    expect(batches.flatMap(({ entries }) => entries)).toHaveLength(2)
     expect(log.counts.failing).toBe(false)
     expect(logger.messages).toEqual([
       "error: [ndjson] the outcome log fails; lines are dropped",
@@ -164,12 +168,12 @@ describe("given a disk that is full", () => {
     const { folder, log, disk } = await openLog()
     disk.fail("write", "EIO")
     disk.writePartially(3)
-    await log.append("torn", ENTRY)
+    await log.append("torn").answered
     disk.heal()
     disk.fail("truncate", "EIO")
-    expect(await log.append("lost", ENTRY)).toBe(false)
+    expect(await log.append("lost").answered).toBe(false)
     disk.heal()
-    expect(await log.append("kept", ENTRY)).toBe(true)
+    expect(await log.append("kept").answered).toBe(true)
     await log.close()
     expect(contents(folder)).toBe("kept\n")
   })
@@ -177,7 +181,7 @@ describe("given a disk that is full", () => {
   it("finishes a write that the system takes in parts", async () => {
     const { folder, log, disk } = await openLog()
     disk.writePartially(4)
-    expect(await log.append("in parts", ENTRY)).toBe(true)
+    expect(await log.append("in parts").answered).toBe(true)
     await log.close()
     expect(contents(folder)).toBe("in parts\n")
   })
@@ -187,10 +191,10 @@ describe("given a disk that hangs", () => {
   it("answers a decision within the bound, a reward not, and writes both in the end", async () => {
     const { folder, log, disk } = await openLog({ answerWithinMs: 5 })
     const release = disk.hang("write")
-    const decision = log.append("decision", ENTRY)
-    const reward = log.append("reward", PATIENT)
+    const decision = log.append("decision").answered
+    const reward = written(log.append("reward"))
     expect(await decision).toBe(false)
-    const later = log.append("later", ENTRY)
+    const later = log.append("later").answered
     expect(await later).toBe(false)
     expect(contents(folder)).toBe("")
     release()
@@ -203,7 +207,7 @@ describe("given a disk that hangs", () => {
   it("drops what passes the backlog and counts it to the line", async () => {
     const { folder, log, disk } = await openLog({ answerWithinMs: 1, maxBacklogBytes: 100 })
     const release = disk.hang("write")
-    const answers = Array.from({ length: 30 }, (_, index) => log.append(`line ${String(index).padStart(4)}`, PATIENT))
+    const answers = Array.from({ length: 30 }, (_, index) => written(log.append(`line ${String(index).padStart(4)}`)))
     release()
     const kept = (await Promise.all(answers)).filter(Boolean).length
     expect(kept).toBe(10)
@@ -215,39 +219,43 @@ describe("given a disk that hangs", () => {
 
 describe("given a device that fails to sync", () => {
   it("takes what wasn't durable into a new file and syncs that", async () => {
-    const { folder, log, disk, batches } = await openLog()
-    await log.append("durable", ENTRY)
+    const { folder, log, disk, durable } = await openLog()
+    await log.append("durable").answered
     await log.sync()
-    await log.append("in doubt", ENTRY)
+    await log.append("in doubt").answered
     disk.failOnce("datasync", "EIO")
     await log.sync()
-    await log.append("after", ENTRY)
+    await log.append("after").answered
     await log.close()
     expect(readFileSync(join(folder, "outcomes-00000001.ndjson"), "utf8")).toBe("durable\n")
     expect(readFileSync(join(folder, "outcomes-00000002.ndjson"), "utf8")).toBe("in doubt\nafter\n")
     expect(new Set(disk.synced).size).toBe(2)
     expect(log.counts).toMatchObject({ syncErrors: 1, droppedLines: 0, appendedLines: 3 })
-    expect(batches.flatMap(({ entries }) => entries)).toHaveLength(3)
+    expect(durable.map(({ file, offset }) => [file, offset])).toEqual([
+      [1, 8],
+      [2, 9],
+      [2, 15],
+    ])
   })
 
   it("refuses while it can't, and never takes a failed sync for done", async () => {
     const { folder, log, disk } = await openLog()
-    await log.append("in doubt", ENTRY)
+    await log.append("in doubt").answered
     disk.fail("datasync", "EIO")
     disk.fail("truncate", "EIO")
     await expect(log.sync()).rejects.toMatchObject({ code: "log_unavailable" })
     await expect(log.sync()).rejects.toMatchObject({ code: "log_unavailable" })
-    expect(await log.append("lost", ENTRY)).toBe(false)
+    expect(await log.append("lost").answered).toBe(false)
     disk.heal()
     await log.sync()
-    expect(await log.append("after", ENTRY)).toBe(true)
+    expect(await log.append("after").answered).toBe(true)
     await log.close()
     expect(contents(folder)).toBe("in doubt\nafter\n")
   })
 
   it("keeps what it salvaged when the new file can't be made or written at first", async () => {
     const { folder, log, disk } = await openLog()
-    await log.append("in doubt", ENTRY)
+    await log.append("in doubt").answered
     disk.failOnce("datasync", "EIO")
     disk.failOnce("open", "ENOSPC")
     await expect(log.sync()).rejects.toMatchObject({ code: "log_unavailable" })
@@ -267,7 +275,7 @@ it("refuses to open where it can't", async () => {
 
 it("rejects closing when the last lines can't be made durable", async () => {
   const { log, disk } = await openLog()
-  await log.append("a", ENTRY)
+  await log.append("a").answered
   disk.fail("datasync", "EIO")
   await expect(log.close()).rejects.toMatchObject({ code: "log_unavailable" })
 })

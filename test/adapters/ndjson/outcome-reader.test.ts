@@ -2,10 +2,11 @@ import { mkdirSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
+import { lineHash } from "#src/adapters/ndjson/line-hash.ts"
 import { openOutcomeLog } from "#src/adapters/ndjson/outcome-log.ts"
 import { createOutcomeReader } from "#src/adapters/ndjson/outcome-reader.ts"
 import { parseOutcomeLine } from "#src/domain/outcome-line.ts"
-import { decisionEntry, decisionEvent, rewardEvent } from "#test/outcomes.ts"
+import { decisionEvent, rewardEvent } from "#test/outcomes.ts"
 import { createRememberingLogger } from "#test/remembering-logger.ts"
 import { temporaryFolder } from "#test/temporary-folder.ts"
 
@@ -26,7 +27,7 @@ describe("given a folder without a log", () => {
     const folder = join(temporaryFolder(), "none")
     expect(await readAll(folder)).toEqual([])
     expect(await createOutcomeReader(folder).end()).toBeUndefined()
-    expect(await createOutcomeReader(folder).reaches({ file: 1, offset: 0 })).toBe(false)
+    expect(await createOutcomeReader(folder).reaches({ file: 1, offset: 0, hash: "" })).toBe(false)
   })
 })
 
@@ -49,8 +50,9 @@ describe("given several files", () => {
     const folder = temporaryFolder()
     file(folder, 1, "abc\n")
     const reader = createOutcomeReader(folder)
-    expect(await reader.reaches({ file: 1, offset: 2 })).toBe(false)
-    expect(await reader.reaches({ file: 1, offset: 4 })).toBe(true)
+    expect(await reader.reaches({ file: 1, offset: 2, hash: lineHash("abc") })).toBe(false)
+    expect(await reader.reaches({ file: 1, offset: 4, hash: lineHash("abc") })).toBe(true)
+    expect(await reader.reaches({ file: 1, offset: 4, hash: lineHash("abd") })).toBe(false)
   })
 })
 
@@ -111,7 +113,7 @@ it("opens, skips and counts whatever is done to the bytes, and reads what comes 
 
       const log = await openOutcomeLog({ folder, logger: createRememberingLogger() })
       const after = decisionEvent({ decisionId: "after" })
-      expect(await log.append(JSON.stringify(after), decisionEntry(after))).toBe(true)
+      expect(await log.append(JSON.stringify(after)).answered).toBe(true)
       await log.close()
 
       const lines = await readAll(folder)

@@ -1,0 +1,226 @@
+import { GatewayError } from "../domain/errors.ts"
+import type { RewardEvent } from "../domain/events.ts"
+import type { LogId, LogPosition } from "../domain/log-position.ts"
+import type { Clock } from "../ports/clock.ts"
+import type { CounterStore, FoldBatch, RewardAnswer } from "../ports/counter-store.ts"
+import type { Logger } from "../ports/logger.ts"
+import type { LogEntry } from "./log-entry.ts"
+import { PendingFold } from "./pending-fold.ts"
+
+const FIRST_RETRY_MS = 100
+const LAST_RETRY_MS = 5_000
+/** A store that stands elsewhere each time it is asked is folded into by another process. */
+const MOST_RECONCILED = 3
+
+export interface FoldCounts {
+  folds: number
+  failedFolds: number
+}
+
+/** What all experiments of one log share. */
+export interface FoldContext {
+  readonly store: CounterStore
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly counts: FoldCounts
+  /** How long decisions gather before they are folded, milliseconds. */
+  readonly foldEveryMs: () => number
+  readonly logId: () => LogId
+  /** Settles a batch that begins elsewhere than where the store stands. */
+  readonly reconcile: (batch: FoldBatch, found: Elsewhere, answered: Answered) => Promise<Reconciled>
+}
+
+/** The batch to try instead, or where the store stands now that all of it is folded. */
+export type Reconciled = { readonly batch: FoldBatch } | { readonly position: LogPosition }
+
+export type Elsewhere = Exclude<Awaited<ReturnType<CounterStore["fold"]>>, { readonly status: "folded" }>
+export type Answered = (rewards: readonly RewardEvent[], answers: readonly RewardAnswer[]) => void
+
+/**
+ * Folds one experiment's part of the log into the store: one fold at a time, in log order; decisions every `foldEveryMs`, rewards at once.
+ *
+ * A fold that fails is tried again as it was, with growing pauses: it may have been committed before its answer was lost, and only the same
+ * end makes the store notice.
+ */
+export class ExperimentFold {
+  readonly #context: FoldContext
+  readonly #pending: PendingFold
+  readonly #waiting = new Map<string, (answer: RewardAnswer) => void>()
+  /** Where the store stands, under which log id. */
+  #stand: { readonly log: LogId; readonly position: LogPosition } | undefined
+  /** Up to where the log is durable; entries added so far lie before it. */
+  #end: LogPosition | undefined
+  #flushing: PromiseWithResolvers<void>[] = []
+  #running = false
+  #stopped = false
+  #failing = false
+  #lastFoldAt: number
+  #timer: ReturnType<typeof setTimeout> | undefined
+  #wake: () => void = () => {}
+
+  constructor(experiment: string, position: LogPosition | undefined, context: FoldContext) {
+    this.#context = context
+    this.#pending = new PendingFold(experiment)
+    this.#stand = position === undefined ? undefined : { log: context.logId(), position }
+    this.#lastFoldAt = context.clock.monotonicMs()
+  }
+
+  /** Whether the last try failed: what is written waits in memory and in the log. */
+  get failing(): boolean {
+    return this.#failing
+  }
+
+  /** Whether everything added is folded. */
+  get isIdle(): boolean {
+    return !this.#running && this.#pending.isEmpty
+  }
+
+  /** Where the last fold ended. */
+  get position(): LogPosition | undefined {
+    return this.#stand?.position
+  }
+
+  /** Takes entries that are durable, in log order; all of them lie before `end`. */
+  add(entries: readonly LogEntry[], end: LogPosition): void {
+    for (const entry of entries) this.#pending.add(entry)
+    this.#end = end
+    if (this.#running || this.#stopped) return
+    // The clock decides, the timer only covers silence: where timers end with the request that set them, folds still happen.
+    if (this.#isDue()) this.#start()
+    else this.#timer ??= setTimeout(() => this.#start(), this.#context.foldEveryMs())
+  }
+
+  /** @returns what this very event did, once it has been folded */
+  answerTo(event: RewardEvent): Promise<RewardAnswer> {
+    return new Promise((resolve) => this.#waiting.set(nameOf(event), resolve))
+  }
+
+  /** The event will not be written after all. */
+  forget(event: RewardEvent): void {
+    this.#waiting.delete(nameOf(event))
+  }
+
+  /** Folds everything added so far. @throws GatewayError `store_unavailable` when the next try fails */
+  flush(): Promise<void> {
+    const flush = Promise.withResolvers<void>()
+    this.#flushing.push(flush)
+    this.#wake()
+    if (!this.#running) this.#start()
+    return flush.promise
+  }
+
+  /** No further fold starts. What isn't folded is folded from the log by the next start. */
+  stop(): void {
+    this.#stopped = true
+    clearTimeout(this.#timer)
+    this.#wake()
+  }
+
+  #isDue(): boolean {
+    return (
+      this.#pending.rewards > 0 ||
+      this.#flushing.length > 0 ||
+      this.#context.clock.monotonicMs() - this.#lastFoldAt >= this.#context.foldEveryMs()
+    )
+  }
+
+  #start(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    if (!this.#running) void this.#run()
+  }
+
+  async #run(): Promise<void> {
+    this.#running = true
+    do {
+      const flushing = this.#flushing
+      this.#flushing = []
+      if (!this.#pending.isEmpty && this.#end !== undefined) await this.#foldUntilDone(this.#take(this.#end), flushing)
+      this.#lastFoldAt = this.#context.clock.monotonicMs()
+      for (const { resolve } of flushing) resolve()
+    } while (this.#isDue() && !this.#pending.isEmpty && !this.#stopped)
+    this.#running = false
+    if (this.#pending.isEmpty) for (const { resolve } of this.#flushing.splice(0)) resolve()
+    if (!this.#pending.isEmpty && !this.#stopped) {
+      this.#timer ??= setTimeout(() => this.#start(), this.#context.foldEveryMs())
+    }
+  }
+
+  #take(end: LogPosition): FoldBatch {
+    const log = this.#context.logId()
+    return this.#pending.take(log, this.#stand?.log === log ? this.#stand.position : undefined, end)
+  }
+
+  async #foldUntilDone(batch: FoldBatch, flushing: PromiseWithResolvers<void>[]): Promise<void> {
+    const { logger, counts } = this.#context
+    const { experiment } = batch
+    let pauseMs = FIRST_RETRY_MS
+    while (!this.#stopped) {
+      try {
+        await this.#fold(batch)
+        if (this.#failing) logger.info({ experiment }, "counters are folded again")
+        this.#failing = false
+        return
+      } catch (error) {
+        counts.failedFolds += 1
+        if (!this.#failing) {
+          logger.error({ err: error, experiment }, "counters can't be folded; the log keeps what is missing")
+        }
+        this.#failing = true
+        for (const { reject } of [...flushing.splice(0), ...this.#flushing.splice(0)]) reject(error)
+        await this.#pause(pauseMs)
+        pauseMs = Math.min(2 * pauseMs, LAST_RETRY_MS)
+      }
+    }
+  }
+
+  /**
+   * @throws GatewayError `store_unavailable` also where the store moves while it is being reconciled with
+   */
+  async #fold(first: FoldBatch): Promise<void> {
+    let batch = first
+    for (let tries = 0; tries < MOST_RECONCILED; tries++) {
+      const answer = await this.#context.store.fold(batch)
+      if (answer.status === "folded") {
+        this.#context.counts.folds += 1
+        this.#answer(batch.rewards, answer.answers)
+        this.#stand = { log: batch.log, position: batch.end }
+        return
+      }
+      const settled = await this.#context.reconcile(batch, answer, (rewards, answers) => this.#answer(rewards, answers))
+      if ("position" in settled) {
+        // What another has folded meanwhile was there before.
+        this.#answer(batch.rewards, [])
+        this.#stand = { log: batch.log, position: settled.position }
+        return
+      }
+      batch = settled.batch
+    }
+    throw new GatewayError("store_unavailable", {
+      detail: `the counters of ${first.experiment} move while they are folded`,
+    })
+  }
+
+  #answer(rewards: readonly RewardEvent[], answers: readonly RewardAnswer[]): void {
+    for (const [index, event] of rewards.entries()) {
+      const name = nameOf(event)
+      this.#waiting.get(name)?.(answers[index] ?? "duplicate")
+      this.#waiting.delete(name)
+    }
+  }
+
+  async #pause(pauseMs: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, pauseMs)
+      this.#wake = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+    this.#wake = () => {}
+  }
+}
+
+function nameOf(event: RewardEvent): string {
+  return `${event.decisionId}\n${event.metric}\n${event.eventId}`
+}
