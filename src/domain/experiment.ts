@@ -1,10 +1,14 @@
 import * as z from "zod"
 import { policySchema } from "#policies/registry.ts"
 import { MAX_REWARD } from "./counters.ts"
+import { type DocumentIssue, parseShape, validFields } from "./document-issues.ts"
+import { type ReadableDocument, referenceIssues } from "./experiment-references.ts"
 import { EXPERIMENT_ID, type ExperimentId, type VariantId } from "./ids.ts"
 
 const VARIANT_ID = /^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$/
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/
+/** More would not be told apart by any traffic. */
+const MAX_VARIANTS = 64
 const THIRTY_DAYS = 30 * 86_400
 
 const experimentId = z
@@ -63,39 +67,38 @@ const memorySchema = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("discount"), halfLifeSeconds: seconds }),
 ])
 
+const documentSchema = z.strictObject({
+  id: experimentId,
+  description: z.string().max(1000).default(""),
+  status: z.enum(["draft", "running", "paused", "concluded"]).default("running"),
+  stickiness: z.enum(["unit", "request"]).default("unit"),
+  variants: z.array(variantSchema).min(1).max(MAX_VARIANTS),
+  control: variantId.describe("Reference variant: what holdout units and paused experiments get"),
+  fallback: variantId.optional().describe("Answers when the chosen variant can't; the control when left out"),
+  policy: policySchema,
+  reward: rewardSchema.default(rewardSchema.parse({})),
+  memory: memorySchema.default({ kind: "all" }),
+  refreshSeconds: z.number().min(0.05).max(3600).default(1),
+  holdout: z.number().min(0).max(1).default(0).describe("Share of units kept on control and never learned from"),
+  logFeatures: z
+    .array(z.string().min(1).max(128))
+    .max(256)
+    .default([])
+    .describe("Features copied into decision events"),
+  guardrails: z.array(z.never("guardrails are not supported yet: leave the list empty")).default([]),
+})
+
 /** An experiment document, as people write it. The source of the type, of the validation and of the JSON schema. */
-export const experimentSchema = z
-  .strictObject({
-    id: experimentId,
-    description: z.string().max(1000).default(""),
-    status: z.enum(["draft", "running", "paused", "concluded"]).default("running"),
-    stickiness: z.enum(["unit", "request"]).default("unit"),
-    variants: z.array(variantSchema).min(1).max(64),
-    control: variantId.describe("Reference variant: what holdout units and paused experiments get"),
-    fallback: variantId.optional().describe("Answers when the chosen variant can't; the control when left out"),
-    policy: policySchema,
-    reward: rewardSchema.default(rewardSchema.parse({})),
-    memory: memorySchema.default({ kind: "all" }),
-    refreshSeconds: z.number().min(0.05).max(3600).default(1),
-    holdout: z.number().min(0).max(1).default(0).describe("Share of units kept on control and never learned from"),
-    logFeatures: z
-      .array(z.string().min(1).max(128))
-      .max(256)
-      .default([])
-      .describe("Features copied into decision events"),
-    guardrails: z.array(z.never("guardrails are not supported yet: leave the list empty")).default([]),
-  })
-  .transform((document) => ({ ...document, fallback: document.fallback ?? document.control }))
-  .superRefine(checkReferences)
+export const experimentSchema = documentSchema.transform((document) => ({
+  ...document,
+  fallback: document.fallback ?? document.control,
+}))
 
 /** A valid experiment. Immutable; a change makes a new one with a higher revision. */
 export type Experiment = z.output<typeof experimentSchema>
 
-/** One thing wrong with a document, with the path to it: keys and array indexes from the root. */
-export interface DocumentIssue {
-  readonly path: readonly (string | number)[]
-  readonly message: string
-}
+/** What answers for a variant. */
+export type Backend = z.output<typeof variantSchema>["backend"]
 
 export type ParsedExperiment =
   | { readonly ok: true; readonly experiment: Experiment }
@@ -103,9 +106,18 @@ export type ParsedExperiment =
 
 /** Parses a document, already read from YAML or JSON. Every issue at once, each with what would be right. */
 export function parseExperiment(document: unknown): ParsedExperiment {
-  const parsed = experimentSchema.safeParse(document)
-  if (parsed.success) return { ok: true, experiment: deepFreeze(parsed.data) }
-  return { ok: false, issues: parsed.error.issues.flatMap(toIssues) }
+  const shape = parseShape(experimentSchema, document)
+  const references = referenceIssues(readable(document))
+  if (shape.ok && references.length === 0) return { ok: true, experiment: deepFreeze(shape.value) }
+  return { ok: false, issues: [...(shape.ok ? [] : shape.issues), ...references] }
+}
+
+/** Backends that can be read in a document, valid or not, with the index of their variant: whether they can be served is for others to say. */
+export function readableBackends(document: unknown): { readonly variant: number; readonly backend: Backend }[] {
+  return listOf(document, "variants").flatMap((variant, index) => {
+    const { backend } = validFields(variantSchema, variant)
+    return backend === undefined ? [] : [{ variant: index, backend }]
+  })
 }
 
 /** The id as a branded string, undefined when the text can't be one. */
@@ -113,74 +125,38 @@ export function parseExperimentId(text: string): ExperimentId | undefined {
   return EXPERIMENT_ID.test(text) ? (text as ExperimentId) : undefined
 }
 
-function toIssues(issue: z.core.$ZodIssue): DocumentIssue[] {
-  const path = issue.path.map((step) => (typeof step === "symbol" ? String(step) : step))
-  if (issue.code === "unrecognized_keys") {
-    return issue.keys.map((key) => ({ path: [...path, key], message: `unknown field "${key}"` }))
-  }
-  return [{ path, message: issue.message }]
-}
-
-type Draft = Omit<z.output<typeof experimentSchema>, never>
-
-function checkReferences(draft: Draft, context: z.core.$RefinementCtx): void {
-  const report = (path: (string | number)[], message: string) => context.addIssue({ code: "custom", path, message })
-  const seen = new Set<string>()
-  for (const [index, variant] of draft.variants.entries()) {
-    const folded = variant.id.toLowerCase()
-    if (seen.has(folded))
-      report(["variants", index, "id"], "is used twice (ids that differ only in case count as the same)")
-    seen.add(folded)
-  }
-  const list = draft.variants.map((variant) => variant.id).join(", ")
-  // A fallback that was left out is the control: one mistake, one message.
-  for (const role of draft.fallback === draft.control ? (["control"] as const) : (["control", "fallback"] as const)) {
-    const variant = draft.variants.find(({ id }) => id === draft[role])
-    if (variant === undefined) report([role], `must be the id of one of the variants: ${list}`)
-    else if (!variant.enabled) report([role], "must be an enabled variant")
-  }
-  if (!draft.variants.some(({ weight, enabled }) => enabled && weight > 0)) {
-    report(["variants"], "at least one enabled variant needs a weight above 0")
-  }
-  const enabled = draft.variants.filter((variant) => variant.enabled).length
-  if (draft.policy.minPropensity * enabled > 1 + 1e-12) {
-    report(["policy", "minPropensity"], `times ${enabled} enabled variants must not exceed 1`)
-  }
-  checkPolicyReferences(draft, report, list)
-  const [low, high] = draft.reward.bounds
-  if (low >= high) report(["reward", "bounds"], "the first bound must be below the second")
-  if (draft.reward.kind === "binary" && (low !== 0 || high !== 1)) {
-    report(["reward", "bounds"], 'must be [0, 1] for binary rewards; use kind "value" for others')
-  }
-  if (draft.reward.kind === "binary" && draft.reward.aggregation === "sum") {
-    report(
-      ["reward", "aggregation"],
-      'must be first, last or max for binary rewards; use kind "value" to add rewards up',
-    )
+/** What can be read of a document whose shape may be wrong elsewhere. */
+function readable(document: unknown): ReadableDocument {
+  const { control, fallback, policy } = fieldsOf(document)
+  const { kind, bounds, aggregation } = validFields(rewardSchema, fieldsOf(document)["reward"] ?? {})
+  const { minPropensity } = validFields(policySchema.options[0], policy)
+  return {
+    variants: listOf(document, "variants").map((variant) => {
+      const { weight, enabled } = validFields(variantSchema, variant)
+      return { id: textOf(fieldsOf(variant)["id"]), weight, enabled }
+    }),
+    control: textOf(control),
+    fallback: textOf(fallback),
+    policy: {
+      kind: textOf(fieldsOf(policy)["kind"]),
+      minPropensity,
+      challenger: textOf(fieldsOf(policy)["challenger"]),
+    },
+    reward: { kind, bounds, aggregation },
   }
 }
 
-/** Policies whose mathematics needs rewards in [0, 1] per decision. */
-const UNIT_REWARD_POLICIES = new Set(["thompson", "top-two", "kl-ucb", "ucb1", "ucb1-tuned"])
+function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null ? { ...value } : {}
+}
 
-function checkPolicyReferences(
-  draft: Draft,
-  report: (path: (string | number)[], message: string) => void,
-  list: string,
-): void {
-  const { policy, reward } = draft
-  if (policy.kind === "canary") {
-    const challenger = draft.variants.find(({ id }) => id === policy.challenger)
-    if (challenger === undefined) report(["policy", "challenger"], `must be the id of one of the variants: ${list}`)
-    else if (!challenger.enabled) report(["policy", "challenger"], "must be an enabled variant")
-  }
-  const unitRewards = reward.bounds[0] >= 0 && reward.bounds[1] <= 1 && reward.aggregation !== "sum"
-  if (reward.kind === "value" && UNIT_REWARD_POLICIES.has(policy.kind) && !unitRewards) {
-    report(
-      ["policy", "kind"],
-      `${policy.kind} needs rewards between 0 and 1 that are not added up; use thompson-gaussian for other values`,
-    )
-  }
+function listOf(document: unknown, field: string): readonly unknown[] {
+  const list = fieldsOf(document)[field]
+  return Array.isArray(list) ? list.slice(0, MAX_VARIANTS) : []
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === "string" ? value : undefined
 }
 
 function deepFreeze<T>(value: T): T {

@@ -1,6 +1,7 @@
 import { loadModelFolder } from "../adapters/embedded-scorer/folder.ts"
 import { GatewayError } from "../domain/errors.ts"
-import type { DocumentIssue, Experiment } from "../domain/experiment.ts"
+import type { DocumentIssue } from "../domain/document-issues.ts"
+import type { Experiment } from "../domain/experiment.ts"
 import type { ModelEndpoint } from "../ports/model-endpoint.ts"
 
 /** The embedded models of MODELS_DIR, each loaded once, when a document first names it. */

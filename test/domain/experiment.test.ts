@@ -77,6 +77,70 @@ it("reports every mistake at once", () => {
   expect(issuesOf({ id: "X", holdout: -1, control: 7 }).length).toBeGreaterThanOrEqual(3)
 })
 
+describe("given several mistakes", () => {
+  it("says what doesn't fit together beside what has the wrong shape", () => {
+    const issues = issuesOf({
+      holdout: 2,
+      variants: [
+        { id: "champion", weight: "much", backend: { kind: "embedded", model: "a" } },
+        { id: "champion", backend: { kind: "embeded", model: "b" } },
+      ],
+      control: "champoin",
+      fallback: "nobody",
+      policy: { kind: "thompson", minPropensity: 0.6, prior: { alfa: 1 } },
+      reward: { kind: "value", bounds: [1, 0], aggregation: "frist" },
+    })
+    for (const expected of [
+      /^holdout: /,
+      /^variants\.0\.weight: must be a number/,
+      /^variants\.1\.id: is used twice/,
+      /^variants\.1\.backend\.kind: must be embedded.*; did you mean "embedded"\?/,
+      /^control: must be the id of one of the variants: champion; did you mean "champion"\?/,
+      /^fallback: must be the id/,
+      /^policy\.minPropensity: times 2 enabled variants must not exceed 1: at most 0\.5/,
+      /^policy\.prior\.alfa: unknown field "alfa"; did you mean "alpha"\?/,
+      /^reward\.bounds: the first bound/,
+      /^reward\.aggregation: must be first or last or sum or max; did you mean "first"\?/,
+    ]) {
+      expect(issues).toContainEqual(expect.stringMatching(expected))
+    }
+    expect(issues).toHaveLength(10)
+  })
+
+  it("blames nothing on a field that is wrong itself", () => {
+    const issues = issuesOf({
+      variants: [{ ...document.variants[0], id: 7 }, document.variants[1]],
+      policy: { kind: "thompson", minPropensity: "0.9" },
+      reward: { bounds: "0 to 5" },
+    })
+    expect(issues.map((issue) => issue.replace(/:.*/, ""))).toEqual([
+      "variants.0.id",
+      "policy.minPropensity",
+      "reward.bounds",
+    ])
+  })
+
+  it("says which field is missing and which was probably meant", () => {
+    const { control: _, ...rest } = document
+    const parsed = parseExperiment({ ...rest, contrl: "champion", polcy: { kind: "static" } })
+    expect(parsed.ok ? [] : parsed.issues).toEqual([
+      { path: ["control"], message: "is required: text" },
+      { path: ["contrl"], message: 'unknown field "contrl"; did you mean "control"?' },
+      { path: ["polcy"], message: 'unknown field "polcy"; did you mean "policy"?' },
+    ])
+  })
+
+  it("suggests the policy and the parameter that are near", () => {
+    expect(issuesOf({ policy: { kind: "thomson", minPropensity: 0.9 } })).toEqual([
+      expect.stringMatching(/^policy\.kind: .*; did you mean "thompson"\?$/),
+      expect.stringMatching(/^policy\.minPropensity: times 2/),
+    ])
+    expect(issuesOf({ policy: { kind: "thompson", min_propensity: 0.1 } })).toEqual([
+      'policy.min_propensity: unknown field "min_propensity"; did you mean "minPropensity"?',
+    ])
+  })
+})
+
 it.each([null, 1, "text", []])("refuses %j as a document", (value) => {
   expect(parseExperiment(value).ok).toBe(false)
 })

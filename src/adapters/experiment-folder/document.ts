@@ -1,5 +1,6 @@
 import { type Document, isMap, LineCounter, parseDocument } from "yaml"
-import { type DocumentIssue, type Experiment, parseExperiment } from "../../domain/experiment.ts"
+import type { DocumentIssue } from "../../domain/document-issues.ts"
+import { type Experiment, parseExperiment } from "../../domain/experiment.ts"
 
 /** One thing wrong with a document, where a person finds it. Lines and columns count from 1. */
 export interface DocumentProblem {

@@ -1,0 +1,123 @@
+import type { DocumentIssue } from "./document-issues.ts"
+import { didYouMean } from "./nearest-name.ts"
+
+/**
+ * What the parts of a document say of each other, as far as it can be read: a field that is missing here is wrong or absent, which is
+ * reported on its own.
+ */
+export interface ReadableDocument {
+  readonly variants: readonly ReadableVariant[]
+  readonly control: string | undefined
+  readonly fallback: string | undefined
+  readonly policy: {
+    readonly kind: string | undefined
+    readonly minPropensity: number | undefined
+    readonly challenger: string | undefined
+  }
+  readonly reward: {
+    readonly kind: "binary" | "value" | undefined
+    readonly bounds: readonly [number, number] | undefined
+    readonly aggregation: string | undefined
+  }
+}
+
+interface ReadableVariant {
+  /** As it is written, also where it isn't a valid id. */
+  readonly id: string | undefined
+  readonly weight: number | undefined
+  readonly enabled: boolean | undefined
+}
+
+/** Policies whose mathematics needs rewards in [0, 1] per decision. */
+const UNIT_REWARD_POLICIES = new Set(["thompson", "top-two", "kl-ucb", "ucb1", "ucb1-tuned"])
+
+/** Everything in a document that doesn't fit together. Rules whose fields can't be read are left out. */
+export function referenceIssues(document: ReadableDocument): DocumentIssue[] {
+  return [...variantIssues(document), ...roleIssues(document), ...policyIssues(document), ...rewardIssues(document)]
+}
+
+function* variantIssues({ variants, policy }: ReadableDocument): Generator<DocumentIssue> {
+  const seen = new Set<string>()
+  for (const [index, { id }] of variants.entries()) {
+    if (id === undefined) continue
+    const folded = id.toLowerCase()
+    if (seen.has(folded)) {
+      yield {
+        path: ["variants", index, "id"],
+        message: "is used twice (ids that differ only in case count as the same)",
+      }
+    }
+    seen.add(folded)
+  }
+  const weightsRead = variants.every(({ weight, enabled }) => weight !== undefined && enabled !== undefined)
+  const served = variants.some(({ weight, enabled }) => enabled === true && (weight ?? 0) > 0)
+  if (variants.length > 0 && weightsRead && !served) {
+    yield { path: ["variants"], message: "at least one enabled variant needs a weight above 0" }
+  }
+  const enabled = variants.filter((variant) => variant.enabled === true).length
+  const floor = policy.minPropensity ?? 0
+  if (floor * enabled > 1 + 1e-12) {
+    yield {
+      path: ["policy", "minPropensity"],
+      message: `times ${enabled} enabled variants must not exceed 1: at most ${Math.floor(1e4 / enabled) / 1e4}`,
+    }
+  }
+}
+
+function* roleIssues(document: ReadableDocument): Generator<DocumentIssue> {
+  const { control, fallback, policy } = document
+  yield* roleIssue(document, ["control"], control)
+  // A fallback that was left out is the control: one mistake, one message.
+  if (fallback !== control) yield* roleIssue(document, ["fallback"], fallback)
+  if (policy.kind === "canary") yield* roleIssue(document, ["policy", "challenger"], policy.challenger)
+}
+
+function* roleIssue(
+  { variants }: ReadableDocument,
+  path: readonly string[],
+  id: string | undefined,
+): Generator<DocumentIssue> {
+  const ids = variants.flatMap((variant) => variant.id ?? [])
+  // A variant whose id can't be read may be the one that is meant.
+  if (id === undefined || ids.length < variants.length || ids.length === 0) return
+  const variant = variants.find((one) => one.id === id)
+  if (variant === undefined) {
+    yield {
+      path,
+      message: `must be the id of one of the variants: ${[...new Set(ids)].join(", ")}${didYouMean(id, ids)}`,
+    }
+  } else if (variant.enabled === false) yield { path, message: "must be an enabled variant" }
+}
+
+function* policyIssues({ policy, reward }: ReadableDocument): Generator<DocumentIssue> {
+  const { kind, bounds, aggregation } = reward
+  if (policy.kind === undefined || kind !== "value" || bounds === undefined || aggregation === undefined) return
+  const unitRewards = bounds[0] >= 0 && bounds[1] <= 1 && aggregation !== "sum"
+  if (UNIT_REWARD_POLICIES.has(policy.kind) && !unitRewards) {
+    yield {
+      path: ["policy", "kind"],
+      message: `${policy.kind} needs rewards between 0 and 1 that are not added up; use thompson-gaussian for other values`,
+    }
+  }
+}
+
+function* rewardIssues({ reward: { kind, bounds, aggregation } }: ReadableDocument): Generator<DocumentIssue> {
+  if (bounds !== undefined) {
+    const [low, high] = bounds
+    if (low >= high) {
+      yield { path: ["reward", "bounds"], message: "the first bound must be below the second" }
+    }
+    if (kind === "binary" && (low !== 0 || high !== 1)) {
+      yield {
+        path: ["reward", "bounds"],
+        message: 'must be [0, 1] for binary rewards; use kind "value" for others',
+      }
+    }
+  }
+  if (kind === "binary" && aggregation === "sum") {
+    yield {
+      path: ["reward", "aggregation"],
+      message: 'must be first, last or max for binary rewards; use kind "value" to add rewards up',
+    }
+  }
+}
