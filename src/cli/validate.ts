@@ -1,7 +1,8 @@
 import { parseArgs } from "node:util"
 import { describeProblem } from "../adapters/experiment-folder/document.ts"
-import { readDocuments } from "../adapters/experiment-folder/folder.ts"
+import { ExperimentFolder } from "../adapters/experiment-folder/folder.ts"
 import { ModelFolder } from "../entry/model-folder.ts"
+import type { SourceDocument } from "../ports/document-source.ts"
 import type { Command } from "./command.ts"
 
 export const validate: Command = {
@@ -24,9 +25,9 @@ Says everything that is wrong, as file:line:column, and exits 1 where anything i
       return 1
     }
     const models = values.models === undefined ? undefined : new ModelFolder(values.models)
-    let documents: Awaited<ReturnType<typeof readDocuments>>
+    let documents: readonly SourceDocument[]
     try {
-      documents = await readDocuments(path, async (experiment) => (await models?.check(experiment)) ?? [])
+      documents = await new ExperimentFolder(path, async (backend) => await models?.check(backend)).look()
     } catch (error) {
       io.stderr.write(
         `bandit-gateway validate: can't read ${path} (${(error as NodeJS.ErrnoException).code ?? String(error)})\n`,

@@ -1,7 +1,7 @@
 import { hash } from "node:crypto"
 import type { Hono } from "hono"
 import { loadArtifact } from "../adapters/embedded-scorer/artifact.ts"
-import { describeProblem, readDocument } from "../adapters/experiment-folder/document.ts"
+import { checkDocument, describeProblem, parseText } from "../adapters/experiment-folder/document.ts"
 import { createMemoryCounterStore } from "../adapters/memory/counter-store.ts"
 import { createMemoryExperimentStore } from "../adapters/memory/experiment-store.ts"
 import { createMemoryOutcomeLog } from "../adapters/memory/outcome-log.ts"
@@ -82,7 +82,7 @@ export async function createBundledGateway(
     }),
   })
   for (const { file, text } of bundle.documents) {
-    const document = await readDocument(file, text, async () => [])
+    const document = await checkDocument(file, parseText(text), async () => undefined)
     if (!document.ok) throw new ConfigError(document.problems.map(describeProblem))
     await gateway.publisher.publish(document.experiment, ACTOR)
   }

@@ -1,7 +1,6 @@
 import { loadModelFolder } from "../adapters/embedded-scorer/folder.ts"
 import { GatewayError } from "../domain/errors.ts"
-import type { DocumentIssue } from "../domain/document-issues.ts"
-import type { Experiment } from "../domain/experiment.ts"
+import type { Backend } from "../domain/experiment.ts"
 import type { ModelEndpoint } from "../ports/model-endpoint.ts"
 
 /** The embedded models of MODELS_DIR, each loaded once, when a document first names it. */
@@ -13,22 +12,16 @@ export class ModelFolder {
     this.#path = path
   }
 
-  /** Loads the models of an experiment that aren't loaded yet: what keeps its variants from being answered, with the place in its document. */
-  async check(experiment: Experiment): Promise<DocumentIssue[]> {
-    const issues: DocumentIssue[] = []
-    for (const [index, { backend }] of experiment.variants.entries()) {
-      if (this.#loaded.has(backend.model)) continue
-      try {
-        this.#loaded.set(backend.model, await loadModelFolder(this.#path, backend.model))
-      } catch (error) {
-        if (!(error instanceof GatewayError)) throw error
-        issues.push({
-          path: ["variants", index, "backend", "model"],
-          message: `"${backend.model}" can't be served: ${error.message}`,
-        })
-      }
+  /** Loads the model of a backend that isn't loaded yet: why it can't be served, undefined where it can. */
+  async check({ model }: Backend): Promise<string | undefined> {
+    if (this.#loaded.has(model)) return undefined
+    try {
+      this.#loaded.set(model, await loadModelFolder(this.#path, model))
+      return undefined
+    } catch (error) {
+      if (!(error instanceof GatewayError)) throw error
+      return `"${model}" can't be served: ${error.message}`
     }
-    return issues
   }
 
   /** @throws GatewayError `config_invalid` for a model that isn't loaded; documents are checked by `check` before they are published */

@@ -4,6 +4,7 @@ import { join, resolve } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
 import { describeProblem } from "../adapters/experiment-folder/document.ts"
+import { ExperimentFolder } from "../adapters/experiment-folder/folder.ts"
 import { openOutcomeLog } from "../adapters/ndjson/outcome-log.ts"
 import { createOutcomeReader } from "../adapters/ndjson/outcome-reader.ts"
 import { createPseudonyms } from "../adapters/node-crypto/mac.ts"
@@ -21,6 +22,7 @@ import { type Config, ConfigError } from "../config.ts"
 import { GatewayError } from "../domain/errors.ts"
 import type { PartState } from "../http/routes/health.ts"
 import type { Clock } from "../ports/clock.ts"
+import type { BackendCheck } from "../ports/document-source.ts"
 import { authorization } from "./authorization.ts"
 import { createGateway, type SigningKey } from "./gateway.ts"
 import { ModelFolder } from "./model-folder.ts"
@@ -98,11 +100,12 @@ async function startIn(dataDir: string, config: Config, release: () => void): Pr
     readBytes: readIncomingBytes,
   })
   await gateway.publisher.load()
+  const check: BackendCheck = (backend) => models.check(backend)
   const watch = new ExperimentWatch({
-    path: config.experimentsDir ?? packaged("examples/experiments"),
+    source: new ExperimentFolder(config.experimentsDir ?? packaged("examples/experiments"), check),
     publisher: gateway.publisher,
     logger,
-    check: (experiment) => models.check(experiment),
+    check,
   })
   await watch.look()
   requireExperiment(

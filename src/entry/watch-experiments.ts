@@ -1,18 +1,16 @@
-import type { DocumentCheck, DocumentProblem, ReadDocument } from "../adapters/experiment-folder/document.ts"
 import { describeProblem } from "../adapters/experiment-folder/document.ts"
-import { fingerprint, readDocuments } from "../adapters/experiment-folder/folder.ts"
 import type { Publisher } from "../app/publish.ts"
-import { parseExperiment } from "../domain/experiment.ts"
+import { type Experiment, parseExperiment } from "../domain/experiment.ts"
 import type { ExperimentId } from "../domain/ids.ts"
+import type { BackendCheck, DocumentProblem, DocumentSource, SourceDocument } from "../ports/document-source.ts"
 import type { Logger } from "../ports/logger.ts"
 
 export interface WatchDeps {
-  /** A folder of documents, or one document. */
-  readonly path: string
+  readonly source: DocumentSource
   readonly publisher: Publisher
   readonly logger: Logger
-  /** What a document must fulfil beyond itself: its models can be served. */
-  readonly check: DocumentCheck
+  /** Whether a document of an earlier start can still be served. */
+  readonly check: BackendCheck
 }
 
 const ACTOR = "experiments-folder"
@@ -23,7 +21,7 @@ const ACTOR = "experiments-folder"
  */
 export class ExperimentWatch {
   readonly #deps: WatchDeps
-  #fingerprint = ""
+  #versions = ""
   #problems: readonly DocumentProblem[] = []
   #underWay: Promise<void> | undefined
 
@@ -50,21 +48,22 @@ export class ExperimentWatch {
   }
 
   async #look(): Promise<void> {
-    const { path, logger } = this.#deps
+    const { source, logger } = this.#deps
     try {
-      const now = await fingerprint(path)
-      if (now === this.#fingerprint) return
-      await this.#apply(await readDocuments(path, this.#deps.check))
-      this.#fingerprint = now
+      const documents = await source.look()
+      const versions = documents.map(({ file, version }) => `${file} ${version}`).join("\n")
+      if (versions === this.#versions) return
+      await this.#apply(documents)
+      this.#versions = versions
     } catch (error) {
       // The folder may be between two states, or the store away for a moment: the next look tries again.
       const message = `can't be read or published: ${error instanceof Error ? error.message : String(error)}`
-      if (this.#problems[0]?.message !== message) logger.error({ path }, message)
-      this.#problems = [{ file: path, line: 1, column: 1, path: "", message }]
+      if (this.#problems[0]?.message !== message) logger.error({ path: source.name }, message)
+      this.#problems = [{ file: source.name, line: 1, column: 1, path: "", message }]
     }
   }
 
-  async #apply(documents: readonly ReadDocument[]): Promise<void> {
+  async #apply(documents: readonly SourceDocument[]): Promise<void> {
     const { publisher } = this.#deps
     const kept = new Set<string>()
     const problems: DocumentProblem[] = []
@@ -99,11 +98,18 @@ export class ExperimentWatch {
     const last = this.#deps.publisher.lastDocument(id)
     if (last === undefined) return
     const parsed = parseExperiment(last)
-    if (!parsed.ok || (await this.#deps.check(parsed.experiment)).length > 0) {
+    if (!parsed.ok || !(await this.#canServe(parsed.experiment))) {
       this.#deps.logger.error({ experiment: id }, "its last good revision can't be served any more either")
       return
     }
     await this.#deps.publisher.publish(parsed.experiment, ACTOR)
+  }
+
+  async #canServe({ variants }: Experiment): Promise<boolean> {
+    for (const { backend } of variants) {
+      if ((await this.#deps.check(backend)) !== undefined) return false
+    }
+    return true
   }
 
   #report(problem: DocumentProblem): void {

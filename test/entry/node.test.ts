@@ -1,4 +1,5 @@
-import { readFile, rm, writeFile } from "node:fs/promises"
+import { execFileSync } from "node:child_process"
+import { readFile, rm, symlink, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { expect, it, onTestFinished } from "vitest"
@@ -148,6 +149,22 @@ it("does not start on a data folder or a port that another gateway has, nor with
   await expect(start({ DATA_DIR: temporaryFolder(), EXPERIMENTS_DIR, PORT })).rejects.toThrow(/can't listen/)
   const other = { DATA_DIR: temporaryFolder(), EXPERIMENTS_DIR, DEFAULT_EXPERIMENT: "f" }
   await expect(start(other)).rejects.toThrow(/DEFAULT_EXPERIMENT f is none of the experiments: e/)
+})
+
+it("serves the good documents of a folder beside entries that can't be read, and stops", async () => {
+  const [DATA_DIR, EXPERIMENTS_DIR] = [temporaryFolder(), temporaryFolder()]
+  await writeFile(join(EXPERIMENTS_DIR, "b.json"), document("e"))
+  execFileSync("mkfifo", [join(EXPERIMENTS_DIR, "a.yaml")])
+  await symlink("loop.yaml", join(EXPERIMENTS_DIR, "loop.yaml"))
+  const gateway = await start({ DATA_DIR, EXPERIMENTS_DIR })
+  expect((await call(gateway, "/predict", { experiment: "e", features: FEATURES })).status).toBe(200)
+  expect((await call(gateway, "/readyz")).body).toMatchObject({
+    ready: true,
+    parts: { experiments: { ready: false, detail: "2 problems in the documents" } },
+  })
+  await writeFile(join(EXPERIMENTS_DIR, "b.json"), document("e", { status: "paused" }))
+  await eventually(async () => (await call(gateway, "/admin/experiments/e")).body["revision"] === 2)
+  await gateway.stop()
 })
 
 it("asks for keys when it has them, each for what it may do; a token needs none", async () => {

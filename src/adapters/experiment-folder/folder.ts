@@ -1,40 +1,64 @@
-import { readdir, readFile, stat } from "node:fs/promises"
+import { readdir, stat } from "node:fs/promises"
 import { join } from "node:path"
-import { type DocumentCheck, type ReadDocument, readDocument } from "./document.ts"
+import type { BackendCheck, DocumentSource, SourceDocument } from "../../ports/document-source.ts"
+import { checkDocument, MAX_DOCUMENT_BYTES, type ParsedText, unreadable } from "./document.ts"
+import { DocumentParser } from "./document-parser.ts"
+import { type Entry, lookAt, readText } from "./regular-file.ts"
 
 const DOCUMENT = /\.(ya?ml|json)$/i
 
-/**
- * Experiment documents of a folder, or the one document at a path: `*.yaml`, `*.yml`, `*.json`, by name. Two documents of one id: the second
- * is refused.
- *
- * @throws the file system's error when the folder itself can't be read
- */
-export async function readDocuments(path: string, check: DocumentCheck): Promise<ReadDocument[]> {
-  const files = (await stat(path)).isDirectory() ? await documentFiles(path) : [path]
-  const documents = await Promise.all(
-    files.map(async (file) => {
-      try {
-        return await readDocument(file, await readFile(file, "utf8"), check)
-      } catch (error) {
-        const message = `can't be read (${(error as NodeJS.ErrnoException).code ?? "unknown error"})`
-        return { ok: false, file, id: undefined, problems: [{ file, line: 1, column: 1, path: "", message }] } as const
-      }
-    }),
-  )
-  return refuseRepeatedIds(documents)
+/** A file as it was last read. */
+interface KnownFile {
+  readonly entry: Entry
+  readonly parsed: ParsedText
+  readonly document: SourceDocument
 }
 
-/** What tells whether a folder has changed since: names, sizes and times. Files that come through symbolic links are followed. */
-export async function fingerprint(path: string): Promise<string> {
-  const files = (await stat(path)).isDirectory() ? await documentFiles(path) : [path]
-  const marks = await Promise.all(
-    files.map(async (file) => {
-      const { size, mtimeNs, ino } = await stat(file, { bigint: true })
-      return `${file}:${size}:${mtimeNs}:${ino}`
-    }),
-  )
-  return marks.join("\n")
+/**
+ * Experiment documents of a folder, or the one document at a path: `*.yaml`, `*.yml`, `*.json`, by name. Only regular files are read, each on
+ * its own; a file is read again when it was written since. Of two documents of one experiment the second is refused.
+ */
+export class ExperimentFolder implements DocumentSource {
+  readonly name: string
+  readonly #check: BackendCheck
+  readonly #parser = new DocumentParser()
+  #known: ReadonlyMap<string, KnownFile> = new Map()
+
+  constructor(path: string, check: BackendCheck) {
+    this.name = path
+    this.#check = check
+  }
+
+  /** @throws the file system's error when the folder itself can't be read */
+  async look(): Promise<readonly SourceDocument[]> {
+    const files = (await stat(this.name)).isDirectory() ? await documentFiles(this.name) : [this.name]
+    const known = new Map<string, KnownFile>()
+    // One after the other: a folder of many leaves the thread pool to those who are served.
+    for (const file of files) known.set(file, await this.#lookAt(file))
+    this.#known = known
+    return refuseRepeatedIds([...known.values()])
+  }
+
+  async #lookAt(file: string): Promise<KnownFile> {
+    const entry = await lookAt(file)
+    const before = this.#known.get(file)
+    const same = before !== undefined && markOf(before.entry) === markOf(entry)
+    // What can't be served may be served meanwhile: a model has arrived.
+    if (same && (before.document.ok || before.parsed.backends.length === 0)) return before
+    const parsed = same ? before.parsed : await this.#read(file, entry)
+    const document = await checkDocument(file, parsed, this.#check)
+    const said = document.ok ? "" : JSON.stringify(document.problems)
+    return { entry, parsed, document: { ...document, version: `${markOf(entry)} ${said}` } }
+  }
+
+  async #read(file: string, entry: Entry): Promise<ParsedText> {
+    const contents = entry.ok ? await readText(file, MAX_DOCUMENT_BYTES) : entry
+    return contents.ok ? await this.#parser.parse(contents.text) : unreadable(contents.reason)
+  }
+}
+
+function markOf(entry: Entry): string {
+  return entry.ok ? entry.mark : entry.reason
 }
 
 async function documentFiles(folder: string): Promise<string[]> {
@@ -42,18 +66,20 @@ async function documentFiles(folder: string): Promise<string[]> {
   return names.sort().map((name) => join(folder, name))
 }
 
-function refuseRepeatedIds(documents: readonly ReadDocument[]): ReadDocument[] {
+function refuseRepeatedIds(files: readonly KnownFile[]): SourceDocument[] {
   const firstFile = new Map<string, string>()
-  return documents.map((document) => {
-    if (!document.ok) return document
-    const { id } = document.experiment
-    const first = firstFile.get(id)
+  return files.map(({ document, parsed }) => {
+    if (parsed.id === undefined) return document
+    const { text, line, column } = parsed.id
+    const first = firstFile.get(text)
     if (first === undefined) {
-      firstFile.set(id, document.file)
+      firstFile.set(text, document.file)
       return document
     }
-    const problem = { file: document.file, line: 1, column: 1, path: "id", message: `is already used by ${first}` }
-    // No id: the experiment itself is fine, it is this file that is too many.
-    return { ok: false, file: document.file, id: undefined, problems: [problem] }
+    const { file, version } = document
+    const problem = { file, line, column, path: "id", message: `is already used by ${first}` }
+    const problems = document.ok ? [problem] : [problem, ...document.problems]
+    // No id: the experiment is the first file's, it is this one that is too many.
+    return { ok: false, file, version: `${version} repeats ${first}`, id: undefined, problems }
   })
 }

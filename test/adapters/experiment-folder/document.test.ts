@@ -1,10 +1,7 @@
-import { mkdir, writeFile } from "node:fs/promises"
-import { join } from "node:path"
 import * as fc from "fast-check"
-import { expect, it } from "vitest"
-import { describeProblem, readDocument } from "#src/adapters/experiment-folder/document.ts"
-import { fingerprint, readDocuments } from "#src/adapters/experiment-folder/folder.ts"
-import { temporaryFolder } from "#test/temporary-folder.ts"
+import { describe, expect, it } from "vitest"
+import { checkDocument, describeProblem, parseText } from "#src/adapters/experiment-folder/document.ts"
+import type { BackendCheck } from "#src/ports/document-source.ts"
 
 const VALID = `id: banner-ctr
 variants:
@@ -16,7 +13,9 @@ control: champion
 policy: { kind: thompson, minPropensity: 0.02 }
 `
 
-const noCheck = async () => []
+const noCheck: BackendCheck = async () => undefined
+
+const readDocument = (file: string, text: string, check: BackendCheck) => checkDocument(file, parseText(text), check)
 
 async function problemsOf(text: string): Promise<string[]> {
   const document = await readDocument("e.yaml", text, noCheck)
@@ -47,9 +46,9 @@ it.each([
 })
 
 it("points at what a check of the surroundings finds", async () => {
-  const document = await readDocument("e.yaml", VALID, async () => [
-    { path: ["variants", 1, "backend", "model"], message: "is not loaded" },
-  ])
+  const document = await readDocument("e.yaml", VALID, async ({ model }) =>
+    model === "ctr-prefixed" ? "is not loaded" : undefined,
+  )
   expect(document).toMatchObject({ ok: false, id: "banner-ctr", problems: [{ line: 6, column: 32 }] })
 })
 
@@ -64,6 +63,35 @@ it("refuses aliases that unfold to many times the document", async () => {
   expect(await problemsOf(bomb)).toEqual([expect.stringMatching(/aliases/)])
 })
 
+describe("given a text made to take long", () => {
+  const lines = (count: number, line: (i: number) => string) =>
+    Array.from({ length: count }, (_, i) => line(i)).join("\n")
+  it.each([
+    ["20,000 keys", lines(20_000, (i) => `k${i}: 1`), /is larger than 64 KiB/],
+    ["as many keys as 64 KiB hold", lines(11_000, (i) => `${i.toString(36)}:`), /more than 16384 words and marks/],
+    ["a list in a list in a list", "[".repeat(30_000), /nested more than 64 deep/],
+    ["the same in one line of dashes", "- ".repeat(8_000), /nested more than 64 deep/],
+    ["the same by question marks", "? ".repeat(8_000), /nested more than 64 deep/],
+    ["maps as deep as indentation goes", lines(350, (i) => `${" ".repeat(i)}a:`), /is required|nested/],
+    ["thousands of directives", "%a\n".repeat(8_000), /directives-end/],
+    ["thousands of one key", "a: 1\n".repeat(2_000), /"a" is written twice/],
+    ["thousands of unknown keys", lines(2_000, (i) => `contro${i.toString(36)}: 1`), /unknown field|is required/],
+  ])("refuses %s at once", (_, text, expected) => {
+    const startedMs = performance.now()
+    const { issues } = parseText(text)
+    expect(issues[0]?.message).toMatch(expected)
+    expect(issues.length).toBeLessThanOrEqual(50)
+    // 20,000 keys took 16 s; the slowest of these takes a tenth of a second on a quiet machine.
+    expect(performance.now() - startedMs).toBeLessThan(2_000)
+  })
+
+  it("says how many mistakes it left out", () => {
+    const { issues } = parseText(VALID + lines(1_000, (i) => `x${i}: 1`))
+    expect(issues).toHaveLength(50)
+    expect(issues.at(-1)?.message).toMatch(/\(and 950 more problems\)/)
+  })
+})
+
 it("never throws, whatever the text", async () => {
   await fc.assert(
     fc.asyncProperty(fc.string({ unit: "grapheme" }), fc.nat({ max: VALID.length }), async (noise, at) => {
@@ -72,33 +100,4 @@ it("never throws, whatever the text", async () => {
     }),
     { numRuns: 300 },
   )
-})
-
-it("reads a folder by name, leaves other files alone and refuses an id that is used twice", async () => {
-  const folder = temporaryFolder()
-  await writeFile(join(folder, "a.yaml"), VALID)
-  await writeFile(join(folder, "b.json"), JSON.stringify({ id: "B" }))
-  await writeFile(join(folder, "c.yml"), VALID)
-  await writeFile(join(folder, "notes.md"), "not a document")
-  await mkdir(join(folder, "d.yaml"))
-  const documents = await readDocuments(folder, noCheck)
-  expect(documents.map(({ ok, file }) => [ok, file.slice(folder.length + 1)])).toEqual([
-    [true, "a.yaml"],
-    [false, "b.json"],
-    [false, "c.yml"],
-    [false, "d.yaml"],
-  ])
-  expect(documents[2]).toMatchObject({
-    problems: [{ path: "id", message: expect.stringMatching(/already used by .*a\.yaml/) }],
-  })
-})
-
-it("tells by its fingerprint that a file of the same size was replaced", async () => {
-  const folder = temporaryFolder()
-  await writeFile(join(folder, "a.yaml"), VALID)
-  const before = await fingerprint(folder)
-  expect(await fingerprint(folder)).toBe(before)
-  await new Promise((settle) => setTimeout(settle, 20))
-  await writeFile(join(folder, "a.yaml"), VALID.replace("0.02", "0.03"))
-  expect(await fingerprint(folder)).not.toBe(before)
 })

@@ -1,0 +1,40 @@
+import type { Backend, Experiment } from "../domain/experiment.ts"
+
+/** One thing wrong with a document, where a person finds it. Lines and columns count from 1. */
+export interface DocumentProblem {
+  readonly file: string
+  readonly line: number
+  readonly column: number
+  /** `policy.minPropensity`; empty for the document as a whole. */
+  readonly path: string
+  readonly message: string
+}
+
+/** A document as it was last read: an experiment, or everything that is wrong with it. */
+export type ReadDocument =
+  | { readonly ok: true; readonly file: string; readonly experiment: Experiment }
+  | {
+      readonly ok: false
+      readonly file: string
+      /** The experiment that the document says it is; undefined where that can't be read. */
+      readonly id: string | undefined
+      readonly problems: readonly DocumentProblem[]
+    }
+
+/** `version` differs from that of an earlier look where the file was written again, or what was said of it has changed. */
+export type SourceDocument = ReadDocument & { readonly version: string }
+
+/** Says why a backend can't be served now, as an object of "backend …"; undefined where it can. Asked again while it can't. */
+export type BackendCheck = (backend: Backend) => Promise<string | undefined>
+
+/** Where experiment documents come from: a place that others write to. */
+export interface DocumentSource {
+  /** How the place is called in problems that belong to no document. */
+  readonly name: string
+  /**
+   * All documents as they are now, in a fixed order. A document that can't be read is one with a problem; it keeps no other from being read.
+   *
+   * @throws what the place says where it can't be read at all
+   */
+  look(): Promise<readonly SourceDocument[]>
+}
