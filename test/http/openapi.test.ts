@@ -116,6 +116,15 @@ describe("given a running app", () => {
     expect(mismatch(schema, await response.json())).toBeUndefined()
   })
 
+  it.each([
+    [256, 200],
+    [257, 400],
+  ])("explains a unit of %i characters outside the basic plane with %i", async (length, status) => {
+    const { request } = await createTestGateway()
+    const unitId = encodeURIComponent("😀".repeat(length))
+    expect((await request(`/admin/experiments/banner-ctr/explain?unitId=${unitId}`)).status).toBe(status)
+  })
+
   it("answers readiness as published while it drains", async () => {
     const { request, setParts } = await createTestGateway()
     setParts(() => ({ server: { ready: false, required: true, detail: "draining" } }))

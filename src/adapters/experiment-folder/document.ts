@@ -1,4 +1,4 @@
-import { type Document, isMap, isNode, isScalar, Lexer, LineCounter, type Pair, parseDocument, visit } from "yaml"
+import { type Document, isMap, isNode, isScalar, Lexer, LineCounter, parseDocument, visit } from "yaml"
 import type { DocumentIssue } from "../../domain/document-issues.ts"
 import { type Backend, parseExperiment, readableBackends } from "../../domain/experiment.ts"
 import type { BackendCheck, DocumentProblem, ReadDocument } from "../../ports/document-source.ts"
@@ -142,7 +142,7 @@ function repeatedKeys(document: Document.Parsed, lines: LineCounter): PlacedIssu
   visit(document, {
     Map: (_, map) => {
       const seen = new Set<unknown>()
-      for (const { key } of map.items as Pair[]) {
+      for (const { key } of map.items) {
         if (!isScalar(key)) continue
         if (seen.has(key.value)) {
           const message = `the field "${String(key.value)}" is written twice`

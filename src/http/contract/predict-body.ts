@@ -5,14 +5,21 @@ import { type FeatureValues, featuresSchema, readFeatures } from "./features.ts"
 
 const MAX_INSTANCES = 256
 export const MAX_UNIT_LENGTH = 256
+/** Whether a unit id has too many characters: code points, as JSON schema counts them, not UTF-16 units. */
+export function isLongUnit(text: string): boolean {
+  if (text.length <= MAX_UNIT_LENGTH) return false
+  return text.length > 2 * MAX_UNIT_LENGTH || [...text].length > MAX_UNIT_LENGTH
+}
+
 /** Controls, line and paragraph separators. */
 const CONTROL = /[\p{Cc}\u2028\u2029]/u
 
 const unitId = z
   .string()
   .min(1)
-  .max(MAX_UNIT_LENGTH)
+  .refine((text) => !isLongUnit(text), `must have 1 to ${MAX_UNIT_LENGTH} characters`)
   .refine((text) => text.isWellFormed() && !CONTROL.test(text), "must be text without control characters")
+  .meta({ maxLength: MAX_UNIT_LENGTH })
 
 /** `POST /predict` as JSON schema and type. `readPredictBody` is the same contract as a flat loop. */
 export const predictBodySchema = z
@@ -106,7 +113,7 @@ function experimentProblem(text: string): string | undefined {
 }
 
 function unitProblem(text: string): string | undefined {
-  if (text.length === 0 || text.length > MAX_UNIT_LENGTH) return `must have 1 to ${MAX_UNIT_LENGTH} characters`
+  if (text.length === 0 || isLongUnit(text)) return `must have 1 to ${MAX_UNIT_LENGTH} characters`
   return text.isWellFormed() && !CONTROL.test(text) ? undefined : "must be well-formed text without control characters"
 }
 

@@ -5,7 +5,7 @@ import { GatewayError } from "../../domain/errors.ts"
 import type { Clock } from "../../ports/clock.ts"
 import type { CounterStore } from "../../ports/counter-store.ts"
 import type { Authorize } from "../authorize.ts"
-import { MAX_UNIT_LENGTH } from "../contract/predict-body.ts"
+import { isLongUnit, MAX_UNIT_LENGTH } from "../contract/predict-body.ts"
 
 export interface ExperimentRouteDeps {
   readonly experiments: ServedExperiments
@@ -53,7 +53,7 @@ export function explainRoute(deps: ExperimentRouteDeps): Handler {
   return (c) => {
     const { snapshot } = find(c, deps)
     const unitId = c.req.query("unitId") ?? ""
-    if (unitId === "" || unitId.length > MAX_UNIT_LENGTH || !unitId.isWellFormed()) {
+    if (unitId === "" || isLongUnit(unitId) || !unitId.isWellFormed()) {
       throw new GatewayError("bad_request", { detail: `Ask with ?unitId=…, 1 to ${MAX_UNIT_LENGTH} characters.` })
     }
     return answer(explainChoice(snapshot, unitId))

@@ -1,5 +1,6 @@
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
+import * as z from "zod"
 import { GatewayError } from "#src/domain/errors.ts"
 import { featuresSchema } from "#src/http/contract/features.ts"
 import { predictBodySchema, readPredictBody } from "#src/http/contract/predict-body.ts"
@@ -129,6 +130,20 @@ describe("reading a prediction request", () => {
       }),
       { numRuns: 1000 },
     )
+  })
+
+  it("counts a unit id's characters as the schema does: an emoji is one", () => {
+    for (const [unitId, fits] of [
+      ["u".repeat(256), true],
+      ["u".repeat(257), false],
+      ["😀".repeat(256), true],
+      ["😀".repeat(257), false],
+    ] as const) {
+      const body = { unitId, features: {} }
+      expect([unitId.length, accepted(body), allowed(body)]).toEqual([unitId.length, fits, fits])
+    }
+    const published = JSON.stringify(z.toJSONSchema(predictBodySchema, { io: "input" }))
+    expect(published).toContain('"unitId":{"type":"string","minLength":1,"maxLength":256}')
   })
 
   it("reports a handful of mistakes, however many there are", () => {
