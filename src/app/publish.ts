@@ -27,12 +27,14 @@ export interface PublisherDeps {
 interface Published {
   readonly revision: number
   readonly document: unknown
+  readonly models: Readonly<Record<string, string>>
 }
 
 interface Change {
   readonly id: ExperimentId
   readonly revision: number
   readonly document: unknown
+  readonly models: Readonly<Record<string, string>>
   readonly diff: readonly string[]
   readonly actor: string
 }
@@ -52,8 +54,8 @@ export class Publisher {
 
   /** Reads what was published before this start. @throws GatewayError `store_unavailable` */
   async load(): Promise<void> {
-    for (const { experiment, revision, document } of await this.#deps.store.latest()) {
-      this.#published.set(experiment, { revision, document })
+    for (const { experiment, revision, document, models } of await this.#deps.store.latest()) {
+      this.#published.set(experiment, { revision, document, models })
       if (document === null) this.#deps.experiments.remove(experiment)
     }
   }
@@ -73,11 +75,12 @@ export class Publisher {
     const { experiments } = this.#deps
     const before = this.#published.get(experiment.id)
     const document: unknown = JSON.parse(JSON.stringify(experiment))
-    const diff = diffDocuments(before?.document ?? null, document)
+    const endpoints = experiment.variants.map(({ backend }) => this.#deps.endpointOf(backend))
+    const models = modelsOf(experiment, endpoints)
+    const diff = [...diffDocuments(before?.document ?? null, document), ...diffModels(before?.models ?? {}, models)]
     if (diff.length === 0 && experiments.get(experiment.id) !== undefined) return
     const revision = (before?.revision ?? 0) + (diff.length === 0 ? 0 : 1)
-    if (diff.length > 0) await this.#record({ id: experiment.id, revision, document, diff, actor })
-    const endpoints = experiment.variants.map(({ backend }) => this.#deps.endpointOf(backend))
+    if (diff.length > 0) await this.#record({ id: experiment.id, revision, document, models, diff, actor })
     experiments.publish({ snapshot: await this.#snapshot(experiment, revision), endpoints })
   }
 
@@ -86,16 +89,16 @@ export class Publisher {
     const before = this.#published.get(id)
     if (before === undefined || before.document === null) return
     const diff = diffDocuments(before.document, null)
-    await this.#record({ id, revision: before.revision + 1, document: null, diff, actor })
+    await this.#record({ id, revision: before.revision + 1, document: null, models: {}, diff, actor })
     this.#deps.experiments.remove(id)
   }
 
   async #record(change: Change): Promise<void> {
-    const { id, revision, document, diff, actor } = change
+    const { id, revision, document, models, diff, actor } = change
     const { store, recorder, clock, logger } = this.#deps
     const at = clock.now()
-    await store.append({ experiment: id, revision, document, at })
-    this.#published.set(id, { revision, document })
+    await store.append({ experiment: id, revision, document, at, source: "folder", actor, diff, models })
+    this.#published.set(id, { revision, document, models })
     await recorder.recordExperiment({
       v: 1,
       type: "experiment",
@@ -104,10 +107,12 @@ export class Publisher {
       experiment: id,
       revision,
       actor,
+      source: "folder",
       diff,
+      models,
       document,
     })
-    logger.info({ experiment: id, revision, actor, diff: diff.slice(0, 20) }, "experiment published")
+    logger.info({ experiment: id, revision, actor, diff: diff.slice(0, 20), models }, "experiment published")
   }
 
   /** Statistics that can't be read must not keep an edit from acting: it starts from none and is refreshed when they are back. */
@@ -120,4 +125,21 @@ export class Publisher {
       return allocateFrom(experiment, revision, keyId, 0, [])
     }
   }
+}
+
+/** The hash of each variant's model, where it is known. */
+function modelsOf(experiment: Experiment, endpoints: readonly ModelEndpoint[]): Record<string, string> {
+  return Object.fromEntries(
+    experiment.variants.flatMap(({ id }, index) => {
+      const sha256 = endpoints[index]?.sha256
+      return sha256 === undefined ? [] : [[id, sha256]]
+    }),
+  )
+}
+
+/** Models that were replaced under an unchanged name. */
+function diffModels(before: Readonly<Record<string, string>>, after: Readonly<Record<string, string>>): string[] {
+  return Object.keys(after)
+    .filter((variant) => before[variant] !== undefined && before[variant] !== after[variant])
+    .map((variant) => `models.${variant}: "${before[variant]}" -> "${after[variant]}"`)
 }

@@ -82,6 +82,9 @@ export interface RewardEvent {
   readonly expiresAt: string
 }
 
+/** Where a document came from: a folder that is watched, or a call. */
+export type RevisionSource = "folder" | "api"
+
 /** A configuration change. `document` is the whole new document, null when the experiment was removed. */
 export interface ExperimentEvent {
   readonly v: 1
@@ -91,6 +94,9 @@ export interface ExperimentEvent {
   readonly experiment: ExperimentId
   readonly revision: number
   readonly actor: string
+  readonly source: RevisionSource
+  /** SHA-256 of each variant's model, in hex, by variant id; variants whose models are somewhere else are left out. */
+  readonly models: Readonly<Record<string, string>>
   /** One line per changed path: `policy.kind: "static" -> "thompson"`. */
   readonly diff: readonly string[]
   readonly document: unknown

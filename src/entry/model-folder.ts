@@ -1,32 +1,59 @@
-import { loadModelFolder } from "../adapters/embedded-scorer/folder.ts"
+import { loadModelFolder, modelFolderMark } from "../adapters/embedded-scorer/folder.ts"
 import { GatewayError } from "../domain/errors.ts"
 import type { Backend } from "../domain/experiment.ts"
+import type { Logger } from "../ports/logger.ts"
 import type { ModelEndpoint } from "../ports/model-endpoint.ts"
 
-/** The embedded models of MODELS_DIR, each loaded once, when a document first names it. */
+/** A model as it was last read: what answers for it, or why nothing does. */
+interface ReadModel {
+  readonly mark: string
+  readonly endpoint: ModelEndpoint | undefined
+  readonly problem: string | undefined
+}
+
+/**
+ * The embedded models of MODELS_DIR. One is read when a document that names it is checked, and again where its files have changed since; what
+ * is served already keeps the model that it was published with.
+ */
 export class ModelFolder {
   readonly #path: string
-  readonly #loaded = new Map<string, ModelEndpoint>()
+  readonly #logger: Logger | undefined
+  readonly #read = new Map<string, ReadModel>()
 
-  constructor(path: string) {
+  constructor(path: string, logger?: Logger) {
     this.#path = path
+    this.#logger = logger
   }
 
-  /** Loads the model of a backend that isn't loaded yet: why it can't be served, undefined where it can. */
+  /** Reads the model of a backend: why it can't be served, undefined where it can. */
   async check({ model }: Backend): Promise<string | undefined> {
-    if (this.#loaded.has(model)) return undefined
     try {
-      this.#loaded.set(model, await loadModelFolder(this.#path, model))
-      return undefined
+      const mark = await modelFolderMark(this.#path, model)
+      const known = this.#read.get(model)
+      if (known?.mark === mark) return known.problem
+      const read = await this.#load(model, mark)
+      this.#read.set(model, read)
+      return read.problem
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error
       return `"${model}" can't be served: ${error.message}`
     }
   }
 
+  async #load(model: string, mark: string): Promise<ReadModel> {
+    try {
+      const endpoint = await loadModelFolder(this.#path, model)
+      this.#logger?.info({ model, sha256: endpoint.sha256 }, "model loaded")
+      return { mark, endpoint, problem: undefined }
+    } catch (error) {
+      if (!(error instanceof GatewayError)) throw error
+      return { mark, endpoint: undefined, problem: `"${model}" can't be served: ${error.message}` }
+    }
+  }
+
   /** @throws GatewayError `config_invalid` for a model that isn't loaded; documents are checked by `check` before they are published */
   endpoint(name: string): ModelEndpoint {
-    const endpoint = this.#loaded.get(name)
+    const endpoint = this.#read.get(name)?.endpoint
     if (endpoint === undefined) throw new GatewayError("config_invalid", { detail: `the model ${name} is not loaded` })
     return endpoint
   }

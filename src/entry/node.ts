@@ -81,7 +81,7 @@ async function startIn(dataDir: string, config: Config, release: () => void): Pr
   const recorder = createRecorder({ log, store: counters, clock, logger, reader, marks, positions })
 
   const signingKeys = await readSigningKeys(config, dataDir)
-  const models = new ModelFolder(config.modelsDir ?? packaged("examples/models"))
+  const models = new ModelFolder(config.modelsDir ?? packaged("examples/models"), logger)
   const state = { draining: false }
   const gateway = createGateway({
     recorder,

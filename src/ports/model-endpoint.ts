@@ -5,6 +5,8 @@ export type Features = Readonly<Record<string, string | number | boolean>>
 export interface ModelEndpoint {
   /** Name of the model that answers, for the response and the log. */
   readonly model: string
+  /** SHA-256 of the model's files, in hex; undefined where they are somewhere else. */
+  readonly sha256?: string | undefined
   /** Whether a network lies between: only then is a deadline armed. A local one answers synchronously. */
   readonly remote: boolean
   /**

@@ -198,6 +198,8 @@ describe("given a log that fails", () => {
       experiment,
       revision: 1,
       actor: "tester",
+      source: "api",
+      models: {},
       diff: [],
       document: null,
     } as const

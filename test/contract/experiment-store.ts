@@ -5,7 +5,16 @@ import type { ExperimentStore, StoredRevision } from "#src/ports/experiment-stor
 function revision(experiment: string, number: number, document: unknown): StoredRevision {
   const id = parseExperimentId(experiment)
   if (id === undefined) throw new Error(`${experiment} is no experiment id`)
-  return { experiment: id, revision: number, at: 1_763_640_000_000 + number, document }
+  return {
+    experiment: id,
+    revision: number,
+    at: 1_763_640_000_000 + number,
+    document,
+    source: number % 2 === 0 ? "api" : "folder",
+    actor: "Ann",
+    diff: [`document: ${number}`],
+    models: { champion: "ab" },
+  }
 }
 
 /** What every experiment store promises. `open` gives a fresh one. */

@@ -1,5 +1,7 @@
 import { execFileSync } from "node:child_process"
-import { readFile, rm, symlink, writeFile } from "node:fs/promises"
+import { createHash } from "node:crypto"
+import { readFileSync } from "node:fs"
+import { cp, readFile, rm, symlink, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { expect, it, onTestFinished } from "vitest"
@@ -165,6 +167,53 @@ it("serves the good documents of a folder beside entries that can't be read, and
   await writeFile(join(EXPERIMENTS_DIR, "b.json"), document("e", { status: "paused" }))
   await eventually(async () => (await call(gateway, "/admin/experiments/e")).body["revision"] === 2)
   await gateway.stop()
+})
+
+it("serves a replaced model once a document that names it is saved, under a new revision that says which files", async () => {
+  const [DATA_DIR, EXPERIMENTS_DIR, models] = [temporaryFolder(), temporaryFolder(), temporaryFolder()]
+  const replace = (from: string) => cp(join(MODELS_DIR, from), join(models, "ctr"), { recursive: true })
+  await replace("ctr-raw")
+  const text = document("e").replaceAll(/ctr-(raw|prefixed)/g, "ctr")
+  await writeFile(join(EXPERIMENTS_DIR, "e.json"), text)
+  const gateway = await start({ DATA_DIR, EXPERIMENTS_DIR, MODELS_DIR: models })
+  const predict = async () => (await call(gateway, "/predict", { experiment: "e", features: FEATURES })).body
+  const { prediction: before } = await predict()
+
+  await replace("ctr-prefixed")
+  await writeFile(join(EXPERIMENTS_DIR, "e.json"), `${text}\n`)
+  await eventually(async () => (await predict())["revision"] === 2)
+  const { prediction, model } = await predict()
+  expect([prediction === before, model]).toEqual([false, "ctr-prefixed"])
+
+  const lines = (await readFile(join(DATA_DIR, "outcomes", "outcomes-00000001.ndjson"), "utf8")).trim().split("\n")
+  const events = lines.map((line) => JSON.parse(line) as Record<string, unknown>)
+  const hashes = ["ctr-raw", "ctr-prefixed"].map((name) => sha256(name))
+  expect(events.filter(({ type }) => type === "experiment")).toMatchObject([
+    { revision: 1, models: { champion: hashes[0], challenger: hashes[0] } },
+    {
+      revision: 2,
+      models: { champion: hashes[1], challenger: hashes[1] },
+      diff: ["champion", "challenger"].map((variant) => `models.${variant}: "${hashes[0]}" -> "${hashes[1]}"`),
+    },
+  ])
+})
+
+function sha256(model: string): string {
+  const files = ["model.json", "weights.bin"].map((file) => readFileSync(join(MODELS_DIR, model, file)))
+  return createHash("sha256").update(Buffer.concat(files)).digest("hex")
+}
+
+it("publishes a document that waited for its model as soon as the model arrives", async () => {
+  const [DATA_DIR, EXPERIMENTS_DIR, models] = [temporaryFolder(), temporaryFolder(), temporaryFolder()]
+  await cp(MODELS_DIR, models, { recursive: true })
+  await writeFile(join(EXPERIMENTS_DIR, "e.json"), document("e"))
+  await writeFile(join(EXPERIMENTS_DIR, "f.json"), document("f").replace("ctr-raw", "ctr-late"))
+  const gateway = await start({ DATA_DIR, EXPERIMENTS_DIR, MODELS_DIR: models })
+  const status = async () => (await call(gateway, "/predict", { experiment: "f", features: FEATURES })).status
+  expect([await status(), await documentsReady(gateway)]).toEqual([404, false])
+  await cp(join(MODELS_DIR, "ctr-raw"), join(models, "ctr-late"), { recursive: true })
+  await eventually(async () => (await status()) === 200)
+  expect(await documentsReady(gateway)).toBe(true)
 })
 
 it("asks for keys when it has them, each for what it may do; a token needs none", async () => {

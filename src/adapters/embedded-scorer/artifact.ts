@@ -19,9 +19,10 @@ interface Field {
  * Features that the model doesn't know are ignored; one that is missing contributes nothing. Numbers and booleans are scored as their
  * JavaScript string (`1`, `0.5`, `true`). Runs on Node and on workerd.
  *
+ * @param sha256 of the artifact's files, where they are known
  * @throws GatewayError `config_invalid` when the artifact is malformed or its two parts disagree
  */
-export function loadArtifact(modelJson: unknown, weightsBytes: Uint8Array): ModelEndpoint {
+export function loadArtifact(modelJson: unknown, weightsBytes: Uint8Array, sha256?: string): ModelEndpoint {
   const document = parseModelDocument(modelJson)
   const weights = readWeights(weightsBytes, document.name)
   if (weights.buckets !== document.buckets) {
@@ -32,6 +33,7 @@ export function loadArtifact(modelJson: unknown, weightsBytes: Uint8Array): Mode
   const decisionValue = createDecisionFunction(document, weights)
   return {
     model: document.name,
+    sha256,
     remote: false,
     predict: (instances) =>
       instances.map((instance, index) => logistic(decisionValue(instance, index, instances.length))),

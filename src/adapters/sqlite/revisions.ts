@@ -1,4 +1,4 @@
-import type { DatabaseSync } from "node:sqlite"
+import type { DatabaseSync, SQLOutputValue } from "node:sqlite"
 import { GatewayError } from "../../domain/errors.ts"
 import type { ExperimentId } from "../../domain/ids.ts"
 import type { StoredRevision } from "../../ports/experiment-store.ts"
@@ -14,13 +14,11 @@ export class Revisions {
   latest(): StoredRevision[] {
     // `max` makes SQLite take the other columns from the row that has it.
     const rows = this.#database
-      .prepare("SELECT experiment, max(revision) AS revision, at, document FROM revisions GROUP BY experiment")
+      .prepare(
+        "SELECT experiment, max(revision) AS revision, at, document, source, actor, diff, models FROM revisions GROUP BY experiment",
+      )
       .all()
-    return rows.flatMap(({ experiment, revision, at, document }) =>
-      isExperimentId(experiment)
-        ? { experiment, revision: Number(revision), at: Number(at), document: JSON.parse(String(document)) }
-        : [],
-    )
+    return rows.map(toRevision)
   }
 
   append(revision: StoredRevision): void {
@@ -36,15 +34,35 @@ export class Revisions {
     this.#database.exec("PRAGMA synchronous = FULL")
     try {
       this.#database
-        .prepare("INSERT INTO revisions (experiment, revision, at, document) VALUES (?, ?, ?, ?)")
-        .run(revision.experiment, revision.revision, revision.at, JSON.stringify(revision.document))
+        .prepare(
+          "INSERT INTO revisions (experiment, revision, at, document, source, actor, diff, models) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        )
+        .run(
+          revision.experiment,
+          revision.revision,
+          revision.at,
+          JSON.stringify(revision.document),
+          revision.source,
+          revision.actor,
+          JSON.stringify(revision.diff),
+          JSON.stringify(revision.models),
+        )
     } finally {
       this.#database.exec("PRAGMA synchronous = NORMAL")
     }
   }
 }
 
-/** Only parsed documents were appended, so every name in the table is one. */
-function isExperimentId(name: unknown): name is ExperimentId {
-  return typeof name === "string"
+/** Only parsed documents were appended, so every name in the table is an experiment's id. */
+function toRevision(row: Record<string, SQLOutputValue>): StoredRevision {
+  return {
+    experiment: String(row["experiment"]) as ExperimentId,
+    revision: Number(row["revision"]),
+    at: Number(row["at"]),
+    document: JSON.parse(String(row["document"])),
+    source: row["source"] === "api" ? "api" : "folder",
+    actor: String(row["actor"]),
+    diff: JSON.parse(String(row["diff"])) as string[],
+    models: JSON.parse(String(row["models"])) as Record<string, string>,
+  }
 }

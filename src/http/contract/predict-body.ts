@@ -8,7 +8,7 @@ export const MAX_UNIT_LENGTH = 256
 /** Whether a unit id has too many characters: code points, as JSON schema counts them, not UTF-16 units. */
 export function isLongUnit(text: string): boolean {
   if (text.length <= MAX_UNIT_LENGTH) return false
-  return text.length > 2 * MAX_UNIT_LENGTH || [...text].length > MAX_UNIT_LENGTH
+  return text.length > 2 * MAX_UNIT_LENGTH || Array.from(text).length > MAX_UNIT_LENGTH
 }
 
 /** Controls, line and paragraph separators. */
