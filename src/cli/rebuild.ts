@@ -63,7 +63,7 @@ async function runRebuild(
   json: boolean,
   io: Io,
 ): Promise<number> {
-  const lock = lockFolder(folder)
+  const lock = await lockFolder(folder)
   const outcomes = join(folder, "outcomes")
   if ((await readLogSpans(outcomes)).length === 0) await addLogSpan(outcomes, undefined)
   const database = openDatabase(path, false, io.stderr)

@@ -49,7 +49,7 @@ export interface RunningGateway {
  */
 export async function startGateway(config: Config): Promise<RunningGateway> {
   const dataDir = resolve(config.dataDir)
-  const lock = lockFolder(dataDir)
+  const lock = await lockFolder(dataDir)
   try {
     return await startIn(dataDir, config, () => lock.release())
   } catch (error) {

@@ -83,7 +83,7 @@ describe("given the folder of a gateway that was stopped", () => {
 describe("given a folder that is in use", () => {
   it("refuses to rebuild, and checks all the same", async () => {
     const folder = await servedFolder()
-    const lock = lockFolder(folder)
+    const lock = await lockFolder(folder)
     await expect(run(["--data-dir", folder])).rejects.toMatchObject({ code: "config_invalid" })
     expect((await run(["--check", "--data-dir", folder])).code).toBe(0)
     lock.release()
