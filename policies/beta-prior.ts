@@ -7,7 +7,10 @@ const pseudoCount = z.number().min(1e-6).max(1e9)
 
 /** Prior of a rate: `alpha` successes and `beta` failures seen beforehand. (1, 1) is uniform. */
 export const betaPrior = z
-  .strictObject({ alpha: pseudoCount.default(1), beta: pseudoCount.default(1) })
+  .strictObject({
+    alpha: pseudoCount.default(1).describe("Successes seen beforehand"),
+    beta: pseudoCount.default(1).describe("Failures seen beforehand"),
+  })
   .prefault({})
   .describe("Beta prior of a rate: successes and failures seen beforehand")
 

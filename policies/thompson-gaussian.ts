@@ -15,11 +15,11 @@ export interface NormalInverseGamma {
 const params = z.strictObject({
   prior: z
     .strictObject({
-      mean: z.number().min(-1e9).max(1e9).default(0),
-      kappa: z.number().min(1e-6).max(1e9).default(1),
+      mean: z.number().min(-1e9).max(1e9).default(0).describe("Mean reward expected beforehand"),
+      kappa: z.number().min(1e-6).max(1e9).default(1).describe("How many decisions that mean is worth"),
       // From 1/2 on the mean has at least the tails of a Cauchy distribution; with heavier ones no finite range holds it.
-      alpha: z.number().min(0.5).max(1e9).default(1),
-      beta: z.number().min(1e-12).max(1e18).default(1),
+      alpha: z.number().min(0.5).max(1e9).default(1).describe("Shape of the variance beforehand"),
+      beta: z.number().min(1e-12).max(1e18).default(1).describe("Scale of the variance beforehand"),
     })
     .prefault({})
     .describe("Normal-inverse-gamma prior: mean, weight of the mean in decisions, shape and scale of the variance"),

@@ -29,7 +29,7 @@ const seconds = z
   .max(10 * 365 * 86_400)
 
 const variantSchema = z.strictObject({
-  id: variantId,
+  id: variantId.describe("What decisions, tokens and statistics call it; ids that differ only in case are one"),
   weight: z.number().min(0).max(1e6).default(1).describe("Share in static and burn-in allocations; only ratios matter"),
   enabled: z.boolean().default(true).describe("A disabled variant is never chosen"),
   backend: z
@@ -45,14 +45,26 @@ const variantSchema = z.strictObject({
 })
 
 const rewardSchema = z.strictObject({
-  metric: name.default("reward"),
-  kind: z.enum(["binary", "value"]).default("binary"),
+  metric: name.default("reward").describe("What a reward is called; postbacks may leave it out"),
+  kind: z
+    .enum(["binary", "value"])
+    .default("binary")
+    .describe("Whether a reward is 0 or 1, or any number within the bounds"),
   bounds: z
     .tuple([z.number().min(-MAX_REWARD).max(MAX_REWARD), z.number().min(-MAX_REWARD).max(MAX_REWARD)])
     .default([0, 1])
     .describe("Smallest and largest reward accepted"),
-  aggregation: z.enum(["first", "last", "sum", "max"]).default("first"),
-  attributionWindowSeconds: z.number().int().min(1).max(THIRTY_DAYS).default(3600),
+  aggregation: z
+    .enum(["first", "last", "sum", "max"])
+    .default("first")
+    .describe("How several rewards of one decision become its one effect"),
+  attributionWindowSeconds: z
+    .number()
+    .int()
+    .min(1)
+    .max(THIRTY_DAYS)
+    .default(3600)
+    .describe("Later rewards are logged and not learned; after twice as long the decision's token has expired"),
   maturation: z
     .enum(["none", "window"])
     .default("none")
@@ -63,29 +75,41 @@ const rewardSchema = z.strictObject({
 
 const memorySchema = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("all") }),
-  z.strictObject({ kind: z.literal("window"), seconds }),
-  z.strictObject({ kind: z.literal("discount"), halfLifeSeconds: seconds }),
+  z.strictObject({ kind: z.literal("window"), seconds: seconds.describe("Older decisions are forgotten") }),
+  z.strictObject({
+    kind: z.literal("discount"),
+    halfLifeSeconds: seconds.describe("A decision of this age counts half"),
+  }),
 ])
 
 const documentSchema = z.strictObject({
-  id: experimentId,
-  description: z.string().max(1000).default(""),
-  status: z.enum(["draft", "running", "paused", "concluded"]).default("running"),
-  stickiness: z.enum(["unit", "request"]).default("unit"),
-  variants: z.array(variantSchema).min(1).max(MAX_VARIANTS),
+  id: experimentId.describe("What requests and tokens call it; never changes"),
+  description: z.string().max(1000).default("").describe("For people"),
+  status: z
+    .enum(["draft", "running", "paused", "concluded"])
+    .default("running")
+    .describe("Only a running experiment is learned from; the others serve the control"),
+  stickiness: z
+    .enum(["unit", "request"])
+    .default("unit")
+    .describe("Whether a unit keeps its variant, or every request is drawn anew"),
+  variants: z.array(variantSchema).min(1).max(MAX_VARIANTS).describe("The alternatives"),
   control: variantId.describe("Reference variant: what holdout units and paused experiments get"),
   fallback: variantId.optional().describe("Answers when the chosen variant can't; the control when left out"),
-  policy: policySchema,
-  reward: rewardSchema.default(rewardSchema.parse({})),
-  memory: memorySchema.default({ kind: "all" }),
-  refreshSeconds: z.number().min(0.05).max(3600).default(1),
+  policy: policySchema.describe("The rule that turns statistics into an allocation; the README has a line on each"),
+  reward: rewardSchema.default(rewardSchema.parse({})).describe("The metric that the policy learns from"),
+  memory: memorySchema.default({ kind: "all" }).describe("Which decisions the policy looks back on"),
+  refreshSeconds: z.number().min(0.05).max(3600).default(1).describe("How often the allocation follows the counters"),
   holdout: z.number().min(0).max(1).default(0).describe("Share of units kept on control and never learned from"),
   logFeatures: z
     .array(z.string().min(1).max(128))
     .max(256)
     .default([])
     .describe("Features copied into decision events"),
-  guardrails: z.array(z.never("guardrails are not supported yet: leave the list empty")).default([]),
+  guardrails: z
+    .array(z.never("guardrails are not supported yet: leave the list empty"))
+    .default([])
+    .describe("Must be an empty list: guardrails are not supported yet"),
 })
 
 /** An experiment document, as people write it. The source of the type, of the validation and of the JSON schema. */
