@@ -10,6 +10,7 @@ import { parseArgs } from "node:util"
 import seedrandom from "seedrandom"
 import * as z from "zod"
 import { simulate } from "#src/app/simulate.ts"
+import type { PullMemory } from "#src/app/simulation-memory.ts"
 import { type ReferenceCell, referenceCells } from "#test/app/reference-cells.ts"
 
 const INTRODUCTION = `# Regret
@@ -27,6 +28,7 @@ standard errors of their difference: |z| ≤ 3.
 - Its \`thompson_floor\` mixes 5 % uniform: \`minPropensity\` = 0.05 / K.
 - Its \`ucb1_tuned\` is blind to open decisions. Ours is not, and is compared with \`ucb1_tuned_pending\`; where no decision is ever open
   both are one. No counterpart: \`ucb1_tuned\` of the batch scenarios.
+- Memory is said in seconds, as experiment documents say it, at one decision a second.
 - UCB1 at click rates of 1 % earns little more than an even split. It is here for reference; use \`thompson\`, \`ucb1-tuned\` or \`kl-ucb\`.
 
 ![Regret over time in ctr5_batch1000](regret.svg)
@@ -162,12 +164,20 @@ ${lines.join("\n")}
 `
 }
 
+/** The policy's parameters and memory as an experiment document has them, at one decision a second. */
 function parameters({ policy, memory }: ReferenceCell): string {
   const { minPropensity, params } = policy
   const own = JSON.stringify({
     ...(minPropensity > 0 ? { minPropensity } : {}),
     ...params,
-    ...(memory.kind === "all" ? {} : { memory }),
+    ...(memory.kind === "all" ? {} : { memory: inSeconds(memory) }),
   })
   return own === "{}" || policy.kind === "static" ? "" : `\`${own}\``
+}
+
+function inSeconds(memory: PullMemory): object {
+  if (memory.kind === "window") return { kind: "window", seconds: memory.pulls }
+  if (memory.kind === "discount")
+    return { kind: "discount", halfLifeSeconds: Number((Math.log(0.5) / Math.log(memory.gamma)).toFixed(1)) }
+  return memory
 }

@@ -1,10 +1,24 @@
+import type { Experiment } from "../domain/experiment.ts"
+
 /** What a simulated policy remembers, in pulls: the counterpart of an experiment's `memory`, which is in seconds. */
 export type PullMemory =
   | { readonly kind: "all" }
   /** Every visible statistic is multiplied by `gamma` per pull, in (0, 1]. */
   | { readonly kind: "discount"; readonly gamma: number }
-  /** Only batches within the last `pulls` visible pulls count. */
+  /** Only batches within the last `pulls` visible pulls count, and always the last one. */
   | { readonly kind: "window"; readonly pulls: number }
+
+/**
+ * An experiment's `memory` as pulls.
+ *
+ * @param decisionsPerSecond of the scenario, above 0: how many pulls pass in a second
+ */
+export function pullMemory(memory: Experiment["memory"], decisionsPerSecond: number): PullMemory {
+  if (memory.kind === "window") return { kind: "window", pulls: memory.seconds * decisionsPerSecond }
+  if (memory.kind === "discount")
+    return { kind: "discount", gamma: 0.5 ** (1 / (memory.halfLifeSeconds * decisionsPerSecond)) }
+  return memory
+}
 
 /** Pulls and successes of one batch, by arm. */
 export interface BatchOutcome {

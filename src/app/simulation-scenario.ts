@@ -14,6 +14,8 @@ export interface Scenario {
   readonly batch: number
   /** Pulls for which an outcome stays invisible, ≥ 0. */
   readonly delay: number
+  /** Pulls in a second, above 0: what turns a memory in seconds into pulls. */
+  readonly decisionsPerSecond: number
   /** Success probability of every arm from a pull on; starts rise from 0. */
   readonly segments: readonly Segment[]
   /** Pulls at which the regret curve must have a point. */
@@ -32,6 +34,7 @@ export const scenarioSchema = z
     T: z.int().min(1).max(1e9),
     batch: z.int().min(1).default(1),
     delay: z.int().min(0).default(0),
+    decisionsPerSecond: z.number().positive().max(1e9).default(1),
     segments: z.array(segment).min(1),
     checkpoints: z.array(z.int().min(1)).default([]),
   })

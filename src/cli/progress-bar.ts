@@ -1,4 +1,5 @@
 import type { Output } from "./command.ts"
+import { DEFAULT_COLUMNS } from "./wrapped.ts"
 
 const QUIET_MS = 2_000
 const TERMINAL_EVERY_MS = 100
@@ -32,7 +33,9 @@ export class ProgressBar {
     const text = `${(100 * share).toFixed(0).padStart(3)} %  ${what}  ${left}`
     if (this.output.isTTY === true) {
       const filled = Math.round(share * CELLS)
-      this.output.write(`\r${"█".repeat(filled)}${"░".repeat(CELLS - filled)} ${text}\u001b[K`)
+      const bar = `${"█".repeat(filled)}${"░".repeat(CELLS - filled)} ${text}`
+      // A bar that wraps would be two lines, of which the next one covers the second only.
+      this.output.write(`\r${bar.slice(0, (this.output.columns ?? DEFAULT_COLUMNS) - 1)}\u001b[K`)
     } else this.output.write(`${text}\n`)
   }
 

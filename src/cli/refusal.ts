@@ -1,4 +1,6 @@
 import type * as z from "zod"
+import type { Io } from "./command.ts"
+import { columnsOf, wrapped } from "./wrapped.ts"
 
 /** The user's mistake, in a sentence that says what would be right. Commands print it and exit 1. */
 export class Refusal extends Error {
@@ -8,12 +10,18 @@ export class Refusal extends Error {
   }
 }
 
+/** Says on standard error what the command can't do, and which command to run next. */
+export function refuse(io: Pick<Io, "stderr">, command: string, message: string): void {
+  const text = `bandit-gateway ${command}: ${message}\nMore: npm run cli -- ${command} --help\n`
+  io.stderr.write(wrapped(text, columnsOf(io.stderr)))
+}
+
 /** JSON that someone typed or wrote into a file. @throws Refusal naming `what` */
 export function parseJson(text: string, what: string): unknown {
   try {
     return JSON.parse(text)
   } catch (error) {
-    if (error instanceof SyntaxError) throw new Refusal(`${what} is no JSON: ${error.message}`)
+    if (error instanceof SyntaxError) throw new Refusal(`${what} is not JSON: ${error.message}`)
     throw error
   }
 }

@@ -38,18 +38,36 @@ export function regretChart(lines: readonly RegretLine[], horizon: number, colum
   return [`${" ".repeat(margin + 2)}cumulative regret (rewards lost)`, ...rows, axis, scale].join("\n")
 }
 
-/** Regret and shares, a line per policy. */
-export function regretTable(lines: readonly RegretLine[]): string {
-  const width = Math.max(6, ...lines.map(({ policy }) => policy.length))
-  const rows = lines.map(({ policy, regret, shareByVariant }, index) => {
-    const shares = shareByVariant.map((share) => `${(100 * share).toFixed(1)} %`.padStart(7)).join(" ")
-    const mean = short(regret.mean).padStart(9)
-    return `${mark(index)} ${policy.padEnd(width)} ${mean} ± ${short(regret.standardError).padEnd(6)} ${shares}`
+/**
+ * Regret and shares, a line per policy; a policy whose name would make the line too long has its figures on the next.
+ *
+ * @param columns width of the terminal
+ */
+export function regretTable(lines: readonly RegretLine[], columns: number): string {
+  const figures = lines.map(({ regret, shareByVariant }) => {
+    const shares = shareByVariant.map((share) => `${(100 * share).toFixed(1)} %`.padStart(7))
+    return { start: `${short(regret.mean).padStart(9)} ± ${short(regret.standardError).padEnd(6)} `, shares }
   })
-  return [
-    `  ${"policy".padEnd(width)} ${"regret".padStart(9)}   ${"s.e.".padEnd(6)}  share of pulls by variant`,
-    ...rows,
-  ].join("\n")
+  const longest = Math.max(...figures.map(({ start, shares }) => start.length + shares.join(" ").length))
+  const room = Math.max(Math.floor(columns / 4), columns - 3 - longest)
+  const fitting = lines.map(({ policy }) => policy.length).filter((length) => length <= room)
+  const width = Math.max(6, ...fitting)
+  const rows = lines.map(({ policy }, index) => {
+    const { start, shares } = figures[index] ?? { start: "", shares: [] }
+    const name = policy.length <= width ? policy.padEnd(width) : `${policy}\n${" ".repeat(width + 2)}`
+    return `${mark(index)} ${name} ${start}${inColumns(shares, width + 3 + start.length, columns)}`
+  })
+  const heading = `  ${"policy".padEnd(width)} ${"regret".padStart(9)}   ${"s.e.".padEnd(6)} share of pulls by variant`
+  return [heading, ...rows].join("\n")
+}
+
+/** Cells beside each other from a column on, in as many lines as it takes. */
+function inColumns(cells: readonly string[], from: number, columns: number): string {
+  const perLine = Math.max(1, Math.floor((columns - from + 1) / 8))
+  const lines = Array.from({ length: Math.ceil(cells.length / perLine) }, (_, line) =>
+    cells.slice(line * perLine, (line + 1) * perLine).join(" "),
+  )
+  return lines.join(`\n${" ".repeat(from)}`)
 }
 
 function mark(index: number): string {

@@ -1,38 +1,59 @@
 import { readFileSync, writeFileSync } from "node:fs"
 import { setImmediate } from "node:timers/promises"
+import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
 import seedrandom from "seedrandom"
 import { PolicyError } from "#policies/policy.ts"
-import { simulate as play, type SimulationResult } from "../app/simulate.ts"
+import { simulate as play, type Simulation, type SimulationResult } from "../app/simulate.ts"
+import { pullMemory } from "../app/simulation-memory.ts"
 import { type Scenario, scenarioFileSchema } from "../app/simulation-scenario.ts"
 import type { Command } from "./command.ts"
 import { ProgressBar } from "./progress-bar.ts"
-import { parseJson, parseShape, Refusal } from "./refusal.ts"
+import { parseJson, parseShape, Refusal, refuse } from "./refusal.ts"
 import { type RegretLine, regretChart, regretTable } from "./regret-chart.ts"
 import { type RegretPanel, regretHtml, regretSvg } from "./regret-picture.ts"
 import { parseSimulatedPolicies, type SimulatedPolicy } from "./simulated-policies.ts"
+import { type Cell, estimateCells, warnOfSlowness } from "./simulation-estimate.ts"
+import { columnsOf, DEFAULT_COLUMNS, wrapped } from "./wrapped.ts"
 
-const DEFAULT_COLUMNS = 80
+const SHIPPED_SCENARIOS = fileURLToPath(new URL("../../examples/scenarios.json", import.meta.url))
 
 export const simulate: Command = {
   name: "simulate",
   summary: "Cumulative regret of policies in simulated scenarios",
-  usage: `bandit-gateway simulate --scenarios FILE [--scenario ID]… [--policies LIST] [--replicates N] [--seed N] [--plot FILE] [--json]
+  usage: `bandit-gateway simulate [options]
 
-  --scenarios FILE   JSON: {"scenarios":[{"id","T","batch","delay","segments":[[from,[rate,…]],…],"checkpoints":[…]}]}
-                     T pulls; outcomes show every "batch" pulls, "delay" pulls late; Bernoulli rewards with these rates from a pull on
+Plays policies in made-up worlds and says what each lost against always serving
+the best variant (the regret). Without options: five small scenarios, about a
+quarter of a minute.
+
+  --scenarios FILE   scenarios of your own, as JSON (examples/scenarios.json, which
+                     also shows the fields)
   --scenario ID      only this one; may be repeated
-  --policies LIST    commas between: thompson, epsilon-greedy:0.1 (kind and first parameter), or a whole policy document,
-                     {"kind":"thompson","minPropensity":0.01,"memory":{"kind":"discount","gamma":0.9999}}, where memory is all,
-                     discount (gamma per pull) or window (pulls). Default: thompson,epsilon-greedy:0.1,ucb1-tuned,static
-  --replicates N     independent runs of each (200)
+  --policies LIST    commas between. Each is a kind (thompson), a kind with its first
+                     parameter (epsilon-greedy:0.1), or the policy of an experiment
+                     document, with the document's memory if you like:
+                     {"kind":"thompson","memory":{"kind":"window","seconds":600}}
+                     Default: thompson,epsilon-greedy:0.1,ucb1-tuned,static
+  --replicates N     independent runs of each (50)
   --seed N           the same seed gives the same numbers (1)
-  --plot FILE        writes the regret over time as .svg or .html
-  --json             one JSON document: {"seed","results":[{"scenario","policy","replicates","regret","curve","shareByVariant"}]}`,
+  --plot FILE        also writes the regret over time as .svg or .html
+  --json             one JSON document: {"seed","results":[{"scenario","policy",
+                     "replicates","regret","curve","shareByVariant"}]}
+
+A scenario has T decisions (pulls). Rewards are 0 or 1, at the rates of its
+"segments": [[from which pull, [rate of each variant]], …]. A new allocation is
+made every "batch" pulls. Outcomes are known "delay" pulls late.
+"decisionsPerSecond" (1) says how many pulls the seconds of a memory are.
+
+  bandit-gateway simulate --scenario winner-changes --policies \\
+    'thompson,{"kind":"thompson","memory":{"kind":"window","seconds":300}}'`,
   run: async (args, io) => {
     try {
       const order = readOrder(args)
-      const progress = new ProgressBar(io.stderr, () => performance.now())
+      const warning = warnOfSlowness(estimateCells(cellsOf(order), monotonicMs), monotonicMs)
+      if (warning !== undefined) io.stderr.write(wrapped(warning, columnsOf(io.stderr)))
+      const progress = new ProgressBar(io.stderr, monotonicMs)
       const panels = await playAll(order, progress)
       progress.finish()
       if (order.plot !== undefined) {
@@ -43,11 +64,13 @@ export const simulate: Command = {
       return 0
     } catch (error) {
       if (!(error instanceof Refusal || error instanceof PolicyError)) throw error
-      io.stderr.write(`bandit-gateway simulate: ${error.message}\n`)
+      refuse(io, "simulate", error.message)
       return 1
     }
   },
 }
+
+const monotonicMs = (): number => performance.now()
 
 interface Order {
   readonly scenarios: readonly Scenario[]
@@ -62,10 +85,10 @@ function readOrder(args: readonly string[]): Order {
   const { values } = parseArgs({
     args: [...args],
     options: {
-      scenarios: { type: "string" },
+      scenarios: { type: "string", default: SHIPPED_SCENARIOS },
       scenario: { type: "string", multiple: true },
       policies: { type: "string", default: "thompson,epsilon-greedy:0.1,ucb1-tuned,static" },
-      replicates: { type: "string", default: "200" },
+      replicates: { type: "string", default: "50" },
       seed: { type: "string", default: "1" },
       plot: { type: "string" },
       json: { type: "boolean", default: false },
@@ -84,8 +107,7 @@ function readOrder(args: readonly string[]): Order {
   }
 }
 
-function readScenarios(file: string | undefined, ids: readonly string[] | undefined): readonly Scenario[] {
-  if (file === undefined) throw new Refusal("--scenarios is missing: a JSON file with a list of scenarios (see --help)")
+function readScenarios(file: string, ids: readonly string[] | undefined): readonly Scenario[] {
   const { scenarios } = parseShape(scenarioFileSchema, parseJson(read(file), file), file)
   if (ids === undefined) return scenarios
   return ids.map((id) => {
@@ -119,38 +141,40 @@ function wholeNumber(text: string, name: string, least: number, most: number): n
   throw new Refusal(`${name} ${text}: must be a whole number from ${least} to ${most}`)
 }
 
-async function playAll(order: Order, progress: ProgressBar): Promise<RegretPanel[]> {
-  const cells = order.scenarios.length * order.policies.length
-  let finished = 0
-  const panels: RegretPanel[] = []
-  for (const scenario of order.scenarios) {
-    const lines: RegretLine[] = []
-    for (const policy of order.policies) {
-      const result = await playOne(scenario, policy, order, (share) => {
-        progress.update((finished + share) / cells, `${scenario.id} ${policy.text}`)
-      })
-      finished += 1
-      lines.push({ policy: policy.text, ...result })
-    }
-    panels.push({ scenario: scenario.id, horizon: scenario.T, lines })
-  }
-  return panels
+/** Every policy in every scenario, scenario by scenario. */
+function cellsOf({ scenarios, policies, replicates, seed }: Order): Cell[] {
+  return scenarios.flatMap((scenario) =>
+    policies.map(({ text, policy, memory }) => {
+      const randomOf = (replicate: number): (() => number) => {
+        const stream = seedrandom.alea(`${seed}/${scenario.id}/${text}/${replicate}`)
+        return () => stream.double()
+      }
+      const remembered = pullMemory(memory, scenario.decisionsPerSecond)
+      return { text, simulation: { scenario, policy, memory: remembered, replicates, randomOf } }
+    }),
+  )
 }
 
-async function playOne(
-  scenario: Scenario,
-  { text, policy, memory }: SimulatedPolicy,
-  { replicates, seed }: Order,
-  report: (share: number) => void,
-): Promise<SimulationResult> {
-  const randomOf = (replicate: number): (() => number) => {
-    const stream = seedrandom.alea(`${seed}/${scenario.id}/${text}/${replicate}`)
-    return () => stream.double()
+async function playAll(order: Order, progress: ProgressBar): Promise<RegretPanel[]> {
+  const cells = cellsOf(order)
+  const lines: RegretLine[] = []
+  for (const { text, simulation } of cells) {
+    const result = await playOne(simulation, (share) => {
+      progress.update((lines.length + share) / cells.length, `${simulation.scenario.id} ${text}`)
+    })
+    lines.push({ policy: text, ...result })
   }
-  const run = play({ scenario, policy, memory, replicates, randomOf })
+  return order.scenarios.map(({ id, T }, index) => {
+    const first = index * order.policies.length
+    return { scenario: id, horizon: T, lines: lines.slice(first, first + order.policies.length) }
+  })
+}
+
+async function playOne(simulation: Simulation, report: (share: number) => void): Promise<SimulationResult> {
+  const run = play(simulation)
   let step = run.next()
   while (step.done !== true) {
-    report(step.value / replicates)
+    report(step.value / simulation.replicates)
     // Lets an interrupt through between two replicates.
     await setImmediate()
     step = run.next()
@@ -176,7 +200,7 @@ function report(panels: readonly RegretPanel[], columns: number): string {
   return panels
     .map(
       ({ scenario, horizon, lines }) =>
-        `${scenario}\n\n${regretTable(lines)}\n\n${regretChart(lines, horizon, columns)}\n`,
+        `${scenario}\n\n${regretTable(lines, columns)}\n\n${regretChart(lines, horizon, columns)}\n`,
     )
     .join("\n")
 }

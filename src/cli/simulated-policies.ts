@@ -1,40 +1,41 @@
 import * as z from "zod"
 import { type PolicyChoice, parsePolicy } from "#policies/policy-document.ts"
 import { findPolicy, isPolicyKind, POLICY_KINDS } from "#policies/registry.ts"
-import type { PullMemory } from "../app/simulation-memory.ts"
-import { describeIssues, parseJson, parseShape, Refusal } from "./refusal.ts"
+import { type Experiment, memorySchema } from "../domain/experiment.ts"
+import { describeIssues, parseJson, Refusal } from "./refusal.ts"
 
 /** A policy of `simulate --policies`; `text` is how it was written. */
 export interface SimulatedPolicy {
   readonly text: string
   readonly policy: PolicyChoice
-  readonly memory: PullMemory
+  /** In the words of an experiment document: seconds, whose pulls the scenario says. */
+  readonly memory: Experiment["memory"]
 }
 
-const memorySchema = z.discriminatedUnion("kind", [
-  z.strictObject({ kind: z.literal("all") }),
-  z.strictObject({ kind: z.literal("discount"), gamma: z.number().gt(0).max(1) }),
-  z.strictObject({ kind: z.literal("window"), pulls: z.int().min(1) }),
-])
 const documentSchema = z.looseObject({ memory: memorySchema.default({ kind: "all" }) })
+const MEMORY_WORDS = `memory is written as in an experiment document: {"kind":"all"}, {"kind":"window","seconds":3600} or {"kind":"discount","halfLifeSeconds":3600}`
 
 /**
- * Reads `thompson,epsilon-greedy:0.05,{"kind":"thompson","memory":{"kind":"discount","gamma":0.9999}}`: kinds, kinds with their first
+ * Reads `thompson,epsilon-greedy:0.05,{"kind":"thompson","memory":{"kind":"window","seconds":600}}`: kinds, kinds with their first
  * parameter, and whole documents.
  *
  * @throws Refusal that says which is wrong and what would be right
  */
 export function parseSimulatedPolicies(list: string): SimulatedPolicy[] {
   return splitOutsideBraces(list).map((text) => {
-    const { memory, ...document } = parseShape(
-      documentSchema,
-      text.startsWith("{") ? parseJson(text, text) : shorthand(text),
-      text,
-    )
+    const { memory, ...document } = readDocument(text.startsWith("{") ? parseJson(text, text) : shorthand(text), text)
     const parsed = parsePolicy(document)
     if (!parsed.ok) throw new Refusal(`Policy ${text} is wrong:\n${describeIssues(parsed.issues)}`)
     return { text, policy: parsed.policy, memory }
   })
+}
+
+function readDocument(document: unknown, text: string): z.output<typeof documentSchema> {
+  const read = documentSchema.safeParse(document)
+  if (read.success) return read.data
+  const { issues } = read.error
+  const hint = issues.some(({ path }) => path[0] === "memory") ? `\n${MEMORY_WORDS}` : ""
+  throw new Refusal(`Policy ${text} is wrong:\n${describeIssues(issues)}${hint}`)
 }
 
 function shorthand(text: string): object {

@@ -73,7 +73,8 @@ const rewardSchema = z.strictObject({
     ),
 })
 
-const memorySchema = z.discriminatedUnion("kind", [
+/** `memory` of a document: which past decisions the policy still learns from. */
+export const memorySchema = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("all") }),
   z.strictObject({ kind: z.literal("window"), seconds: seconds.describe("Older decisions are forgotten") }),
   z.strictObject({

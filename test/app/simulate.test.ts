@@ -31,7 +31,7 @@ function choice(document: object): PolicyChoice {
 }
 
 function scenario(given: Partial<Scenario>): Scenario {
-  return { id: "small", T: 100, batch: 10, delay: 0, segments: [[0, [1, 0]]], checkpoints: [], ...given }
+  return { id: "small", T: 100, batch: 10, delay: 0, decisionsPerSecond: 1, segments: [[0, [1, 0]]], checkpoints: [], ...given }
 }
 
 function playing(given: Partial<Scenario>, document: object, replicates = 3, seed = "a"): Simulation {
@@ -167,7 +167,7 @@ describe("given a memory", () => {
 describe("a scenario", () => {
   it("must start at pull 0, with segments that rise and have the same arms, and checkpoints within the horizon", () => {
     const good = { id: "x", T: 10, segments: [[0, [0.1, 0.2]]] }
-    expect(scenarioSchema.parse(good)).toEqual({ ...good, batch: 1, delay: 0, checkpoints: [] })
+    expect(scenarioSchema.parse(good)).toEqual({ ...good, batch: 1, decisionsPerSecond: 1, delay: 0, checkpoints: [] })
     const bad = [
       { segments: [[1, [0.1]]] },
       {

@@ -2,7 +2,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, describe, expect, it } from "vitest"
+import { pullMemory } from "#src/app/simulation-memory.ts"
 import { ProgressBar } from "#src/cli/progress-bar.ts"
+import { regretTable } from "#src/cli/regret-chart.ts"
 import { simulate } from "#src/cli/simulate.ts"
 import { parseSimulatedPolicies } from "#src/cli/simulated-policies.ts"
 import { capturedIo } from "./captured-io.ts"
@@ -107,7 +109,7 @@ it.each(["svg", "html"])("writes a picture that needs nothing else as %s", async
 describe("--policies", () => {
   it("takes kinds, kinds with their first parameter, and whole documents with a memory", () => {
     const list =
-      'thompson, epsilon-greedy:0.05 ,{"kind":"thompson","prior":{"alpha":2},"memory":{"kind":"window","pulls":50}},kl-ucb:3'
+      'thompson, epsilon-greedy:0.05 ,{"kind":"thompson","prior":{"alpha":2},"memory":{"kind":"window","seconds":50}},kl-ucb:3'
     const parsed = parseSimulatedPolicies(list)
     expect(parsed.map(({ policy }) => [policy.kind, policy.params])).toEqual([
       ["thompson", { prior: { alpha: 1, beta: 1 } }],
@@ -115,7 +117,8 @@ describe("--policies", () => {
       ["thompson", { prior: { alpha: 2, beta: 1 } }],
       ["kl-ucb", { c: 3 }],
     ])
-    expect(parsed.map(({ memory }) => memory.kind)).toEqual(["all", "all", "window", "all"])
+    const all = { kind: "all" }
+    expect(parsed.map(({ memory }) => memory)).toEqual([all, all, { kind: "window", seconds: 50 }, all])
     expect(parsed[1]?.text).toBe("epsilon-greedy:0.05")
   })
 
@@ -126,15 +129,19 @@ describe("--policies", () => {
     ["epsilon-greedy:", "epsilon must be a number"],
     ["epsilon-greedy:x", "epsilon must be a number"],
     ["epsilon-greedy:2", "epsilon: "],
-    ["{oops}", "is no JSON"],
-    ['{"kind":"thompson","memory":{"kind":"discount","gamma":2}}', "memory.gamma: "],
+    ["{oops}", "is not JSON"],
+    ['{"kind":"thompson","memory":{"kind":"discount","halfLifeSeconds":0}}', "memory.halfLifeSeconds: "],
+    [
+      '{"kind":"thompson","memory":{"kind":"window","pulls":9}}',
+      'written as in an experiment document: {"kind":"all"}',
+    ],
   ])("refuses %s", (list, sentence) => {
     expect(() => parseSimulatedPolicies(list)).toThrow(sentence)
   })
 })
 
 it.each([
-  [[], "--scenarios is missing"],
+  [["--scenario", "three"], 'has no scenario "three": there are two-close, five-variants'],
   [["--scenarios", "/nowhere.json"], "can't be read"],
   [["--scenarios", file, "--scenario", "three"], "there are one, two"],
   [["--scenarios", file, "--replicates", "0"], "--replicates 0: must be a whole number from 1"],
@@ -146,6 +153,55 @@ it.each([
   expect(code).toBe(1)
   expect(out).toBe("")
   expect(err).toContain(sentence)
+  expect(err).toContain("npm run cli -- simulate --help")
+})
+
+it("plays the scenarios that it ships with when none are named", async () => {
+  const { code, out } = await run("--policies", "static", "--replicates", "1", "--json")
+  expect(code).toBe(0)
+  const scenarios = JSON.parse(out).results.map((result: { scenario: string }) => result.scenario)
+  expect(scenarios).toEqual(["two-close", "five-variants", "late-clicks", "winner-changes", "every-click"])
+})
+
+it("forgets by the seconds of a memory, as many pulls as the scenario makes in them", () => {
+  expect(pullMemory({ kind: "window", seconds: 30 }, 10)).toEqual({ kind: "window", pulls: 300 })
+  const discount = pullMemory({ kind: "discount", halfLifeSeconds: 20 }, 5)
+  expect(discount).toEqual({ kind: "discount", gamma: expect.closeTo(0.5 ** 0.01, 15) })
+  expect(pullMemory({ kind: "all" }, 10)).toEqual({ kind: "all" })
+})
+
+it("loses less with a short memory where the best variant changes", async () => {
+  const window = '{"kind":"thompson","memory":{"kind":"window","seconds":300}}'
+  const { out } = await run(
+    "--scenario",
+    "winner-changes",
+    "--policies",
+    `thompson,${window}`,
+    "--replicates",
+    "5",
+    "--json",
+  )
+  const [everything, lately] = JSON.parse(out).results
+  expect(lately.regret.mean).toBeLessThan(everything.regret.mean - 2 * everything.regret.standardError)
+})
+
+describe("given a table of 80 columns", () => {
+  const line = (policy: string, arms: number) => ({
+    policy,
+    regret: { mean: 123, standardError: 4 },
+    curve: [],
+    shareByVariant: Array.from({ length: arms }, () => 1 / arms),
+  })
+
+  it("keeps every line within them, whatever a policy is called and however many variants there are", () => {
+    const document = '{"kind":"thompson","memory":{"kind":"window","seconds":300}}'
+    for (const arms of [2, 5, 10, 40]) {
+      const table = regretTable([line("thompson", arms), line(document, arms)], 80)
+      expect(Math.max(...table.split("\n").map((text) => text.length))).toBeLessThanOrEqual(80)
+      expect(table.match(/ %/g)).toHaveLength(2 * arms)
+      expect(table).toContain(document)
+    }
+  })
 })
 
 describe("given a progress bar", () => {
@@ -174,6 +230,15 @@ describe("given a progress bar", () => {
     expect(written).toHaveLength(2)
     expect(written[0]).toMatch(/^\r█+░+ +50 % {2}thompson {2}3 s left/)
     expect(written[1]).toMatch(/^\r/)
+  })
+
+  it("cuts what would wrap", () => {
+    const written: string[] = []
+    let now = 0
+    const progress = new ProgressBar({ write: (text) => written.push(text), isTTY: true, columns: 60 }, () => now)
+    now = 3000
+    progress.update(0.5, "a policy with a very long name, and more of it")
+    expect(written[0]?.replace("\r", "").replace("\u001b[K", "")).toHaveLength(59)
   })
 
   it("writes a line every ten seconds elsewhere", () => {

@@ -1,0 +1,38 @@
+import type { Output } from "./command.ts"
+
+/** Width of a terminal that doesn't say how wide it is. */
+export const DEFAULT_COLUMNS = 80
+
+/** The width to write for: a terminal's own, undefined where nobody reads along and lines may be of any length. */
+export function columnsOf(output: Output): number | undefined {
+  return output.isTTY === true ? (output.columns ?? DEFAULT_COLUMNS) : undefined
+}
+
+/**
+ * Text whose lines fit into `columns`: broken between words, never inside one, continued under the line's own indentation.
+ * A word that is longer than a line keeps a line of its own.
+ *
+ * @param columns undefined leaves the text as it is
+ */
+export function wrapped(text: string, columns: number | undefined): string {
+  if (columns === undefined) return text
+  return text
+    .split("\n")
+    .map((line) => wrapLine(line, columns))
+    .join("\n")
+}
+
+function wrapLine(line: string, columns: number): string {
+  if (line.length <= columns) return line
+  const indent = /^ */.exec(line)?.[0] ?? ""
+  const lines: string[] = []
+  let current = indent
+  for (const word of line.trim().split(/ +/)) {
+    const empty = current.trim() === ""
+    if (!empty && current.length + 1 + word.length > columns) {
+      lines.push(current)
+      current = `${indent}${word}`
+    } else current = empty ? `${indent}${word}` : `${current} ${word}`
+  }
+  return [...lines, current].join("\n")
+}
