@@ -5,33 +5,47 @@ import { type Arm, PolicyError } from "#policies/policy.ts"
 import { type PolicyChoice, parsePolicy } from "#policies/policy-document.ts"
 import { POLICY_KINDS } from "#policies/registry.ts"
 import type { Command } from "./command.ts"
-import { describeIssues, parseJson, parseShape, Refusal } from "./refusal.ts"
+import { describeIssues, parseJson, parseShape, Refusal, refuse } from "./refusal.ts"
+import { DEFAULT_COLUMNS } from "./wrapped.ts"
 
-const BAR_CELLS = 40
+const MOST_BAR_CELLS = 40
 
 export const allocate: Command = {
   name: "allocate",
   summary: "The allocation that a policy gives to these statistics",
-  usage: `bandit-gateway allocate --policy KIND [--params JSON] --arms JSON [--json]
+  usage: `npm run cli -- allocate --policy KIND --arms JSON [--params JSON] [--json]
 
-  --policy KIND   ${POLICY_KINDS.join(", ")}
-  --params JSON   the policy's parameters, as in an experiment document, minPropensity and burnInDecisions among them:
+Says which share of the decisions a policy would give to each variant, from what
+is known of them. Nothing is served or written.
+
+  --policy KIND   one of ${POLICY_KINDS.slice(0, 4).join(", ")},
+                  ${POLICY_KINDS.slice(4).join(", ")}
+  --arms JSON     one object per variant: n decisions, sum of their rewards.
+                  Where rewards are not 0 or 1, also sumSq, the sum of their
+                  squares. Further: id (its place, from 0), pending (decisions whose
+                  outcome is open, 0), weight (share in static splits, 1),
+                  enabled (true)
+  --params JSON   the policy's parameters as in an experiment document:
                   '{"prior":{"alpha":1,"beta":1},"minPropensity":0.02}'
-  --arms JSON     one object per arm: '[{"n":100,"sum":12},{"n":100,"sum":16}]'
-                  n decisions, sum of rewards; for value rewards also sumSq, the sum of their squares (default: sum, as for binary rewards);
-                  further pending (open decisions, 0), weight (configured share, 1), id (its place from 0), enabled (true)
-  --json          one JSON document: {"allocation":[…],"reason":"policy"}`,
+  --json          one JSON document: {"allocation":[…],"reason":"policy"}
+
+  npm run cli -- allocate --policy thompson \\
+    --arms '[{"n":1000,"sum":11},{"n":1000,"sum":16}]'`,
   run: async (args, io) => {
     try {
       const { policy, params, arms, json } = options(args)
       const choice = parseChoice(policy, params)
       const { statistics, enabled } = parseArms(arms)
       const { allocation, reason } = allocateArms(choice, statistics, enabled)
-      io.stdout.write(json ? `${JSON.stringify({ allocation, reason })}\n` : table(statistics, allocation, reason))
+      io.stdout.write(
+        json
+          ? `${JSON.stringify({ allocation, reason })}\n`
+          : table(statistics, allocation, reason, io.stdout.columns ?? DEFAULT_COLUMNS),
+      )
       return 0
     } catch (error) {
       if (!(error instanceof Refusal || error instanceof PolicyError)) throw error
-      io.stderr.write(`bandit-gateway allocate: ${error.message}\n`)
+      refuse(io, "allocate", error.message)
       return 1
     }
   },
@@ -84,15 +98,16 @@ function parseArms(text: string): { statistics: readonly Arm[]; enabled: readonl
   return { statistics, enabled: given.map((arm) => arm.enabled) }
 }
 
-function table(arms: readonly Arm[], allocation: readonly number[], reason: string): string {
+function table(arms: readonly Arm[], allocation: readonly number[], reason: string, columns: number): string {
   const width = Math.max(3, ...arms.map(({ id }) => id.length))
+  const barCells = Math.max(0, Math.min(MOST_BAR_CELLS, columns - width - 35))
   const rows = arms.map(({ id, n, sum }, index) => {
     const probability = allocation[index] ?? 0
     const mean = n > 0 ? (sum / n).toPrecision(4) : "-"
-    const bar = "█".repeat(Math.round(probability * BAR_CELLS))
+    const bar = "█".repeat(Math.round(probability * barCells))
     return `${id.padEnd(width)}  ${String(n).padStart(10)}  ${mean.padStart(9)}  ${probability.toFixed(6)}  ${bar}`.trimEnd()
   })
   const heading = `${"arm".padEnd(width)}  ${"n".padStart(10)}  ${"mean".padStart(9)}  share`
-  const footer = reason === "burn_in" ? "Burn-in: the configured weights, until there are enough decisions.\n" : ""
+  const footer = reason === "burn_in" ? "Burn-in: the weights decide until there are enough decisions.\n" : ""
   return `${[heading, ...rows].join("\n")}\n${footer}`
 }

@@ -7,6 +7,8 @@ import { JsonOverHttp } from "./demo/http-json.ts"
 import { LiveScreen } from "./demo/live-screen.ts"
 import { VISITORS_AT_ONCE } from "./demo/play.ts"
 import { introduction, outcomeDocument, summary } from "./demo/summary.ts"
+import { refuse } from "./refusal.ts"
+import { columnsOf, wrapped } from "./wrapped.ts"
 
 const MOST_DECISIONS = 1_000_000
 const HIGHEST_RATE = 100_000
@@ -22,14 +24,18 @@ interface Settings {
 export const demo: Command = {
   name: "demo",
   summary: "Start a gateway of its own and play synthetic ad traffic against it",
-  usage: `bandit-gateway demo [--decisions N] [--rate N] [--seed TEXT] [--json]
+  usage: `npm run demo -- [--decisions N] [--rate N] [--seed TEXT] [--json]
 
-Starts the gateway with the example experiment on a free port of this machine, plays slates of five labelled ads against it, posts
-the clicks back, and shows how the allocation moves to the better model. About a minute; Ctrl-C ends it early. Leaves nothing behind.
+Starts a gateway with the example experiment on a free port of this machine.
+Plays slates of five labelled ads against it, and posts the clicks back. Watch
+how the allocation moves to the better model. It takes about a minute, and
+Ctrl-C ends it early. Nothing is left behind.
+
   --decisions N   slates to play (45000)
   --rate N        slates per second, as far as the machine can (750)
   --seed TEXT     which slates and visitors (1)
-  --json          one JSON document at the end: {"seed","seconds","decisions","clicks","beforehand","variants","sameSlates"}`,
+  --json          one JSON document at the end: {"seed","seconds","decisions",
+                  "clicks","beforehand","variants","sameSlates"}`,
   run: async (args, io) => {
     const { values } = parseArgs({
       args: [...args],
@@ -43,8 +49,10 @@ the clicks back, and shows how the allocation moves to the better model. About a
     const decisions = wholeNumber(values.decisions, MOST_DECISIONS)
     const ratePerSecond = wholeNumber(values.rate, HIGHEST_RATE)
     if (decisions === undefined || ratePerSecond === undefined || !/^[\w.-]{1,64}$/.test(values.seed)) {
-      io.stderr.write(
-        `bandit-gateway demo: --decisions must be a whole number from 1 to ${MOST_DECISIONS}, --rate one from 1 to ${HIGHEST_RATE}, --seed 1 to 64 letters, digits, dots, hyphens or underscores\n`,
+      refuse(
+        io,
+        "demo",
+        `--decisions must be a whole number from 1 to ${MOST_DECISIONS}, --rate one from 1 to ${HIGHEST_RATE}, --seed 1 to 64 letters, digits, dots, hyphens or underscores`,
       )
       return 1
     }
@@ -54,9 +62,10 @@ the clicks back, and shows how the allocation moves to the better model. About a
 
 async function run(settings: Settings, io: Io, signal: AbortSignal): Promise<number> {
   const { seed, json } = settings
+  const columns = columnsOf(io.stdout)
   const pool = await loadScoredAds()
   const beforehand = measureExample(pool)
-  if (!json) io.stdout.write(`${introduction(VARIANTS, beforehand, pool.ads.length)}\n`)
+  if (!json) io.stdout.write(`${wrapped(introduction(VARIANTS, beforehand, pool.ads.length), columns)}\n`)
   let gateway: GatewayChild | undefined
   let http: JsonOverHttp | undefined
   try {
@@ -73,11 +82,14 @@ async function run(settings: Settings, io: Io, signal: AbortSignal): Promise<num
       signal,
       show: (moment) => screen.show(moment),
     })
-    io.stdout.write(json ? `${JSON.stringify(outcomeDocument(outcome, seed))}\n` : `\n${summary(outcome)}`)
+    io.stdout.write(
+      json ? `${JSON.stringify(outcomeDocument(outcome, seed))}\n` : `\n${wrapped(summary(outcome), columns)}`,
+    )
     return 0
   } catch (error) {
     const said = gateway === undefined ? "" : gateway.output()
-    io.stderr.write(`bandit-gateway demo: ${error instanceof Error ? error.message : String(error)}\n${said}`)
+    const message = `bandit-gateway demo: ${error instanceof Error ? error.message : String(error)}\n${said}`
+    io.stderr.write(wrapped(message, columnsOf(io.stderr)))
     return 2
   } finally {
     http?.close()

@@ -2,6 +2,8 @@
 import { ConfigError } from "../config.ts"
 import { GatewayError } from "../domain/errors.ts"
 import type { Command, Io } from "./command.ts"
+import { refuse } from "./refusal.ts"
+import { columnsOf, wrapped } from "./wrapped.ts"
 
 /** The commands, loaded when they are called: a decision server needs no simulator. */
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
@@ -25,12 +27,12 @@ async function main(args: readonly string[]): Promise<number> {
   }
   const load = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
   if (load === undefined) {
-    io.stderr.write(`bandit-gateway: unknown command "${name}".\n\n${await overview()}`)
+    io.stderr.write(`bandit-gateway: there is no command "${name}".\n\n${await overview()}`)
     return 1
   }
   const command = await load()
   if (rest.includes("--help") || rest.includes("-h")) {
-    io.stdout.write(`${command.usage.trimEnd()}\n`)
+    io.stdout.write(wrapped(`${command.usage.trimEnd()}\n`, columnsOf(io.stdout)))
     return 0
   }
   try {
@@ -43,29 +45,34 @@ async function main(args: readonly string[]): Promise<number> {
 async function overview(): Promise<string> {
   const commands = await Promise.all(Object.values(COMMANDS).map((load) => load()))
   const lines = commands.map(({ name, summary }) => `  ${name.padEnd(10)} ${summary}`)
-  return `bandit-gateway <command> [options]\n\n${lines.join("\n")}\n\nEvery command has --help.\n`
+  return `npm run cli -- <command> [options]\n\n${lines.join("\n")}\n\nMore on each: npm run cli -- <command> --help\n`
+}
+
+function complain(text: string): void {
+  io.stderr.write(wrapped(text, columnsOf(io.stderr)))
 }
 
 /** A mistake of the user's is said in a sentence; ours comes with what a report needs. */
 function explain(error: unknown, name: string): number {
   if (error instanceof ConfigError) {
-    io.stderr.write(
-      `bandit-gateway ${name} can't start:\n${error.problems.map((problem) => `  ${problem}\n`).join("")}`,
+    const problems = error.problems.map((problem) => `  ${problem}\n`).join("")
+    complain(
+      `bandit-gateway ${name} can't start:\n${problems}Mend that and start again. The README has the table of settings.\n`,
     )
     return 1
   }
   if (error instanceof GatewayError) {
     const cause = error.cause instanceof Error ? ` (${error.cause.message})` : ""
-    io.stderr.write(`bandit-gateway ${name}: ${error.message}${cause}\n`)
+    complain(`bandit-gateway ${name}: ${error.message}${cause}\n`)
     return error.code === "config_invalid" ? 1 : 2
   }
   const code = error instanceof Error && "code" in error ? String(error.code) : ""
   if (error instanceof Error && code.startsWith("ERR_PARSE_ARGS")) {
-    io.stderr.write(`bandit-gateway ${name}: ${error.message}\nSee bandit-gateway ${name} --help\n`)
+    refuse(io, name, error.message)
     return 1
   }
-  io.stderr.write(
-    `bandit-gateway ${name}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+  complain(
+    `bandit-gateway ${name} failed, and the fault is ours. Please report it with these lines:\n${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
   )
   return 2
 }

@@ -10,6 +10,7 @@ import type { FoldedLog, Progress } from "../app/catch-up.ts"
 import { type CheckedCounters, check, rebuild as rebuildCounters } from "../app/rebuild.ts"
 import type { OutcomeReader } from "../ports/outcome-reader.ts"
 import type { Command, Io, Output } from "./command.ts"
+import { refuse } from "./refusal.ts"
 
 const SHOWN_DIFFERENCES = 20
 const PROGRESS_AFTER_MS = 2_000
@@ -17,15 +18,23 @@ const PROGRESS_AFTER_MS = 2_000
 export const rebuild: Command = {
   name: "rebuild",
   summary: "Make the counters from the outcome log again, or check that they equal it",
-  usage: `bandit-gateway rebuild [--check] [--data-dir DIR] [--log OTHER_DIR]... [--json]
+  usage: `npm run cli -- rebuild [--check] [--data-dir DIR] [--log OTHER]... [--json]
 
-Folds every outcome of DIR/outcomes into fresh counters in DIR/gateway.db. Refuses while a gateway runs on DIR.
-  --check         change nothing; compare, and exit 1 where counters and log differ. Works beside a running gateway.
-                  Compares up to the place in the log that the counters stand for; what came after is folded by the next start.
+Makes the counters in DIR/gateway.db anew from the outcome log in DIR/outcomes.
+Stop the gateway first: a folder in use is refused.
+
+  --check         changes nothing: compares the counters with the log, and exits
+                  1 where they differ. Works beside a running gateway. What is
+                  logged and not yet counted is left out, and said
   --data-dir DIR  default: DATA_DIR, or ./data
-  --log OTHER_DIR the data folder of another gateway whose outcomes belong to the same counters; may be given several times.
-                  What a copied folder has in common with its original is counted once.
-  --json          one JSON document: {"events","skipped","rebuilt"}, with --check {"events","skipped","unfolded","equal","differences":[…]}`,
+  --log OTHER     the data folder of another gateway whose outcomes belong to the
+                  same counters; may be given several times. What a copied folder
+                  has in common with its original counts once
+  --json          one JSON document: {"events","skipped","rebuilt"}, and with
+                  --check {"events","skipped","unfolded","equal",
+                  "differences":[…]}
+
+  npm run cli -- rebuild --check --data-dir ./data`,
   run: async (args, io) => {
     const { values } = parseArgs({
       args: [...args],
@@ -38,15 +47,14 @@ Folds every outcome of DIR/outcomes into fresh counters in DIR/gateway.db. Refus
     })
     const folder = values["data-dir"] ?? io.env["DATA_DIR"] ?? "./data"
     const path = join(folder, "gateway.db")
-    if (!existsSync(join(folder, "outcomes")) || (values.check && !existsSync(path))) {
-      io.stderr.write(
-        `bandit-gateway rebuild: ${folder} has no outcomes or no counters: name a gateway's data folder with --data-dir\n`,
-      )
+    const missing = missingPart(folder, path, values.check)
+    if (missing !== undefined) {
+      refuse(io, "rebuild", `${folder} has no ${missing}. Name a gateway's data folder with --data-dir`)
       return 1
     }
-    const missing = values.log.find((other) => !existsSync(join(other, "outcomes")))
-    if (missing !== undefined) {
-      io.stderr.write(`bandit-gateway rebuild: ${missing} has no outcomes: --log names the data folder of a gateway\n`)
+    const other = values.log.find((dataDir) => !existsSync(join(dataDir, "outcomes")))
+    if (other !== undefined) {
+      refuse(io, "rebuild", `${other} has no outcome log. Name another gateway's data folder with --log`)
       return 1
     }
     const readers = [folder, ...values.log].map((dataDir) => createOutcomeReader(join(dataDir, "outcomes")))
@@ -54,6 +62,11 @@ Folds every outcome of DIR/outcomes into fresh counters in DIR/gateway.db. Refus
       ? await runCheck(readers, path, values.json, io)
       : await runRebuild(readers, folder, path, values.json, io)
   },
+}
+
+function missingPart(folder: string, path: string, check: boolean): string | undefined {
+  if (!existsSync(join(folder, "outcomes"))) return "outcome log (a folder outcomes)"
+  return check && !existsSync(path) ? "counters (gateway.db)" : undefined
 }
 
 async function runRebuild(
@@ -111,7 +124,7 @@ function sentences(checked: CheckedCounters): string {
     `Counters differ from the fold of ${describe(checked)} in ${plural(checked.differences.length, "place")}:${unfolded}\n`,
     ...lines,
     more > 0 ? `  and ${count(more)} more (--json has all)\n` : "",
-    "Stop the gateway and run bandit-gateway rebuild to make them equal.\n",
+    "To make them equal: stop the gateway, then npm run cli -- rebuild\n",
   ].join("")
 }
 

@@ -1,40 +1,64 @@
-import { parseConfig } from "../config.ts"
+import { resolve } from "node:path"
+import { type Config, parseConfig } from "../config.ts"
 import { startGateway } from "../entry/node.ts"
-import type { Command } from "./command.ts"
+import type { Command, Io, Output } from "./command.ts"
+import { refuse } from "./refusal.ts"
+import { columnsOf, wrapped } from "./wrapped.ts"
 
 export const serve: Command = {
   name: "serve",
   summary: "Run the gateway (what npm start does)",
-  usage: `bandit-gateway serve
+  usage: `npm start
 
-Runs the gateway until SIGTERM or SIGINT, then finishes what is under way and writes everything down.
-Settings are environment variables; the README has the table. The ones to know:
+Runs the gateway until Ctrl-C or SIGTERM. It then finishes what is under way
+and writes everything down. Settings are environment variables, as in
+PORT=9000 npm start. The README has the table; these are the ones to know:
+
   PORT             8080
   HOST             127.0.0.1 (any other address needs API_KEYS)
   DATA_DIR         ./data
   EXPERIMENTS_DIR  folder of experiment documents (the example's by default)
-  MODELS_DIR       folder of model folders (the example's by default)`,
+  MODELS_DIR       folder of model folders (the example's by default)
+
+Logs are for people on a terminal and JSON lines elsewhere.`,
   run: async (args, io) => {
     if (args.length > 0) {
-      io.stderr.write(
-        `bandit-gateway serve takes no arguments; settings are environment variables (PORT=9000 npm start)\n`,
-      )
+      refuse(io, "serve", "takes no arguments. Settings are environment variables: PORT=9000 npm start")
       return 1
     }
-    const gateway = await startGateway(parseConfig(io.env))
-    io.stderr.write(`bandit-gateway serves at ${gateway.address} (documentation at ${gateway.address}/docs)\n`)
-    const { promise: stopped, resolve } = Promise.withResolvers<number>()
+    const config = parseConfig(io.env)
+    const gateway = await startGateway(config, io.stdout.isTTY === true ? terminalOf(io.stdout) : undefined)
+    const { promise: stopped, resolve: settle } = Promise.withResolvers<number>()
     for (const signal of ["SIGTERM", "SIGINT"] as const) {
       process.on(signal, () => {
         gateway.stop().then(
-          () => resolve(0),
+          () => settle(0),
           (error: unknown) => {
             io.stderr.write(`bandit-gateway: not stopped cleanly: ${String(error)}\n`)
-            resolve(2)
+            settle(2)
           },
         )
       })
     }
+    // Last: whoever reads it may stop the gateway at once.
+    announce(gateway.address, config, io)
     return await stopped
   },
+}
+
+/** Log lines that fit the terminal as wide as it is at the moment, continued after the time. */
+function terminalOf(output: Output): { write(text: string): unknown } {
+  return { write: (text) => output.write(wrapped(text, columnsOf(output), "00:00:00 ".length)) }
+}
+
+/** Where it listens: lines for people on a terminal; elsewhere one JSON line, like every other line of a log. */
+function announce(address: string, { dataDir }: Pick<Config, "dataDir">, { stderr }: Io): void {
+  const sentence = `bandit-gateway serves at ${address}`
+  const folder = resolve(dataDir)
+  if (stderr.isTTY === true)
+    stderr.write(`\n${sentence}\n  documentation  ${address}/docs\n  data           ${folder}\n\n`)
+  else {
+    const message = `${sentence} (documentation at ${address}/docs, data in ${folder})`
+    stderr.write(`${JSON.stringify({ level: "info", time: new Date().toISOString(), message })}\n`)
+  }
 }

@@ -21,19 +21,19 @@ const SHIPPED_SCENARIOS = fileURLToPath(new URL("../../examples/scenarios.json",
 export const simulate: Command = {
   name: "simulate",
   summary: "Cumulative regret of policies in simulated scenarios",
-  usage: `bandit-gateway simulate [options]
+  usage: `npm run cli -- simulate [options]
 
 Plays policies in made-up worlds and says what each lost against always serving
 the best variant (the regret). Without options: five small scenarios, about a
 quarter of a minute.
 
-  --scenarios FILE   scenarios of your own, as JSON (examples/scenarios.json, which
-                     also shows the fields)
+  --scenarios FILE   scenarios of your own, as JSON. The default,
+                     examples/scenarios.json, shows the fields
   --scenario ID      only this one; may be repeated
-  --policies LIST    commas between. Each is a kind (thompson), a kind with its first
-                     parameter (epsilon-greedy:0.1), or the policy of an experiment
-                     document, with the document's memory if you like:
-                     {"kind":"thompson","memory":{"kind":"window","seconds":600}}
+  --policies LIST    commas between. Each is a kind (thompson), a kind with its
+                     first parameter (epsilon-greedy:0.1), or the policy of an
+                     experiment document as JSON, with the document's memory if
+                     you like (see the example below).
                      Default: thompson,epsilon-greedy:0.1,ucb1-tuned,static
   --replicates N     independent runs of each (50)
   --seed N           the same seed gives the same numbers (1)
@@ -42,11 +42,11 @@ quarter of a minute.
                      "replicates","regret","curve","shareByVariant"}]}
 
 A scenario has T decisions (pulls). Rewards are 0 or 1, at the rates of its
-"segments": [[from which pull, [rate of each variant]], …]. A new allocation is
-made every "batch" pulls. Outcomes are known "delay" pulls late.
+"segments": [[from which pull, [rate of each variant]], …]. A new allocation
+is made every "batch" pulls. Outcomes are known "delay" pulls late.
 "decisionsPerSecond" (1) says how many pulls the seconds of a memory are.
 
-  bandit-gateway simulate --scenario winner-changes --policies \\
+  npm run cli -- simulate --scenario winner-changes --policies \\
     'thompson,{"kind":"thompson","memory":{"kind":"window","seconds":300}}'`,
   run: async (args, io) => {
     try {

@@ -13,16 +13,17 @@ export function columnsOf(output: Output): number | undefined {
  * A word that is longer than a line keeps a line of its own.
  *
  * @param columns undefined leaves the text as it is
+ * @param hang by how much more the continuation is indented
  */
-export function wrapped(text: string, columns: number | undefined): string {
+export function wrapped(text: string, columns: number | undefined, hang = 0): string {
   if (columns === undefined) return text
   return text
     .split("\n")
-    .map((line) => wrapLine(line, columns))
+    .map((line) => wrapLine(line, columns, " ".repeat(hang)))
     .join("\n")
 }
 
-function wrapLine(line: string, columns: number): string {
+function wrapLine(line: string, columns: number, hang: string): string {
   if (line.length <= columns) return line
   const indent = /^ */.exec(line)?.[0] ?? ""
   const lines: string[] = []
@@ -31,7 +32,7 @@ function wrapLine(line: string, columns: number): string {
     const empty = current.trim() === ""
     if (!empty && current.length + 1 + word.length > columns) {
       lines.push(current)
-      current = `${indent}${word}`
+      current = `${indent}${hang}${word}`
     } else current = empty ? `${indent}${word}` : `${current} ${word}`
   }
   return [...lines, current].join("\n")

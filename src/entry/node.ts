@@ -10,6 +10,7 @@ import { createOutcomeReader } from "../adapters/ndjson/outcome-reader.ts"
 import { createPseudonyms } from "../adapters/node-crypto/mac.ts"
 import { createFoldMarkFile } from "../adapters/node-files/fold-marks.ts"
 import { keptSigningKey } from "../adapters/node-files/signing-keys.ts"
+import type { TextOutput } from "../adapters/pino/lines-for-people.ts"
 import { createLogger } from "../adapters/pino/logger.ts"
 import { createSqliteCounterStore } from "../adapters/sqlite/counter-store.ts"
 import { Database } from "../adapters/sqlite/database.ts"
@@ -45,21 +46,27 @@ export interface RunningGateway {
 /**
  * Starts the gateway on Node.
  *
+ * @param terminal where the log goes for people to read; without one it is JSON lines on standard output
  * @throws ConfigError or GatewayError `config_invalid` for what the user can mend: settings, documents, a folder in use, an address in use
  */
-export async function startGateway(config: Config): Promise<RunningGateway> {
+export async function startGateway(config: Config, terminal?: TextOutput): Promise<RunningGateway> {
   const dataDir = resolve(config.dataDir)
   const lock = await lockFolder(dataDir)
   try {
-    return await startIn(dataDir, config, () => lock.release())
+    return await startIn(dataDir, config, terminal, () => lock.release())
   } catch (error) {
     lock.release()
     throw error
   }
 }
 
-async function startIn(dataDir: string, config: Config, release: () => void): Promise<RunningGateway> {
-  const logger = createLogger(config.logLevel)
+async function startIn(
+  dataDir: string,
+  config: Config,
+  terminal: TextOutput | undefined,
+  release: () => void,
+): Promise<RunningGateway> {
+  const logger = createLogger(config.logLevel, terminal)
   const outcomes = join(dataDir, "outcomes")
   const log = await openOutcomeLog({ folder: outcomes, logger })
   const database = new Database({ path: join(dataDir, "gateway.db") }, logger)

@@ -44,7 +44,7 @@ it.each([
   [["--arms", TWO_ARMS], "--policy is missing"],
   [["--policy", "static"], "--arms is missing"],
   [["--policy", "thomson", "--arms", TWO_ARMS], "there are static, epsilon-greedy"],
-  [["--policy", "thompson", "--params", "{", "--arms", TWO_ARMS], "--params is no JSON"],
+  [["--policy", "thompson", "--params", "{", "--arms", TWO_ARMS], "--params is not JSON"],
   [["--policy", "thompson", "--params", '{"prior":{"alpha":-1}}', "--arms", TWO_ARMS], "prior.alpha: "],
   [["--policy", "thompson", "--arms", '[{"n":-1,"sum":0}]'], "0.n: "],
   [["--policy", "thompson", "--arms", '[{"n":1}]'], "0.sum: "],

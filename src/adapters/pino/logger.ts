@@ -1,9 +1,15 @@
 import pino from "pino"
 import type { Logger } from "../../ports/logger.ts"
+import { linesForPeople, type TextOutput } from "./lines-for-people.ts"
 
-/** Operational log as JSON lines on standard output, written off the event loop. `flush` before the process ends. */
-export function createLogger(level: string): Logger & { flush(): void } {
-  const destination = pino.destination({ dest: 1, sync: false, minLength: 0 })
+/**
+ * Operational log as JSON lines on standard output, written off the event loop. `flush` before the process ends.
+ *
+ * @param terminal where somebody reads along: gets lines for people, and standard output gets none
+ */
+export function createLogger(level: string, terminal?: TextOutput): Logger & { flush(): void } {
+  const destination =
+    terminal === undefined ? pino.destination({ dest: 1, sync: false, minLength: 0 }) : linesForPeople(terminal)
   const logger = pino(
     {
       level,

@@ -16,14 +16,11 @@ export interface Outcome {
 export function introduction(variants: readonly string[], beforehand: Beforehand, ads: number): string {
   const { contestedShare, clickRates, better, regretPerDecision, decisionsNeeded } = beforehand
   const rates = variants.map((id, index) => `${id} ${percent(clickRates[index] ?? 0, 1)}`).join(", ")
-  return `Synthetic ad traffic in the shape of the Avazu click data: slates of five out of ${whole(ads)} labelled ads on which
-neither model was fitted. The chosen variant's model ranks a slate, the top ad is shown, its label is the click posted back.
+  return `Synthetic ad traffic in the shape of the Avazu click data: slates of five out of ${whole(ads)} labelled ads. Neither model was fitted on them. The chosen variant's model ranks a slate, the top ad is shown, and its label is the click posted back.
 
-The two models are close: on ${percent(1 - contestedShare, 0)} of slates both put the same ad on top and the choice makes no difference.
-Only the other ${percent(contestedShare, 0)} are played. Measured there from the labels, which the gateway doesn't see:
+The two models are close: on ${percent(1 - contestedShare, 0)} of slates both put the same ad on top, and the choice makes no difference. Only the other ${percent(contestedShare, 0)} are played. Measured there from the labels, which the gateway doesn't see:
 clicks per decision ${rates}.
-So ${variants[better]} is better by ${per100(regretPerDecision)} clicks per 100 of these slates, and an even split would need about ${whole(decisionsNeeded)}
-decisions to be 95 % sure of it.
+So ${variants[better]} is better by ${per100(regretPerDecision)} clicks per 100 of these slates. An even split would need about ${whole(decisionsNeeded)} decisions to be 95 % sure of it.
 `
 }
 
@@ -51,8 +48,7 @@ ${table.join("\n")}
 
 ${verdict(better, found?.probabilityBest ?? 0)}
 ${better} got ${percent(share, 1)} of all decisions; its share is ${percent(found?.allocation ?? 0, 0)} now.
-The rows are synthetic, and the slates are those on which the models disagree: over all slates the difference is
-${per100(beforehand.regretPerDecision * beforehand.contestedShare)} clicks per 100. It says which model ranks these rows better, nothing about real ads.
+The rows are synthetic, and these slates are those on which the models disagree. Over all slates the difference is ${per100(beforehand.regretPerDecision * beforehand.contestedShare)} clicks per 100. It says which model ranks these rows better, nothing about real ads.
 `
 }
 
@@ -83,6 +79,6 @@ function verdict(better: string, probabilityBest: number): string {
   const belief = `the gateway's probability that ${better} is best is ${probability(probabilityBest)}`
   if (probabilityBest > 0.95) return `The better model won: ${belief}.`
   if (probabilityBest > 0.5)
-    return `The better model leads, but it isn't settled: ${belief}. More --decisions settle it.`
-  return `Chance has favoured the other model so far: ${belief}. More --decisions settle it.`
+    return `The better model leads, but it isn't settled: ${belief}. More decisions settle it: npm run demo -- --decisions 100000`
+  return `Chance has favoured the other model so far: ${belief}. More decisions settle it: npm run demo -- --decisions 100000`
 }

@@ -57,8 +57,7 @@ it("ends with the clicks earned beside those of the alternatives", () => {
 
 The better model won: the gateway's probability that challenger is best is > 0.999.
 challenger got 90.0 % of all decisions; its share is 98 % now.
-The rows are synthetic, and the slates are those on which the models disagree: over all slates the difference is
-0.24 clicks per 100. It says which model ranks these rows better, nothing about real ads.
+The rows are synthetic, and these slates are those on which the models disagree. Over all slates the difference is 0.24 clicks per 100. It says which model ranks these rows better, nothing about real ads.
 `)
 })
 
