@@ -1,4 +1,4 @@
-# At least 26.12.1, the first with the security fixes of October 2026.
+# The major version that package.json names, in its newest release: build with --pull to get the latest security fixes.
 FROM node:26-trixie-slim
 
 WORKDIR /app

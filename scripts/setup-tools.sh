@@ -2,7 +2,7 @@
 # Installs what tests, load tests and benchmarks need beside npm packages, where it is missing, and says what it does.
 # Needs nothing when all is there. Without root or network it says what to install and exits 1.
 #
-#   scripts/setup-tools.sh [tool...]     default: all of redis-server chromium nginx wrk taskset k6
+#   scripts/setup-tools.sh [tool...]     default: all of redis-server chromium curl script nginx wrk taskset k6
 #
 # k6 is built from source into ${XDG_CACHE_HOME:-$HOME/.cache}/bandit-gateway/bin, where loadtest/ looks first.
 set -euo pipefail
@@ -21,6 +21,7 @@ has() { command -v "$1" >/dev/null 2>&1; }
 package_of() {
   case "$1" in
     taskset) echo util-linux ;;
+    script) echo bsdutils ;;
     *) echo "$1" ;;
   esac
 }
@@ -71,7 +72,7 @@ install_k6() {
 }
 
 tools=("$@")
-if [ ${#tools[@]} -eq 0 ]; then tools=(redis-server chromium curl nginx wrk taskset k6); fi
+if [ ${#tools[@]} -eq 0 ]; then tools=(redis-server chromium curl script nginx wrk taskset k6); fi
 
 packages=()
 failed=0

@@ -79,6 +79,6 @@ function verdict(better: string, probabilityBest: number): string {
   const belief = `the gateway's probability that ${better} is best is ${probability(probabilityBest)}`
   if (probabilityBest > 0.95) return `The better model won: ${belief}.`
   if (probabilityBest > 0.5)
-    return `The better model leads, but it isn't settled: ${belief}. More decisions settle it: npm run demo -- --decisions 100000`
-  return `Chance has favoured the other model so far: ${belief}. More decisions settle it: npm run demo -- --decisions 100000`
+    return `The better model leads, but it isn't settled: ${belief}. More decisions settle it:\n  npm run demo -- --decisions 100000`
+  return `Chance has favoured the other model so far: ${belief}. More decisions settle it:\n  npm run demo -- --decisions 100000`
 }
