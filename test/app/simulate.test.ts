@@ -31,7 +31,16 @@ function choice(document: object): PolicyChoice {
 }
 
 function scenario(given: Partial<Scenario>): Scenario {
-  return { id: "small", T: 100, batch: 10, delay: 0, decisionsPerSecond: 1, segments: [[0, [1, 0]]], checkpoints: [], ...given }
+  return {
+    id: "small",
+    T: 100,
+    batch: 10,
+    delay: 0,
+    decisionsPerSecond: 1,
+    segments: [[0, [1, 0]]],
+    checkpoints: [],
+    ...given,
+  }
 }
 
 function playing(given: Partial<Scenario>, document: object, replicates = 3, seed = "a"): Simulation {

@@ -5,7 +5,7 @@ const deadline: Parameter = {
   name: "X-Deadline-Ms",
   in: "header",
   required: false,
-  description: "Milliseconds for the whole request, brought into 5 to 2000",
+  description: "Milliseconds for the whole request, clamped to 5 to 2000",
   schema: { type: "number", default: 100 },
 }
 

@@ -1,6 +1,8 @@
 import { html } from "hono/html"
 import { OPERATIONS } from "../contract/operations.ts"
 import type { OpenApiDocument } from "../openapi.ts"
+import { GLOSSARY, glossaryAnchor } from "./glossary.ts"
+import { withCode } from "./inline-code.ts"
 import { type Html, layout } from "./layout.ts"
 import { methodBadge, operationSection } from "./operation-section.ts"
 import { problemsTable } from "./problems-table.ts"
@@ -27,6 +29,7 @@ ${tags.map(
 )}
 <h2>Reference</h2>
 <ul>
+<li><a href="#glossary">Glossary</a></li>
 <li><a href="#problems">Problems</a></li>
 ${Object.keys(components.schemas).map((name) => html`<li><a href="#schema-${name}">${name}</a></li>`)}
 </ul>
@@ -38,7 +41,8 @@ function main({ info, tags, components }: OpenApiDocument): Html {
   return html`<h1>${info.title}</h1>
 <p class="lead">${info.description}</p>
 <p>Version ${info.version}. For programs: <a href="openapi.json">openapi.json</a> (OpenAPI 3.1). Every answer outside 2xx is a
-<a href="#problems">problem document</a>.</p>
+<a href="#problems">problem document</a>. Words such as <a href="#term-propensity">propensity</a> and <a href="#term-allocation">allocation</a> are
+explained in the <a href="#glossary">glossary</a>.</p>
 <h4>A decision and its reward</h4>
 <pre><code>${FIRST_CALLS}</code></pre>
 ${tags.map(
@@ -50,8 +54,16 @@ ${OPERATIONS.filter(({ tag }) => tag === name).map(operationSection)}`,
 <p>Media type <code>application/problem+json</code> (RFC 9457). <code>type</code>, <code>title</code> and <code>code</code> never vary; <code>detail</code> and
 <code>errors</code> say what was wrong with the request at hand. What can be tried again has <code>Retry-After</code>.</p>
 ${problemsTable()}
+${glossarySection()}
 <h2 id="schemas">Schemas</h2>
 ${Object.entries(components.schemas).map(([name, schema]) => schemaSection(name, schema))}`
+}
+
+function glossarySection(): Html {
+  return html`<h2 id="glossary">Glossary</h2>
+<dl>
+${GLOSSARY.map(({ term, meaning }) => html`<dt id="term-${glossaryAnchor(term)}">${term}</dt><dd>${withCode(meaning)}</dd>`)}
+</dl>`
 }
 
 const FIRST_CALLS = `curl http://127.0.0.1:8080/predict \\

@@ -43,7 +43,7 @@ p { margin: .5rem 0; max-width: 46rem; }
 .quiet { color: var(--quiet); }
 code, pre { font-family: ui-monospace, "SF Mono", Menlo, Consolas, monospace; font-size: .875em; }
 code { overflow-wrap: anywhere; }
-td code, p code, li code { background: var(--raised); border-radius: 3px; padding: .05em .3em; }
+td code, p code, li code, dd code { background: var(--raised); border-radius: 3px; padding: .05em .3em; }
 pre { background: var(--raised); border: 1px solid var(--line); border-radius: 6px; padding: .8rem 1rem; margin: .4rem 0; white-space: pre-wrap; overflow-wrap: anywhere; line-height: 1.45; }
 .method { display: inline-block; font: 700 .75rem/1 ui-monospace, monospace; padding: .3em .5em; border: 1px solid currentColor; border-radius: 4px; margin-right: .5em; vertical-align: .1em; }
 .get { color: var(--get); }
@@ -56,6 +56,9 @@ thead th { font-size: .8rem; color: var(--quiet); font-weight: 600; }
 tbody th { font-weight: 600; }
 th code { overflow-wrap: normal; }
 tr:target, section:target > h3 { background: var(--raised); box-shadow: -.5rem 0 0 var(--link); }
+dt { font-weight: 600; margin-top: .9rem; }
+dt:target { background: var(--raised); box-shadow: -.5rem 0 0 var(--link); }
+dd { margin: .1rem 0 0; max-width: 46rem; }
 .required { color: var(--post); font-size: .8rem; white-space: nowrap; font-weight: 400; }
 .when { display: block; color: var(--quiet); font-size: .8rem; font-weight: 400; }
 @media (max-width: 40rem) {
