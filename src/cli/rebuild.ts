@@ -17,7 +17,7 @@ const PROGRESS_AFTER_MS = 2_000
 
 export const rebuild: Command = {
   name: "rebuild",
-  summary: "Make the counters from the outcome log again, or check that they equal it",
+  summary: "Make the counters anew from the outcome log, or check them",
   usage: `npm run cli -- rebuild [--check] [--data-dir DIR] [--log OTHER]... [--json]
 
 Makes the counters in DIR/gateway.db anew from the outcome log in DIR/outcomes.

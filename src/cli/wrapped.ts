@@ -3,6 +3,9 @@ import type { Output } from "./command.ts"
 /** Width of a terminal that doesn't say how wide it is. */
 export const DEFAULT_COLUMNS = 80
 
+/** Where a line may be broken: not between a number and its sign, as in `88 %` or `> 0.999`. */
+const BREAK = /(?<![<>]) +(?!%)/
+
 /** The width to write for: a terminal's own, undefined where nobody reads along and lines may be of any length. */
 export function columnsOf(output: Output): number | undefined {
   return output.isTTY === true ? (output.columns ?? DEFAULT_COLUMNS) : undefined
@@ -28,7 +31,7 @@ function wrapLine(line: string, columns: number, hang: string): string {
   const indent = /^ */.exec(line)?.[0] ?? ""
   const lines: string[] = []
   let current = indent
-  for (const word of line.trim().split(/ +/)) {
+  for (const word of line.trim().split(BREAK)) {
     const empty = current.trim() === ""
     if (!empty && current.length + 1 + word.length > columns) {
       lines.push(current)

@@ -10,6 +10,11 @@ it("never breaks a word, however long it is", () => {
   expect(wrapped(`see ${address} for more`, 10)).toBe(`see\n${address}\nfor more`)
 })
 
+it("keeps a number and its sign together", () => {
+  expect(wrapped("at least 88 % of it", 11)).toBe("at least\n88 % of it")
+  expect(wrapped("best is > 0.999.", 9)).toBe("best is\n> 0.999.")
+})
+
 it("leaves a line that fits as it is, spaces included", () => {
   expect(wrapped("  a    b", 8)).toBe("  a    b")
 })
