@@ -106,7 +106,14 @@ export function createRig() {
     },
     totals: async (metric = "click") => {
       await recorder.flush()
-      const query = { metric, memory: { kind: "all" }, maturationSeconds: 0, now: clock.now() } as const
+      const query = {
+        metric,
+        bound: 1,
+        series: { a: 1, b: 1 },
+        memory: { kind: "all" },
+        maturationSeconds: 0,
+        now: clock.now(),
+      } as const
       const { variants } = await counters.statistics("e", query)
       return Object.fromEntries(variants.map(({ variant, totals }) => [variant, totals]))
     },

@@ -6,6 +6,7 @@ import { createOutcomeReader } from "#src/adapters/ndjson/outcome-reader.ts"
 import { createSqliteCounterStore } from "#src/adapters/sqlite/counter-store.ts"
 import { Database } from "#src/adapters/sqlite/database.ts"
 import { check } from "#src/app/rebuild.ts"
+import { DECISIONS } from "#src/domain/counters.ts"
 import type { OutcomeEvent } from "#src/domain/events.ts"
 import { parseOutcomeLine } from "#src/domain/outcome-line.ts"
 import { createRememberingLogger } from "#test/remembering-logger.ts"
@@ -21,6 +22,7 @@ const LONGEST_LIFE_MS = 250
 
 function logged(folder: string): OutcomeEvent[] {
   return readdirSync(folder)
+    .filter((name) => name.endsWith(".ndjson"))
     .toSorted()
     .flatMap((name) => readFileSync(join(folder, name), "utf8").split("\n").slice(0, -1))
     .flatMap((line) => parseOutcomeLine(line) ?? [])
@@ -28,12 +30,12 @@ function logged(folder: string): OutcomeEvent[] {
 
 async function totals(folder: string) {
   const store = createSqliteCounterStore(new Database({ path: join(folder, "gateway.db") }, createRememberingLogger()))
-  const checked = await check({ reader: createOutcomeReader(join(folder, "outcomes")), archive: store }, () => {})
+  const checked = await check({ readers: [createOutcomeReader(join(folder, "outcomes"))], archive: store }, () => {})
   const sums = { decisions: 0, rewards: 0, sum: 0n }
-  for (const cell of (await store.contents()).cells) {
-    sums.decisions += cell.decisions
-    sums.rewards += cell.rewards
-    sums.sum += cell.sum
+  for (const { metric, count, sum } of (await store.contents()).cells) {
+    if (metric === DECISIONS) sums.decisions += count
+    else sums.rewards += count
+    sums.sum += sum
   }
   await store.close()
   return { checked, sums }
