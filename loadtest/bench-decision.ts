@@ -72,7 +72,7 @@ bench("whole decision with id and token, 10 variants", () => {
   const choice = decide(snapshot, nextUnit(), undefined)
   return do_not_optimize(signToken(choice.tokenHead, id, sign))
 })
-bench("score one ad of 22 features", () => do_not_optimize(scorer.predict([AD_FEATURES], undefined)))
+bench("score one ad of 22 features", () => do_not_optimize(scorer.score([AD_FEATURES])))
 
 for (const count of [2, 10, 20]) {
   const policy = policyChoice({

@@ -2,7 +2,7 @@ import type { Experiment } from "../domain/experiment.ts"
 import type { DecisionId } from "../domain/ids.ts"
 import type { Choice } from "../domain/snapshot.ts"
 import type { Features } from "../ports/model-endpoint.ts"
-import type { Answer } from "./ask-model.ts"
+import type { Answered } from "./ask-model.ts"
 
 interface DecisionFacts {
   readonly experiment: Experiment
@@ -12,7 +12,7 @@ interface DecisionFacts {
   readonly at: number
   readonly unit: string
   readonly command: { readonly instances: readonly Features[]; readonly slate: boolean }
-  readonly answer: Answer
+  readonly answer: Answered
   readonly latencyMs: number
 }
 
@@ -29,15 +29,20 @@ export function createDecisionLines(): (facts: DecisionFacts) => string {
       lastText = new Date(facts.at).toISOString()
     }
     const { experiment, choice, decisionId, answer, command } = facts
-    const predictions = command.slate ? `[${answer.predictions.join()}]` : String(answer.predictions[0])
     const servedBy = experiment.variants[answer.servedIndex]?.id
     return (
       `{"v":1,"type":"decision","eventId":"d-${decisionId}","at":"${lastText}",${choice.eventMembers},` +
       `"decisionId":"${decisionId}","unit":"${facts.unit}","features":${loggedFeatures(experiment, command)},` +
-      `"prediction":${predictions},"model":${JSON.stringify(answer.endpoint.model)},"servedBy":"${servedBy}",` +
+      `"prediction":${loggedPrediction(answer, command.slate)},"model":${JSON.stringify(answer.endpoint.model)},"servedBy":"${servedBy}",` +
       `"latencyMs":${Math.round(facts.latencyMs * 1000) / 1000},"error":${JSON.stringify(answer.error)}}`
     )
   }
+}
+
+/** Null for an answer that only the caller can read. */
+function loggedPrediction({ result }: Answered, slate: boolean): string {
+  if (result.kind !== "scores") return "null"
+  return slate ? `[${result.scores.join()}]` : String(result.scores[0])
 }
 
 function loggedFeatures(experiment: Experiment, command: DecisionFacts["command"]): string {

@@ -5,9 +5,9 @@ import type { DecisionId } from "../domain/ids.ts"
 import { type Choice, degradedChoice, type Snapshot } from "../domain/snapshot.ts"
 import { type SignText, signToken } from "../domain/token.ts"
 import type { Clock } from "../ports/clock.ts"
-import type { Features } from "../ports/model-endpoint.ts"
+import type { Features, OpaqueBody } from "../ports/model-endpoint.ts"
 import type { LogEntry } from "../ports/outcome-log.ts"
-import { type Answer, askModel } from "./ask-model.ts"
+import { type Answered, askModel } from "./ask-model.ts"
 import { createDecisionLines } from "./decision-line.ts"
 import type { Served } from "./served-experiments.ts"
 
@@ -17,6 +17,12 @@ export interface PredictCommand {
   readonly unitId: string | undefined
   readonly instances: readonly Features[]
   readonly slate: boolean
+  /** The caller's own body, for backends that speak the caller's format; undefined where the gateway read it into `instances`. */
+  readonly payload: OpaqueBody | undefined
+  /** Whether the caller can do something with a body that the gateway doesn't read, or with a location. */
+  readonly takesOpaque: boolean
+  /** W3C Trace Context of the request. */
+  readonly traceparent: string | undefined
   readonly forcedVariant: string | undefined
   /** Milliseconds, for the whole request. */
   readonly deadlineMs: number
@@ -27,7 +33,7 @@ export interface Prediction {
   readonly choice: Choice
   readonly decisionId: DecisionId
   readonly token: string
-  readonly answer: Answer
+  readonly answer: Answered
   readonly degraded: boolean
   readonly decideMs: number
   readonly backendMs: number
@@ -69,15 +75,23 @@ export function createPredict(deps: PredictDeps): (command: PredictCommand) => P
 
     const asked = askModel(
       {
-        instances: command.instances,
+        request: {
+          instances: command.instances,
+          payload: command.payload,
+          decisionId,
+          experiment: experiment.id,
+          traceparent: command.traceparent,
+        },
+        variants: experiment.variants,
         endpoints,
-        chosen: intended.index,
-        fallback: snapshot.fallbackIndex,
+        ladder: snapshot.ladders[intended.index] as readonly number[],
+        takesOpaque: command.takesOpaque,
         deadlineAtMs: startedMs + command.deadlineMs,
       },
       clock,
     )
     const answer = asked instanceof Promise ? await asked : asked
+    if (!answer.answered) throw answer.failure
     const degraded = answer.servedIndex !== intended.index
     const choice = degraded ? degradedChoice(snapshot, intended) : intended
     const token = signToken(choice.tokenHead, decisionId, signingKeys.get(snapshot.keyId) as SignText)

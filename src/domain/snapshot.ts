@@ -36,7 +36,8 @@ export interface Snapshot {
   /** What a holdout unit gets, and what everyone gets while the experiment isn't running: the control, for certain. */
   readonly holdout: Choice
   readonly paused: Choice
-  readonly fallbackIndex: number
+  /** By chosen variant: indexes of the variants to ask, in order, until one answers. The chosen one, then the fallback. */
+  readonly ladders: readonly (readonly number[])[]
   /** Which key signs this snapshot's tokens. */
   readonly keyId: string
 }
@@ -64,7 +65,7 @@ export function createSnapshot(parts: SnapshotParts): Snapshot {
     ),
     holdout: certainChoice(parts, indexOf(experiment.control), "holdout"),
     paused: certainChoice(parts, indexOf(experiment.control), "paused"),
-    fallbackIndex: indexOf(experiment.fallback),
+    ladders: experiment.variants.map((_, index) => [...new Set([index, indexOf(experiment.fallback)])]),
   }
 }
 

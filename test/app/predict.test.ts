@@ -1,7 +1,12 @@
 import { describe, expect, it } from "vitest"
+import type { Answered } from "#src/app/ask-model.ts"
 import { GatewayError } from "#src/domain/errors.ts"
 import type { DecisionEvent } from "#src/domain/events.ts"
 import { createRig } from "./rig.ts"
+
+function scoresOf({ result }: Answered): readonly number[] {
+  return result.kind === "scores" ? result.scores : []
+}
 
 async function decisions(rig: ReturnType<typeof createRig>): Promise<DecisionEvent[]> {
   return (await rig.events()).flatMap((event) => (event.type === "decision" ? [event] : []))
@@ -26,7 +31,7 @@ it("logs the decision that it answers, with the allocation it was drawn from and
     reason: "policy",
     learn: true,
     features: { hour: "14102100" },
-    prediction: answer.predictions[0],
+    prediction: scoresOf(answer)[0],
     servedBy: choice.variant,
     error: null,
   })
@@ -37,7 +42,7 @@ it("answers a slate in one decision, one prediction an instance", async () => {
   const rig = createRig()
   await rig.publish()
   const { answer } = await rig.predict({ instances: 5 })
-  expect(answer.predictions).toHaveLength(5)
+  expect(scoresOf(answer)).toHaveLength(5)
   const events = await decisions(rig)
   expect(events).toHaveLength(1)
   expect(events[0]?.prediction).toHaveLength(5)
@@ -69,7 +74,7 @@ describe("given a chosen variant that does not answer", () => {
       rig.model("b").behaviour = behaviour
       const unitId = await unitOf(rig, "b")
       const prediction = await rig.predict({ unitId, deadlineMs: 25 })
-      expect(prediction).toMatchObject({ degraded: true, answer: { predictions: [0.1], error } })
+      expect(prediction).toMatchObject({ degraded: true, answer: { result: { kind: "scores", scores: [0.1] }, error } })
       const event = (await decisions(rig)).at(-1)
       expect(event).toMatchObject({
         variant: "b",

@@ -82,7 +82,15 @@ export function createRig() {
       if (!parsed.ok) throw new Error(JSON.stringify(parsed.issues))
       await publisher.publish(parsed.experiment, "test")
     },
-    predict: (options: { unitId?: string; variant?: string; deadlineMs?: number; instances?: number } = {}) => {
+    predict: (
+      options: {
+        unitId?: string
+        variant?: string
+        deadlineMs?: number
+        instances?: number
+        takesOpaque?: boolean
+      } = {},
+    ) => {
       const served = experiments.get("e")
       if (served === undefined) throw new Error("publish first")
       return predict({
@@ -90,6 +98,9 @@ export function createRig() {
         unitId: options.unitId,
         instances: Array.from({ length: options.instances ?? 1 }, () => ({ hour: "14102100", device_ip: "secret" })),
         slate: options.instances !== undefined,
+        payload: undefined,
+        takesOpaque: options.takesOpaque ?? false,
+        traceparent: undefined,
         forcedVariant: options.variant,
         deadlineMs: options.deadlineMs ?? 100,
       })

@@ -1,7 +1,6 @@
 import { readFile } from "node:fs/promises"
 import { join } from "node:path"
-import type { ModelEndpoint } from "../../ports/model-endpoint.ts"
-import { loadArtifact } from "./artifact.ts"
+import { type EmbeddedModel, loadArtifact } from "./artifact.ts"
 import { invalidArtifact } from "./invalid-artifact.ts"
 import { NAME_PATTERN, parseModelDocument } from "./model-document.ts"
 
@@ -10,7 +9,7 @@ import { NAME_PATTERN, parseModelDocument } from "./model-document.ts"
  *
  * @throws GatewayError `config_invalid` when the name is not one path segment, a file can't be read, or the artifact is malformed
  */
-export async function loadModelFolder(modelsDir: string, name: string): Promise<ModelEndpoint> {
+export async function loadModelFolder(modelsDir: string, name: string): Promise<EmbeddedModel> {
   if (!NAME_PATTERN.test(name)) {
     throw invalidArtifact("a model's name must be that of a folder directly inside MODELS_DIR")
   }

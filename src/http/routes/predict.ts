@@ -21,6 +21,7 @@ const RULES: BodyRules = { mediaTypes: ["application/json"], maxBytes: 65_536 }
 const DEFAULT_DEADLINE_MS = 100
 const MIN_DEADLINE_MS = 5
 const MAX_DEADLINE_MS = 2000
+const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/
 const DECIMAL = /^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$/
 
 /** `POST /predict` and `POST /predict/{experiment}`. */
@@ -39,6 +40,9 @@ export function predictRoute(deps: PredictRouteDeps): Handler {
         unitId: body.unitId,
         instances: body.instances,
         slate: body.slate,
+        payload: undefined,
+        takesOpaque: false,
+        traceparent: readTraceparent(c.req.header("traceparent")),
         forcedVariant: body.variant,
         deadlineMs,
       })
@@ -84,6 +88,11 @@ function readDeadline(header: string | undefined): number {
   return Math.min(MAX_DEADLINE_MS, Math.max(MIN_DEADLINE_MS, value))
 }
 
+/** W3C Trace Context, level 1. A malformed header starts no trace and refuses no request. */
+function readTraceparent(header: string | undefined): string | undefined {
+  return header !== undefined && TRACEPARENT.test(header) ? header : undefined
+}
+
 /** RFC 9110 section 12.5.1, as far as a server with one media type needs it. */
 function checkAccept(header: string | undefined): void {
   if (header === undefined || header === "*/*" || header === "application/json") return
@@ -114,8 +123,9 @@ function pointedInto(body: PredictBody, error: unknown): unknown {
 
 function answer(prediction: Prediction, slate: boolean): Response {
   const { snapshot, choice, decisionId, token, degraded } = prediction
-  const { predictions, endpoint } = prediction.answer
-  const first = slate ? `{"predictions":[${predictions.join()}]` : `{"prediction":${predictions[0]}`
+  const { result, endpoint } = prediction.answer
+  if (result.kind !== "scores") throw new Error("asked for scores, answered by something else")
+  const first = slate ? `{"predictions":[${result.scores.join()}]` : `{"prediction":${result.scores[0]}`
   const text =
     `${first},"experiment":"${snapshot.experiment.id}","revision":${snapshot.revision},"variant":"${choice.variant}",` +
     `"model":${JSON.stringify(endpoint.model)},"decisionId":"${decisionId}","decision":"${token}",` +
