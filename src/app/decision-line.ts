@@ -1,17 +1,22 @@
 import type { Experiment } from "../domain/experiment.ts"
 import type { DecisionId } from "../domain/ids.ts"
-import type { Choice } from "../domain/snapshot.ts"
+import type { Context } from "../domain/plan.ts"
+import type { Snapshot } from "../domain/snapshot.ts"
 import type { Features } from "../ports/model-endpoint.ts"
 import type { Answered } from "./ask-model.ts"
 
 interface DecisionFacts {
-  readonly experiment: Experiment
-  readonly choice: Choice
+  readonly snapshot: Snapshot
+  readonly eventMembers: string
   readonly decisionId: DecisionId
   /** Epoch milliseconds. */
   readonly at: number
   readonly unit: string
-  readonly command: { readonly instances: readonly Features[]; readonly slate: boolean }
+  readonly command: {
+    readonly instances: readonly Features[]
+    readonly context: Context | undefined
+    readonly slate: boolean
+  }
   readonly answer: Answered
   readonly latencyMs: number
 }
@@ -28,11 +33,13 @@ export function createDecisionLines(): (facts: DecisionFacts) => string {
       lastAt = facts.at
       lastText = new Date(facts.at).toISOString()
     }
-    const { experiment, choice, decisionId, answer, command } = facts
+    const { decisionId, answer, command } = facts
+    const { experiment, plan } = facts.snapshot
+    const context = plan.kind === "fixed" ? "" : `"context":${JSON.stringify(command.context ?? {})},`
     const servedBy = experiment.variants[answer.servedIndex]?.id
     return (
-      `{"v":1,"type":"decision","eventId":"d-${decisionId}","at":"${lastText}",${choice.eventMembers},` +
-      `"decisionId":"${decisionId}","unit":"${facts.unit}","features":${loggedFeatures(experiment, command)},` +
+      `{"v":1,"type":"decision","eventId":"d-${decisionId}","at":"${lastText}",${facts.eventMembers},` +
+      `"decisionId":"${decisionId}","unit":"${facts.unit}","features":${loggedFeatures(experiment, command)},${context}` +
       `"prediction":${loggedPrediction(answer, command.slate)},"model":${JSON.stringify(answer.endpoint.model)},"servedBy":"${servedBy}",` +
       `"latencyMs":${Math.round(facts.latencyMs * 1000) / 1000},"error":${JSON.stringify(answer.error)}}`
     )

@@ -1,13 +1,16 @@
+import type { Choice } from "../domain/choice.ts"
 import { decide } from "../domain/decide.ts"
 import type { DecisionIds } from "../domain/decision-id.ts"
 import { GatewayError } from "../domain/errors.ts"
 import type { DecisionId } from "../domain/ids.ts"
-import { type Choice, degradedChoice, type Snapshot } from "../domain/snapshot.ts"
+import type { Context } from "../domain/plan.ts"
+import type { Snapshot } from "../domain/snapshot.ts"
 import { type SignText, signToken } from "../domain/token.ts"
 import type { Clock } from "../ports/clock.ts"
 import type { Features, OpaqueBody } from "../ports/model-endpoint.ts"
 import type { LogEntry } from "../ports/outcome-log.ts"
 import { type Answered, askModel } from "./ask-model.ts"
+import { choiceText } from "./choice-text.ts"
 import { createDecisionLines } from "./decision-line.ts"
 import type { Served } from "./served-experiments.ts"
 
@@ -16,6 +19,8 @@ export interface PredictCommand {
   readonly served: Served
   readonly unitId: string | undefined
   readonly instances: readonly Features[]
+  /** What a contextual policy may look at. */
+  readonly context: Context | undefined
   readonly slate: boolean
   /** The caller's own body, for backends that speak the caller's format; undefined where the gateway read it into `instances`. */
   readonly payload: OpaqueBody | undefined
@@ -68,9 +73,12 @@ export function createPredict(deps: PredictDeps): (command: PredictCommand) => P
     const startedMs = clock.monotonicMs()
     const now = clock.now()
     const decisionId = decisionIds(now)
-    const unitId = command.unitId ?? decisionId
-    const unit = experiment.stickiness === "request" ? decisionId : unitId
-    const intended = decide(snapshot, unit, forcedIndex(snapshot, command.forcedVariant))
+    const intended = decide(snapshot, {
+      decisionId,
+      unitId: command.unitId,
+      context: command.context,
+      forcedIndex: forcedIndex(snapshot, command.forcedVariant),
+    })
     const decidedMs = clock.monotonicMs()
 
     const asked = askModel(
@@ -93,16 +101,17 @@ export function createPredict(deps: PredictDeps): (command: PredictCommand) => P
     const answer = asked instanceof Promise ? await asked : asked
     if (!answer.answered) throw answer.failure
     const degraded = answer.servedIndex !== intended.index
-    const choice = degraded ? degradedChoice(snapshot, intended) : intended
-    const token = signToken(choice.tokenHead, decisionId, signingKeys.get(snapshot.keyId) as SignText)
+    const choice = degraded ? { ...intended, reason: "fallback" as const, learn: false } : intended
+    const text = choiceText(snapshot, choice)
+    const token = signToken(text.tokenHead, decisionId, signingKeys.get(snapshot.keyId) as SignText)
     const answeredMs = clock.monotonicMs()
 
     const line = decisionLine({
-      experiment,
-      choice,
+      snapshot,
+      eventMembers: text.eventMembers,
       decisionId,
       at: now,
-      unit: pseudonym(unitId),
+      unit: pseudonym(command.unitId ?? decisionId),
       command,
       answer,
       latencyMs: answeredMs - startedMs,

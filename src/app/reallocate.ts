@@ -51,7 +51,7 @@ export function allocateFrom(
 ): Snapshot {
   const enabled = experiment.variants.map((variant) => variant.enabled)
   const { allocation, reason } = allocate(policyChoice(experiment.policy), toArms(experiment, statistics), enabled)
-  return createSnapshot({ experiment, revision, stateVersion, allocation, reason, keyId })
+  return createSnapshot({ experiment, revision, stateVersion, plan: { allocation, reason }, keyId })
 }
 
 export interface ReallocatorDeps {

@@ -33,6 +33,8 @@ export interface DecisionEvent {
   /** The metric that the experiment learns from at this revision. */
   readonly metric: string
   readonly features: unknown
+  /** What a contextual policy decided on; absent where the policy looks at none. */
+  readonly context?: unknown
   readonly prediction: number | readonly number[] | null
   readonly model: string | null
   readonly servedBy: VariantId

@@ -78,6 +78,9 @@ export const experimentSchema = z
     memory: memorySchema.default({ kind: "all" }),
     refreshSeconds: z.number().min(0.05).max(3600).default(1),
     holdout: z.number().min(0).max(1).default(0).describe("Share of units kept on control and never learned from"),
+    holdoutSalt: name
+      .optional()
+      .describe("Experiments with the same salt hold out the same units; each has a holdout of its own when left out"),
     logFeatures: z
       .array(z.string().min(1).max(128))
       .max(256)

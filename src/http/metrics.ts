@@ -4,6 +4,7 @@ import { readStatistics } from "../app/read-experiment.ts"
 import type { RewardReceipt } from "../app/reward.ts"
 import type { ServedExperiments } from "../app/served-experiments.ts"
 import { GatewayError } from "../domain/errors.ts"
+import { allocationFor } from "../domain/snapshot.ts"
 import type { Clock } from "../ports/clock.ts"
 import type { CounterStore } from "../ports/counter-store.ts"
 
@@ -80,8 +81,9 @@ export class Metrics {
       collect: () => {
         allocation.reset()
         for (const { snapshot } of experiments.all()) {
+          const shares = allocationFor(snapshot)
           for (const [i, { id }] of snapshot.experiment.variants.entries()) {
-            allocation.set({ experiment: snapshot.experiment.id, variant: id }, snapshot.allocation[i] as number)
+            allocation.set({ experiment: snapshot.experiment.id, variant: id }, shares[i] as number)
           }
         }
       },

@@ -2,6 +2,8 @@ import { describe, expect, it } from "vitest"
 import type { Answered } from "#src/app/ask-model.ts"
 import { GatewayError } from "#src/domain/errors.ts"
 import type { DecisionEvent } from "#src/domain/events.ts"
+import type { Context } from "#src/domain/plan.ts"
+import { createSnapshot } from "#src/domain/snapshot.ts"
 import { createRig } from "./rig.ts"
 
 function scoresOf({ result }: Answered): readonly number[] {
@@ -58,6 +60,26 @@ it("keeps a unit's variant, and draws anew for every request where the document 
   expect((await variantsOf()).size).toBe(1)
   await rig.publish({ stickiness: "request" })
   expect((await variantsOf()).size).toBe(2)
+})
+
+it("logs the context that a contextual policy decided on, with the allocation it gave, and none otherwise", async () => {
+  const rig = createRig()
+  await rig.publish()
+  const context = { segment: "mobile" }
+  await rig.predict({ context })
+  const served = rig.experiments.get("e")
+  if (served === undefined) throw new Error("not served")
+  const policy = { allocate: (given: Context) => (given["segment"] === "mobile" ? [0.25, 0.75] : [1, 0]) }
+  const plan = { kind: "contextual", policy, state: undefined, params: undefined, reason: "policy" } as const
+  rig.experiments.publish({ ...served, snapshot: createSnapshot({ ...served.snapshot, plan }) })
+  await rig.predict({ context })
+  await rig.predict()
+  const [fixed, given, absent] = await decisions(rig)
+  expect(fixed).not.toHaveProperty("context")
+  expect(given).toMatchObject({ context, allocation: { a: 0.25, b: 0.75 } })
+  expect(given?.propensity).toBe(given?.allocation[given.variant])
+  expect(absent).toMatchObject({ context: {}, allocation: { a: 1, b: 0 }, variant: "a", propensity: 1 })
+  expect(await rig.post((await rig.predict({ context })).token)).toMatchObject({ status: "applied" })
 })
 
 describe("given a chosen variant that does not answer", () => {

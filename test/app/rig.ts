@@ -12,6 +12,7 @@ import { ServedExperiments } from "#src/app/served-experiments.ts"
 import { createDecisionIds } from "#src/domain/decision-id.ts"
 import type { OutcomeEvent } from "#src/domain/events.ts"
 import { parseExperiment } from "#src/domain/experiment.ts"
+import type { Context } from "#src/domain/plan.ts"
 import type { Clock } from "#src/ports/clock.ts"
 import { createRememberingLogger } from "../remembering-logger.ts"
 
@@ -88,6 +89,7 @@ export function createRig() {
         variant?: string
         deadlineMs?: number
         instances?: number
+        context?: Context
         takesOpaque?: boolean
       } = {},
     ) => {
@@ -97,6 +99,7 @@ export function createRig() {
         served,
         unitId: options.unitId,
         instances: Array.from({ length: options.instances ?? 1 }, () => ({ hour: "14102100", device_ip: "secret" })),
+        context: options.context,
         slate: options.instances !== undefined,
         payload: undefined,
         takesOpaque: options.takesOpaque ?? false,

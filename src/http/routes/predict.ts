@@ -39,6 +39,7 @@ export function predictRoute(deps: PredictRouteDeps): Handler {
         served,
         unitId: body.unitId,
         instances: body.instances,
+        context: body.context,
         slate: body.slate,
         payload: undefined,
         takesOpaque: false,
