@@ -71,7 +71,7 @@ bench("token", () => do_not_optimize(signToken("v1.k1.banner-ctr.7.variant-3.0_3
 bench("whole decision with id and token, 10 variants", () => {
   const id = nextDecisionId(Date.now())
   const choice = decide(snapshot, { decisionId: id, unitId: nextUnit(), context: undefined, forcedIndex: undefined })
-  return do_not_optimize(signToken(choiceText(snapshot, choice).tokenHead, id, sign))
+  return do_not_optimize(signToken(choiceText(snapshot, choice, choice.learn).tokenHead, id, sign))
 })
 bench("score one ad of 22 features", () => do_not_optimize(scorer.score([AD_FEATURES])))
 

@@ -12,8 +12,13 @@ export interface ChoiceText {
 /** Texts of the choices that a snapshot was made with. They go when the snapshot does. */
 const prepared = new WeakMap<Choice, ChoiceText>()
 
-/** The texts of a choice: made once where the choice was prepared with its snapshot, for each decision where it depends on the context. */
-export function choiceText(snapshot: Snapshot, choice: Choice): ChoiceText {
+/**
+ * The texts of a choice: made once where the choice was prepared with its snapshot, for each decision where it depends on the context.
+ *
+ * @param learn false for a choice that would be learned from, had it been answered
+ */
+export function choiceText(snapshot: Snapshot, choice: Choice, learn: boolean): ChoiceText {
+  if (learn !== choice.learn) return writeChoice(snapshot, { ...choice, learn })
   const known = prepared.get(choice)
   if (known !== undefined) return known
   const text = writeChoice(snapshot, choice)

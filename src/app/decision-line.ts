@@ -2,8 +2,8 @@ import type { Experiment } from "../domain/experiment.ts"
 import type { DecisionId } from "../domain/ids.ts"
 import type { Context } from "../domain/plan.ts"
 import type { Snapshot } from "../domain/snapshot.ts"
-import type { Features } from "../ports/model-endpoint.ts"
-import type { Answered } from "./ask-model.ts"
+import type { Features, ModelAnswer } from "../ports/model-endpoint.ts"
+import type { Answer } from "./ask-model.ts"
 
 interface DecisionFacts {
   readonly snapshot: Snapshot
@@ -17,7 +17,7 @@ interface DecisionFacts {
     readonly context: Context | undefined
     readonly slate: boolean
   }
-  readonly answer: Answered
+  readonly answer: Answer
   readonly latencyMs: number
 }
 
@@ -36,18 +36,24 @@ export function createDecisionLines(): (facts: DecisionFacts) => string {
     const { decisionId, answer, command } = facts
     const { experiment, plan } = facts.snapshot
     const context = plan.kind === "fixed" ? "" : `"context":${JSON.stringify(command.context ?? {})},`
-    const servedBy = experiment.variants[answer.servedIndex]?.id
     return (
       `{"v":1,"type":"decision","eventId":"d-${decisionId}","at":"${lastText}",${facts.eventMembers},` +
       `"decisionId":"${decisionId}","unit":"${facts.unit}","features":${loggedFeatures(experiment, command)},${context}` +
-      `"prediction":${loggedPrediction(answer, command.slate)},"model":${JSON.stringify(answer.endpoint.model)},"servedBy":"${servedBy}",` +
+      `${answerMembers(experiment, answer, command.slate)},` +
       `"latencyMs":${Math.round(facts.latencyMs * 1000) / 1000},"error":${JSON.stringify(answer.error)}}`
     )
   }
 }
 
+function answerMembers(experiment: Experiment, answer: Answer, slate: boolean): string {
+  if (!answer.answered) return '"prediction":null,"model":null,"servedBy":null'
+  const { endpoint, servedIndex } = answer
+  const servedBy = experiment.variants[servedIndex]?.id
+  return `"prediction":${loggedPrediction(answer.result, slate)},"model":${JSON.stringify(endpoint.model)},"servedBy":"${servedBy}"`
+}
+
 /** Null for an answer that only the caller can read. */
-function loggedPrediction({ result }: Answered, slate: boolean): string {
+function loggedPrediction(result: ModelAnswer, slate: boolean): string {
   if (result.kind !== "scores") return "null"
   return slate ? `[${result.scores.join()}]` : String(result.scores[0])
 }

@@ -9,7 +9,7 @@ import { type SignText, signToken } from "../domain/token.ts"
 import type { Clock } from "../ports/clock.ts"
 import type { Features, OpaqueBody } from "../ports/model-endpoint.ts"
 import type { LogEntry } from "../ports/outcome-log.ts"
-import { type Answered, askModel } from "./ask-model.ts"
+import { type Answer, askModel } from "./ask-model.ts"
 import { choiceText } from "./choice-text.ts"
 import { createDecisionLines } from "./decision-line.ts"
 import type { Served } from "./served-experiments.ts"
@@ -33,12 +33,14 @@ export interface PredictCommand {
   readonly deadlineMs: number
 }
 
+/** A decision and what became of it. Where nobody answered (`answer.answered` is false) the caller is owed `answer.failure`. */
 export interface Prediction {
   readonly snapshot: Snapshot
   readonly choice: Choice
   readonly decisionId: DecisionId
   readonly token: string
-  readonly answer: Answered
+  readonly answer: Answer
+  /** Whether something else answered than what was chosen. */
   readonly degraded: boolean
   readonly decideMs: number
   readonly backendMs: number
@@ -60,8 +62,11 @@ export interface PredictDeps {
 /**
  * Decides, asks the model, writes the decision to the log, and only then answers: a killed process has logged what it answered.
  *
- * @throws GatewayError `validation_failed` for an unknown or disabled forced variant, `features_invalid`, or `backend_failed` /
- *         `deadline_exceeded` when neither the chosen variant nor the fallback answered
+ * Every decision is logged, whatever becomes of it: answered, answered by the fallback, by nobody, or for a caller who has gone. That includes
+ * features which the chosen model can't score: whether they can be scored depends on the model that was drawn, so that leaving such requests
+ * out would bend the ratio of decisions.
+ *
+ * @throws GatewayError `validation_failed` for an unknown or disabled forced variant: nothing was decided
  */
 export function createPredict(deps: PredictDeps): (command: PredictCommand) => Promise<Prediction> {
   const { clock, decisionIds, pseudonym, recorder, signingKeys } = deps
@@ -73,7 +78,7 @@ export function createPredict(deps: PredictDeps): (command: PredictCommand) => P
     const startedMs = clock.monotonicMs()
     const now = clock.now()
     const decisionId = decisionIds(now)
-    const intended = decide(snapshot, {
+    const choice = decide(snapshot, {
       decisionId,
       unitId: command.unitId,
       context: command.context,
@@ -92,17 +97,15 @@ export function createPredict(deps: PredictDeps): (command: PredictCommand) => P
         },
         variants: experiment.variants,
         endpoints,
-        ladder: snapshot.ladders[intended.index] as readonly number[],
+        ladder: snapshot.ladders[choice.index] as readonly number[],
         takesOpaque: command.takesOpaque,
         deadlineAtMs: startedMs + command.deadlineMs,
       },
       clock,
     )
     const answer = asked instanceof Promise ? await asked : asked
-    if (!answer.answered) throw answer.failure
-    const degraded = answer.servedIndex !== intended.index
-    const choice = degraded ? { ...intended, reason: "fallback" as const, learn: false } : intended
-    const text = choiceText(snapshot, choice)
+    const learn = choice.learn && (answer.error === null || experiment.reward.failures === "count")
+    const text = choiceText(snapshot, choice, learn)
     const token = signToken(text.tokenHead, decisionId, signingKeys.get(snapshot.keyId) as SignText)
     const answeredMs = clock.monotonicMs()
 
@@ -118,7 +121,7 @@ export function createPredict(deps: PredictDeps): (command: PredictCommand) => P
     })
     await recorder.recordDecision(line, {
       kind: "decision",
-      learn: choice.learn,
+      learn,
       key: {
         experiment: experiment.id,
         variant: choice.variant,
@@ -132,7 +135,7 @@ export function createPredict(deps: PredictDeps): (command: PredictCommand) => P
       decisionId,
       token,
       answer,
-      degraded,
+      degraded: answer.answered && answer.servedIndex !== choice.index,
       decideMs: decidedMs - startedMs,
       backendMs: answeredMs - decidedMs,
     }

@@ -106,5 +106,4 @@ const EXPLANATIONS = {
   holdout: "The unit is in the holdout: it gets the control and nothing is learned from it.",
   paused: "The experiment is not running: everyone gets the control and nothing is learned.",
   forced: "The caller forced the variant.",
-  fallback: "The chosen variant did not answer.",
 } as const

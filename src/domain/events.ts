@@ -1,14 +1,17 @@
 import type { DecisionId, ExperimentId, VariantId } from "./ids.ts"
 
 /** Why a decision chose its variant. */
-export type Reason = "policy" | "burn_in" | "holdout" | "forced" | "paused" | "fallback"
+export type Reason = "policy" | "burn_in" | "holdout" | "forced" | "paused"
 
 /** How several rewards of one decision and metric become its one effect. */
 export type Aggregation = "first" | "last" | "sum" | "max"
 
 /**
- * One served choice. `propensity` is the probability that `variant` was chosen with, `allocation` the whole vector by variant id.
- * `servedBy` is the variant that answered; where it differs from `variant` the decision is not learned from.
+ * One choice that was made for a request, whatever became of it: a variant whose failures left no trace would look better than it is, and the
+ * ratio of decisions would differ from the allocation.
+ *
+ * `propensity` is the probability that `variant` was chosen with, `allocation` the whole vector by variant id; `Choice` says what it means
+ * under each stickiness.
  */
 export interface DecisionEvent {
   readonly v: 1
@@ -35,10 +38,13 @@ export interface DecisionEvent {
   readonly features: unknown
   /** What a contextual policy decided on; absent where the policy looks at none. */
   readonly context?: unknown
+  /** Null where nobody answered, or with a body that only the caller reads. */
   readonly prediction: number | readonly number[] | null
+  /** What answered; null where nobody did. */
   readonly model: string | null
-  readonly servedBy: VariantId
+  readonly servedBy: VariantId | null
   readonly latencyMs: number
+  /** Why the chosen variant did not answer; null where it did. */
   readonly error: string | null
 }
 

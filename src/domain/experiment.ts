@@ -55,6 +55,12 @@ const rewardSchema = z.strictObject({
     .describe(
       "Whether a decision without a reward counts as a failure at once or when its attribution window has closed",
     ),
+  failures: z
+    .enum(["count", "exclude"])
+    .default("count")
+    .describe(
+      "Whether decisions that the chosen variant did not answer are learned from: a variant that fails a third of its requests earns that much less",
+    ),
 })
 
 const memorySchema = z.discriminatedUnion("kind", [

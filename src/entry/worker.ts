@@ -34,9 +34,10 @@ export default {
     })
     try {
       const { app, afterRequest } = await gateway
-      const response = await app.fetch(request, env, executionContext)
-      executionContext.waitUntil(afterRequest())
-      return response
+      const response = app.fetch(request, env, executionContext)
+      // Also for a caller who leaves before the answer: its decision was made, and is logged.
+      executionContext.waitUntil(Promise.resolve(response).then(afterRequest))
+      return await response
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error
       console.error(JSON.stringify({ level: "error", message: "not configured", problems: error.problems }))

@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest"
-import type { Answered } from "#src/app/ask-model.ts"
+import type { Answer } from "#src/app/ask-model.ts"
 import { GatewayError } from "#src/domain/errors.ts"
 import type { DecisionEvent } from "#src/domain/events.ts"
 import type { Context } from "#src/domain/plan.ts"
 import { createSnapshot } from "#src/domain/snapshot.ts"
 import { createRig } from "./rig.ts"
 
-function scoresOf({ result }: Answered): readonly number[] {
-  return result.kind === "scores" ? result.scores : []
+function scoresOf(answer: Answer): readonly number[] {
+  return answer.answered && answer.result.kind === "scores" ? answer.result.scores : []
 }
 
 async function decisions(rig: ReturnType<typeof createRig>): Promise<DecisionEvent[]> {
@@ -89,10 +89,11 @@ describe("given a chosen variant that does not answer", () => {
     ["is too slow", { kind: "delay", delayMs: 5_000, score: () => 1 }, "deadline_exceeded"],
     ["answers NaN", { kind: "score", score: () => Number.NaN }, "wrong_shape"],
   ] as const)(
-    "answers by the fallback when it %s, with the true propensity, unlearned",
+    "answers by the fallback when it %s, as the same decision, learned from unless failures are excluded",
     async (_, behaviour, error) => {
       const rig = createRig()
-      await rig.publish({ policy: { kind: "canary", challenger: "b", share: 0.9 } })
+      const policy = { kind: "canary", challenger: "b", share: 0.9 }
+      await rig.publish({ policy, reward: { failures: "exclude" } })
       rig.model("b").behaviour = behaviour
       const unitId = await unitOf(rig, "b")
       const prediction = await rig.predict({ unitId, deadlineMs: 25 })
@@ -101,7 +102,7 @@ describe("given a chosen variant that does not answer", () => {
       expect(event).toMatchObject({
         variant: "b",
         propensity: 0.9,
-        reason: "fallback",
+        reason: "policy",
         learn: false,
         servedBy: "a",
         error,
@@ -109,6 +110,18 @@ describe("given a chosen variant that does not answer", () => {
       const before = await rig.totals()
       expect(await rig.post(prediction.token)).toMatchObject({ status: "applied" })
       expect(await rig.totals()).toEqual(before)
+
+      await rig.publish({ policy })
+      const counted = await rig.predict({ unitId, deadlineMs: 25 })
+      expect((await decisions(rig)).at(-1)).toMatchObject({
+        variant: "b",
+        reason: "policy",
+        learn: true,
+        servedBy: "a",
+      })
+      expect(await rig.post(counted.token)).toMatchObject({ status: "applied" })
+      const { decisions: drawn = 0, rewards = 0 } = before["b"] ?? {}
+      expect((await rig.totals())["b"]).toMatchObject({ decisions: drawn + 1, rewards: rewards + 1 })
     },
   )
 
@@ -117,9 +130,23 @@ describe("given a chosen variant that does not answer", () => {
     await rig.publish()
     for (const name of ["a", "b"])
       rig.model(name).behaviour = { kind: "fail", error: new Error("secret upstream text") }
-    const error = await rig.predict().catch((thrown: unknown) => thrown)
-    expect(error).toMatchObject({ code: "backend_failed" })
-    expect((error as GatewayError).message).not.toMatch(/secret/)
+    const { answer, degraded, choice } = await rig.predict()
+    if (answer.answered) throw new Error("it was answered")
+    expect([degraded, answer.failure.code]).toEqual([false, "backend_failed"])
+    expect(answer.failure.message).not.toMatch(/secret/)
+    expect(await decisions(rig)).toMatchObject([
+      {
+        variant: choice.variant,
+        propensity: 0.5,
+        reason: "policy",
+        learn: true,
+        prediction: null,
+        model: null,
+        servedBy: null,
+        error: "backend_failed",
+      },
+    ])
+    expect(await rig.totals()).toMatchObject({ [choice.variant]: { decisions: 1 } })
   })
 
   it("asks no other model about features that can't be scored", async () => {
@@ -127,8 +154,9 @@ describe("given a chosen variant that does not answer", () => {
     await rig.publish()
     const invalid = new GatewayError("features_invalid", { errors: [{ pointer: "/features/hour", detail: "…" }] })
     for (const name of ["a", "b"]) rig.model(name).behaviour = { kind: "fail", error: invalid }
-    await expect(rig.predict()).rejects.toBe(invalid)
+    expect((await rig.predict()).answer).toEqual({ answered: false, error: "features_invalid", failure: invalid })
     expect(rig.model("a").calls + rig.model("b").calls).toBe(1)
+    expect(await decisions(rig)).toMatchObject([{ error: "features_invalid", servedBy: null, learn: true }])
   })
 })
 

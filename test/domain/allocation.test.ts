@@ -4,7 +4,11 @@ import { exactAllocation, NANOS } from "#src/domain/allocation.ts"
 
 const shares = fc
   .array(
-    fc.oneof(fc.constant(0), fc.double({ min: 1e-300, max: 1, noNaN: true }), fc.double({ min: 1e-12, max: 1e-8 })),
+    fc.oneof(
+      fc.constant(0),
+      fc.double({ min: 1e-300, max: 1, noNaN: true }),
+      fc.double({ min: 1e-12, max: 1e-8, noNaN: true }),
+    ),
     {
       minLength: 1,
       maxLength: 64,

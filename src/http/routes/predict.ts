@@ -1,4 +1,5 @@
 import type { Handler } from "hono"
+import type { Answered } from "../../app/ask-model.ts"
 import type { PredictCommand, Prediction } from "../../app/predict.ts"
 import type { Served, ServedExperiments } from "../../app/served-experiments.ts"
 import { GatewayError } from "../../domain/errors.ts"
@@ -34,24 +35,21 @@ export function predictRoute(deps: PredictRouteDeps): Handler {
     const body = readPredictBody(parseJsonBytes(bytes))
     if (body.variant !== undefined) deps.authorize(c, "force")
     const served = findExperiment(deps.experiments, body.experiment, c.req.param("experiment"))
-    try {
-      const prediction = await deps.predict({
-        served,
-        unitId: body.unitId,
-        instances: body.instances,
-        context: body.context,
-        slate: body.slate,
-        payload: undefined,
-        takesOpaque: false,
-        traceparent: readTraceparent(c.req.header("traceparent")),
-        forcedVariant: body.variant,
-        deadlineMs,
-      })
-      deps.metrics.predicted(prediction)
-      return answer(prediction, body.slate)
-    } catch (error) {
-      throw pointedInto(body, error)
-    }
+    const prediction = await deps.predict({
+      served,
+      unitId: body.unitId,
+      instances: body.instances,
+      context: body.context,
+      slate: body.slate,
+      payload: undefined,
+      takesOpaque: false,
+      traceparent: readTraceparent(c.req.header("traceparent")),
+      forcedVariant: body.variant,
+      deadlineMs,
+    })
+    deps.metrics.predicted(prediction)
+    if (!prediction.answer.answered) throw pointedInto(body, prediction.answer.failure)
+    return answer(prediction, prediction.answer, body.slate)
   }
 }
 
@@ -108,8 +106,8 @@ function checkAccept(header: string | undefined): void {
 }
 
 /** Models name a feature as if it came in `features`, or in `instances` where there are several; the caller reads pointers into its own body. */
-function pointedInto(body: PredictBody, error: unknown): unknown {
-  if (!(error instanceof GatewayError) || error.errors === undefined || body.instances.length > 1) return error
+function pointedInto(body: PredictBody, error: GatewayError): GatewayError {
+  if (error.errors === undefined || body.instances.length > 1) return error
   const prefix = body.slate ? "/instances/0" : body.featuresAt
   const errors = error.errors.map(({ pointer, detail }) => ({
     pointer: pointer.replace(/^\/features/, prefix),
@@ -122,15 +120,17 @@ function pointedInto(body: PredictBody, error: unknown): unknown {
   })
 }
 
-function answer(prediction: Prediction, slate: boolean): Response {
+function answer(prediction: Prediction, answered: Answered, slate: boolean): Response {
   const { snapshot, choice, decisionId, token, degraded } = prediction
-  const { result, endpoint } = prediction.answer
+  const { result, endpoint, error, servedIndex } = answered
   if (result.kind !== "scores") throw new Error("asked for scores, answered by something else")
   const first = slate ? `{"predictions":[${result.scores.join()}]` : `{"prediction":${result.scores[0]}`
+  const servedBy = snapshot.experiment.variants[servedIndex]?.id
+  const instead = degraded ? `,"servedBy":"${servedBy}","error":"${error}"` : ""
   const text =
     `${first},"experiment":"${snapshot.experiment.id}","revision":${snapshot.revision},"variant":"${choice.variant}",` +
     `"model":${JSON.stringify(endpoint.model)},"decisionId":"${decisionId}","decision":"${token}",` +
-    `"propensity":${choice.propensity},"policy":"${snapshot.experiment.policy.kind}","reason":"${choice.reason}","degraded":${degraded}}`
+    `"propensity":${choice.propensity},"policy":"${snapshot.experiment.policy.kind}","reason":"${choice.reason}","degraded":${degraded}${instead}}`
   return new Response(text, {
     headers: {
       "content-type": "application/json",
