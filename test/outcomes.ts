@@ -28,6 +28,8 @@ export function decisionEvent(place: Place = {}): DecisionEvent {
       revision: 1,
       decisionId: place.decisionId ?? "D1",
       unit: "u",
+      group: 7,
+      stickiness: "unit",
       variant,
       propensity: 0.5,
       allocation: { champion: 0.5, challenger: 0.5 },

@@ -42,6 +42,7 @@ function writeChoice({ experiment, revision, stateVersion, keyId }: Snapshot, ch
     eventMembers: members({
       experiment: experiment.id,
       revision,
+      stickiness: experiment.stickiness,
       variant,
       propensity,
       allocation,

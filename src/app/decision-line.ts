@@ -2,6 +2,7 @@ import type { Experiment } from "../domain/experiment.ts"
 import type { DecisionId } from "../domain/ids.ts"
 import type { Context } from "../domain/plan.ts"
 import type { Snapshot } from "../domain/snapshot.ts"
+import type { UnitPseudonym } from "../domain/unit.ts"
 import type { Features, ModelAnswer } from "../ports/model-endpoint.ts"
 import type { Answer } from "./ask-model.ts"
 
@@ -11,7 +12,7 @@ interface DecisionFacts {
   readonly decisionId: DecisionId
   /** Epoch milliseconds. */
   readonly at: number
-  readonly unit: string
+  readonly unit: UnitPseudonym
   readonly command: {
     readonly instances: readonly Features[]
     readonly context: Context | undefined
@@ -38,7 +39,7 @@ export function createDecisionLines(): (facts: DecisionFacts) => string {
     const context = plan.kind === "fixed" ? "" : `"context":${JSON.stringify(command.context ?? {})},`
     return (
       `{"v":1,"type":"decision","eventId":"d-${decisionId}","at":"${lastText}",${facts.eventMembers},` +
-      `"decisionId":"${decisionId}","unit":"${facts.unit}","features":${loggedFeatures(experiment, command)},${context}` +
+      `"decisionId":"${decisionId}","unit":"${facts.unit.unit}","group":${facts.unit.group},"features":${loggedFeatures(experiment, command)},${context}` +
       `${answerMembers(experiment, answer, command.slate)},` +
       `"latencyMs":${Math.round(facts.latencyMs * 1000) / 1000},"error":${JSON.stringify(answer.error)}}`
     )

@@ -6,6 +6,7 @@ import type { DecisionId } from "../domain/ids.ts"
 import type { Context } from "../domain/plan.ts"
 import type { Snapshot } from "../domain/snapshot.ts"
 import { type SignText, signToken } from "../domain/token.ts"
+import type { UnitPseudonym } from "../domain/unit.ts"
 import type { Clock } from "../ports/clock.ts"
 import type { Features, OpaqueBody } from "../ports/model-endpoint.ts"
 import type { LogEntry } from "../ports/outcome-log.ts"
@@ -55,7 +56,7 @@ export interface PredictDeps {
   readonly clock: Clock
   readonly decisionIds: DecisionIds
   readonly signingKeys: ReadonlyMap<string, SignText>
-  readonly pseudonym: (unitId: string) => string
+  readonly pseudonym: (unitId: string) => UnitPseudonym
   readonly recorder: DecisionRecorder
 }
 

@@ -25,6 +25,9 @@ export interface DecisionEvent {
   readonly decisionId: DecisionId
   /** Keyed hash of the unit id, never the id. */
   readonly unit: string
+  /** Of the unit, 0 to 63: variances go by groups. */
+  readonly group: number
+  readonly stickiness: "unit" | "request"
   readonly variant: VariantId
   readonly propensity: number
   readonly allocation: Readonly<Record<string, number>>

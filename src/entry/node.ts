@@ -8,6 +8,7 @@ import { openOutcomeLog } from "../adapters/ndjson/outcome-log.ts"
 import { createOutcomeReader } from "../adapters/ndjson/outcome-reader.ts"
 import { createPseudonyms } from "../adapters/node-crypto/mac.ts"
 import { keptSigningKey } from "../adapters/node-files/signing-keys.ts"
+import { keptUnitKey } from "../adapters/node-files/unit-key.ts"
 import { createLogger } from "../adapters/pino/logger.ts"
 import { createSqliteCounterStore } from "../adapters/sqlite/counter-store.ts"
 import { Database } from "../adapters/sqlite/database.ts"
@@ -80,7 +81,7 @@ async function startIn(dataDir: string, config: Config, release: () => void): Pr
     clock,
     logger,
     randomBytes: (target) => void randomFillSync(target),
-    pseudonym: createPseudonyms(signingKeys[0].key),
+    pseudonym: createPseudonyms(config.unitKey ?? (await keptUnitKey(dataDir))),
     signingKeys,
     authorize: authorization(config.apiKeys, (secret) => hash("sha256", secret, "base64url")),
     defaultExperiment: config.defaultExperiment,

@@ -27,6 +27,8 @@ it("logs the decision that it answers, with the allocation it was drawn from and
     experiment: "e",
     revision: 1,
     decisionId,
+    group: expect.any(Number),
+    stickiness: "unit",
     variant: choice.variant,
     propensity: choice.propensity,
     allocation: { a: expect.closeTo(0.5, 9), b: expect.closeTo(0.5, 9) },
