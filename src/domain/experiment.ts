@@ -2,6 +2,7 @@ import * as z from "zod"
 import { policySchema } from "#policies/registry.ts"
 import { MAX_REWARD } from "./counters.ts"
 import { EXPERIMENT_ID, type ExperimentId, type VariantId } from "./ids.ts"
+import { checkKind, checkMetrics } from "./metric.ts"
 
 const VARIANT_ID = /^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$/
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/
@@ -40,15 +41,32 @@ const variantSchema = z.strictObject({
     .describe("What answers for this variant"),
 })
 
-const rewardSchema = z.strictObject({
-  metric: name.default("reward"),
-  kind: z.enum(["binary", "value"]).default("binary"),
+/** What makes rewards of a metric a number: the same for the one that is learned from and for the others. */
+const measure = {
+  kind: z
+    .enum(["binary", "value"])
+    .default("binary")
+    .describe("binary: exactly 0 or 1; value: any number within the bounds"),
   bounds: z
     .tuple([z.number().min(-MAX_REWARD).max(MAX_REWARD), z.number().min(-MAX_REWARD).max(MAX_REWARD)])
     .default([0, 1])
     .describe("Smallest and largest reward accepted"),
-  aggregation: z.enum(["first", "last", "sum", "max"]).default("first"),
-  attributionWindowSeconds: z.number().int().min(1).max(THIRTY_DAYS).default(3600),
+  aggregation: z
+    .enum(["first", "last", "sum", "max"])
+    .default("first")
+    .describe("How several rewards of one decision become its one effect"),
+  attributionWindowSeconds: z
+    .number()
+    .int()
+    .min(1)
+    .max(THIRTY_DAYS)
+    .default(3600)
+    .describe("Later rewards are logged, not counted"),
+}
+
+const rewardSchema = z.strictObject({
+  metric: name.default("reward"),
+  ...measure,
   maturation: z
     .enum(["none", "window"])
     .default("none")
@@ -61,6 +79,12 @@ const rewardSchema = z.strictObject({
     .describe(
       "Whether decisions that the chosen variant did not answer are learned from: a variant that fails a third of its requests earns that much less",
     ),
+})
+
+const metricSchema = z.strictObject({
+  id: name,
+  role: z.literal("secondary").default("secondary").describe("Counted and reported, not learned from"),
+  ...measure,
 })
 
 const memorySchema = z.discriminatedUnion("kind", [
@@ -81,6 +105,7 @@ export const experimentSchema = z
     fallback: variantId.optional().describe("Answers when the chosen variant can't; the control when left out"),
     policy: policySchema,
     reward: rewardSchema.default(rewardSchema.parse({})),
+    metrics: z.array(metricSchema).max(15).default([]).describe("Further metrics that rewards may name"),
     memory: memorySchema.default({ kind: "all" }),
     refreshSeconds: z.number().min(0.05).max(3600).default(1),
     holdout: z.number().min(0).max(1).default(0).describe("Share of units kept on control and never learned from"),
@@ -156,17 +181,8 @@ function checkReferences(draft: Draft, context: z.core.$RefinementCtx): void {
     report(["policy", "minPropensity"], `times ${enabled} enabled variants must not exceed 1`)
   }
   checkPolicyReferences(draft, report, list)
-  const [low, high] = draft.reward.bounds
-  if (low >= high) report(["reward", "bounds"], "the first bound must be below the second")
-  if (draft.reward.kind === "binary" && (low !== 0 || high !== 1)) {
-    report(["reward", "bounds"], 'must be [0, 1] for binary rewards; use kind "value" for others')
-  }
-  if (draft.reward.kind === "binary" && draft.reward.aggregation === "sum") {
-    report(
-      ["reward", "aggregation"],
-      'must be first, last or max for binary rewards; use kind "value" to add rewards up',
-    )
-  }
+  checkKind(draft.reward, ["reward"], report)
+  checkMetrics(draft, report)
 }
 
 /** Policies whose mathematics needs rewards in [0, 1] per decision. */
