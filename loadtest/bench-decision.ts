@@ -67,11 +67,12 @@ summary(() => {
 
 const snapshot = snapshotOf(10)
 bench("decision id", () => do_not_optimize(nextDecisionId(Date.now())))
-bench("token", () => do_not_optimize(signToken("v1.k1.banner-ctr.7.variant-3.0_37.3600l.", nextDecisionId(1), sign)))
+const frame = { before: "v1.k1.banner-ctr.7.1.variant-3.0_37.", after: "l.3600." }
+bench("token", () => do_not_optimize(signToken(frame, 42, nextDecisionId(1), sign)))
 bench("whole decision with id and token, 10 variants", () => {
   const id = nextDecisionId(Date.now())
   const choice = decide(snapshot, { decisionId: id, unitId: nextUnit(), context: undefined, forcedIndex: undefined })
-  return do_not_optimize(signToken(choiceText(snapshot, choice, choice.learn).tokenHead, id, sign))
+  return do_not_optimize(signToken(choiceText(snapshot, choice, choice.learn).token, 42, id, sign))
 })
 bench("score one ad of 22 features", () => do_not_optimize(scorer.score([AD_FEATURES])))
 

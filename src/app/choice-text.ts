@@ -1,12 +1,14 @@
 import type { Choice } from "../domain/choice.ts"
+import { longestWindowSeconds } from "../domain/metric.ts"
 import type { Snapshot } from "../domain/snapshot.ts"
-import { tokenHead } from "../domain/token.ts"
+import { type TokenFrame, tokenFrame } from "../domain/token.ts"
 
 /** What a choice looks like on the wire as far as it is the same for every decision that makes it. */
 export interface ChoiceText {
-  readonly tokenHead: string
-  /** JSON members of the decision event, without braces. */
-  readonly eventMembers: string
+  readonly token: TokenFrame
+  /** JSON members of the decision event, without braces: what comes before the decision's own id and unit, and what after. */
+  readonly membersBefore: string
+  readonly membersAfter: string
 }
 
 /** Texts of the choices that a snapshot was made with. They go when the snapshot does. */
@@ -26,31 +28,42 @@ export function choiceText(snapshot: Snapshot, choice: Choice, learn: boolean): 
   return text
 }
 
-function writeChoice({ experiment, revision, stateVersion, keyId }: Snapshot, choice: Choice): ChoiceText {
-  const { variant, propensity, reason, learn } = choice
-  const { metric, attributionWindowSeconds } = experiment.reward
-  const allocation = Object.fromEntries(experiment.variants.map(({ id }, i) => [id, choice.allocation[i]]))
+function writeChoice(snapshot: Snapshot, { variant, propensity, allocation, reason, learn }: Choice): ChoiceText {
+  const { experiment, revision, stateVersion, keyId, lineage } = snapshot
+  const seriesOf = (id: string) => lineage.series[id] ?? 1
+  const series = seriesOf(variant)
+  const byVariant = (valueOf: (id: string, index: number) => unknown) =>
+    Object.fromEntries(experiment.variants.map(({ id }, index) => [id, valueOf(id, index)]))
   return {
-    tokenHead: tokenHead(keyId, {
+    token: tokenFrame(keyId, {
       experiment: experiment.id,
       revision,
+      series,
       variant,
       propensity,
-      attributionWindowSeconds,
       learn,
+      holdout: reason === "holdout",
+      longestWindowSeconds: longestWindowSeconds(experiment),
     }),
-    eventMembers: members({
+    membersBefore: members({
       experiment: experiment.id,
       revision,
+      series,
+      ...(experiment.variants.every(({ id }) => seriesOf(id) === series)
+        ? {}
+        : { seriesByVariant: byVariant(seriesOf) }),
+      epoch: lineage.epoch,
+      metric: experiment.reward.metric,
+    }),
+    membersAfter: members({
       stickiness: experiment.stickiness,
       variant,
       propensity,
-      allocation,
+      allocation: byVariant((_, index) => allocation[index]),
       policy: experiment.policy.kind,
       stateVersion,
       reason,
       learn,
-      metric,
     }),
   }
 }

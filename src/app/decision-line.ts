@@ -5,10 +5,11 @@ import type { Snapshot } from "../domain/snapshot.ts"
 import type { UnitPseudonym } from "../domain/unit.ts"
 import type { Features, ModelAnswer } from "../ports/model-endpoint.ts"
 import type { Answer } from "./ask-model.ts"
+import type { ChoiceText } from "./choice-text.ts"
 
 interface DecisionFacts {
   readonly snapshot: Snapshot
-  readonly eventMembers: string
+  readonly text: ChoiceText
   readonly decisionId: DecisionId
   /** Epoch milliseconds. */
   readonly at: number
@@ -34,12 +35,12 @@ export function createDecisionLines(): (facts: DecisionFacts) => string {
       lastAt = facts.at
       lastText = new Date(facts.at).toISOString()
     }
-    const { decisionId, answer, command } = facts
+    const { decisionId, answer, command, text, unit } = facts
     const { experiment, plan } = facts.snapshot
     const context = plan.kind === "fixed" ? "" : `"context":${JSON.stringify(command.context ?? {})},`
     return (
-      `{"v":1,"type":"decision","eventId":"d-${decisionId}","at":"${lastText}",${facts.eventMembers},` +
-      `"decisionId":"${decisionId}","unit":"${facts.unit.unit}","group":${facts.unit.group},"features":${loggedFeatures(experiment, command)},${context}` +
+      `{"v":1,"type":"decision","eventId":"d-${decisionId}","at":"${lastText}",${text.membersBefore},` +
+      `"decisionId":"${decisionId}","unit":"${unit.unit}","group":${unit.group},${text.membersAfter},"features":${loggedFeatures(experiment, command)},${context}` +
       `${answerMembers(experiment, answer, command.slate)},` +
       `"latencyMs":${Math.round(facts.latencyMs * 1000) / 1000},"error":${JSON.stringify(answer.error)}}`
     )

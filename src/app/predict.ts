@@ -107,15 +107,16 @@ export function createPredict(deps: PredictDeps): (command: PredictCommand) => P
     const answer = asked instanceof Promise ? await asked : asked
     const learn = choice.learn && (answer.error === null || experiment.reward.failures === "count")
     const text = choiceText(snapshot, choice, learn)
-    const token = signToken(text.tokenHead, decisionId, signingKeys.get(snapshot.keyId) as SignText)
+    const unit = pseudonym(command.unitId ?? decisionId)
+    const token = signToken(text.token, unit.group, decisionId, signingKeys.get(snapshot.keyId) as SignText)
     const answeredMs = clock.monotonicMs()
 
     const line = decisionLine({
       snapshot,
-      eventMembers: text.eventMembers,
+      text,
       decisionId,
       at: now,
-      unit: pseudonym(command.unitId ?? decisionId),
+      unit,
       command,
       answer,
       latencyMs: answeredMs - startedMs,

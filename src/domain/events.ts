@@ -22,6 +22,14 @@ export interface DecisionEvent {
   readonly at: string
   readonly experiment: ExperimentId
   readonly revision: number
+  /** Of the chosen variant, from 1: rises when what its statistics measure changes. */
+  readonly series: number
+  /** Of every variant; absent where all are equal to `series`. */
+  readonly seriesByVariant?: Readonly<Record<string, number>>
+  /** From 1: rises when a person divides the traffic otherwise. */
+  readonly epoch: number
+  /** The metric that the experiment learns from at this revision. */
+  readonly metric: string
   readonly decisionId: DecisionId
   /** Keyed hash of the unit id, never the id. */
   readonly unit: string
@@ -36,8 +44,6 @@ export interface DecisionEvent {
   readonly reason: Reason
   /** Whether counters learn from this decision and its rewards. */
   readonly learn: boolean
-  /** The metric that the experiment learns from at this revision. */
-  readonly metric: string
   readonly features: unknown
   /** What a contextual policy decided on; absent where the policy looks at none. */
   readonly context?: unknown
@@ -51,7 +57,10 @@ export interface DecisionEvent {
   readonly error: string | null
 }
 
-/** One accepted reward postback. Self-contained: the fold needs no experiment document. */
+/**
+ * One accepted reward postback. Self-contained: the fold needs no experiment document. Kind, bounds and aggregation are those of the revision
+ * that the decision was made by.
+ */
 export interface RewardEvent {
   readonly v: 1
   readonly type: "reward"
@@ -59,18 +68,30 @@ export interface RewardEvent {
   readonly eventId: string
   readonly at: string
   readonly experiment: ExperimentId
+  /** The decision's, like everything up to `stickiness`. */
   readonly revision: number
+  readonly series: number
+  readonly epoch: number
   readonly decisionId: DecisionId
+  readonly group: number
   readonly variant: VariantId
   readonly propensity: number
   /** Time of the decision, ISO 8601. The counters' bucket comes from it. */
   readonly decidedAt: string
+  readonly stickiness: "unit" | "request"
   readonly metric: string
-  /** Finite, within the experiment's bounds. */
+  /** Finite, within the metric's bounds. */
   readonly value: number
-  readonly status: "applied" | "late"
+  /** The largest magnitude of the metric's bounds: sums are kept in millionths of it. */
+  readonly bound: number
+  /** Which of the decision's instances it was for, from 0; absent where the caller didn't say. No effect on counters. */
+  readonly instance?: number
   readonly aggregation: Aggregation
   readonly learn: boolean
+  /** Whether the decision was a holdout's. */
+  readonly holdout: boolean
+  /** `late`: after the metric's attribution window, logged and not counted. */
+  readonly status: "applied" | "late"
 }
 
 /** A configuration change. `document` is the whole new document, null when the experiment was removed. */

@@ -4,6 +4,7 @@ import { type AssignmentKey, assignmentKey } from "./assignment.ts"
 import { type Choice, certainChoice, drawnChoice } from "./choice.ts"
 import type { Experiment } from "./experiment.ts"
 import type { Context, ContextualPlan, DrawReason, Plan } from "./plan.ts"
+import type { Lineage } from "./series.ts"
 
 /** An experiment, how its variants are drawn now, and what follows from both: immutable, replaced whole. */
 export interface Snapshot {
@@ -12,6 +13,8 @@ export interface Snapshot {
   /** Version of the counters that the plan was made from. */
   readonly stateVersion: number
   readonly plan: Plan
+  /** Under which series and epoch what is decided is counted. */
+  readonly lineage: SnapshotLineage
   readonly keys: readonly AssignmentKey[]
   readonly holdoutKey: AssignmentKey
   /** What a holdout unit gets, and what everyone gets while the experiment isn't running: the control, for certain. */
@@ -25,6 +28,9 @@ export interface Snapshot {
   readonly keyId: string
 }
 
+/** The part of a `Lineage` that decisions carry. A variant that isn't named is in its first series. */
+export type SnapshotLineage = Pick<Lineage, "series" | "epoch">
+
 /** What a snapshot is made from. */
 export interface SnapshotParts {
   readonly experiment: Experiment
@@ -32,6 +38,8 @@ export interface SnapshotParts {
   readonly stateVersion: number
   /** One allocation for all requests with its reason, or a plan that makes one for each. */
   readonly plan: { readonly allocation: Allocation; readonly reason: DrawReason } | ContextualPlan
+  /** Everything in its first series and epoch when left out. */
+  readonly lineage?: SnapshotLineage
   readonly keyId: string
 }
 
@@ -42,6 +50,7 @@ export function createSnapshot(parts: SnapshotParts): Snapshot {
   const control = indexOf(experiment.control)
   return {
     ...parts,
+    lineage: parts.lineage ?? { series: {}, epoch: 1 },
     plan: "kind" in parts.plan ? parts.plan : fixedPlan(experiment, parts.plan),
     keys: variants.map((variant) => assignmentKey(experiment.id, variant.id)),
     // A NUL can't be in a variant id, so the holdout's coin is independent of every variant's draw.

@@ -109,7 +109,9 @@ export function createRig() {
       })
     },
     post: async (decision: string, value?: number, eventId?: string) => {
-      const [outcome] = await reward([{ decision, value, eventId, metric: undefined, experiment: undefined }])
+      const [outcome] = await reward([
+        { decision, value, eventId, metric: undefined, instance: undefined, experiment: undefined },
+      ])
       return outcome
     },
     events: async (): Promise<OutcomeEvent[]> => {
