@@ -9,11 +9,12 @@ import { allocate } from "#policies/allocate.ts"
 import { policyChoice } from "#policies/policy-document.ts"
 import { loadModelFolder } from "#src/adapters/embedded-scorer/folder.ts"
 import { createTextMac } from "#src/adapters/node-crypto/mac.ts"
+import { choiceText } from "#src/app/choice-text.ts"
 import { assign } from "#src/domain/assignment.ts"
 import { decide } from "#src/domain/decide.ts"
 import { createDecisionIds } from "#src/domain/decision-id.ts"
 import { parseExperiment } from "#src/domain/experiment.ts"
-import { createSnapshot, type Snapshot } from "#src/domain/snapshot.ts"
+import { allocationFor, createSnapshot, type Snapshot } from "#src/domain/snapshot.ts"
 import { signToken } from "#src/domain/token.ts"
 import { AD_FEATURES } from "./ad-features.ts"
 
@@ -45,8 +46,7 @@ function snapshotOf(variants: number): Snapshot {
     experiment: parsed.experiment,
     revision: 1,
     stateVersion: 1,
-    allocation: shares.map((share) => share / total),
-    reason: "policy",
+    plan: { allocation: shares.map((share) => share / total), reason: "policy" },
     keyId: "k1",
   })
 }
@@ -57,22 +57,24 @@ const scorer = await loadModelFolder("examples/models", "ctr-raw")
 
 summary(() => {
   for (const variants of [2, 4, 10]) {
-    const { keys, allocation } = snapshotOf(variants)
+    const snapshot = snapshotOf(variants)
+    const allocation = allocationFor(snapshot)
     bench(`choose from an allocation, ${variants} variants`, () =>
-      do_not_optimize(assign(nextUnit(), keys, allocation)),
+      do_not_optimize(assign(nextUnit(), snapshot.keys, allocation)),
     )
   }
 })
 
 const snapshot = snapshotOf(10)
 bench("decision id", () => do_not_optimize(nextDecisionId(Date.now())))
-bench("token", () => do_not_optimize(signToken("v1.k1.banner-ctr.7.variant-3.0_37.3600l.", nextDecisionId(1), sign)))
+const frame = { before: "v1.k1.banner-ctr.7.1.variant-3.0_37.", after: "l.3600." }
+bench("token", () => do_not_optimize(signToken(frame, 42, nextDecisionId(1), sign)))
 bench("whole decision with id and token, 10 variants", () => {
   const id = nextDecisionId(Date.now())
-  const choice = decide(snapshot, nextUnit(), undefined)
-  return do_not_optimize(signToken(choice.tokenHead, id, sign))
+  const choice = decide(snapshot, { decisionId: id, unitId: nextUnit(), context: undefined, forcedIndex: undefined })
+  return do_not_optimize(signToken(choiceText(snapshot, choice, choice.learn).token, 42, id, sign))
 })
-bench("score one ad of 22 features", () => do_not_optimize(scorer.predict([AD_FEATURES], undefined)))
+bench("score one ad of 22 features", () => do_not_optimize(scorer.score([AD_FEATURES])))
 
 for (const count of [2, 10, 20]) {
   const policy = policyChoice({

@@ -80,10 +80,7 @@ async function checkAccepted(folder: string): Promise<string[]> {
 async function compare(folder: string, name: string): Promise<string | undefined> {
   const model = await loadModelFolder(folder, name)
   const expected = expectedSchema.parse(JSON.parse(readFileSync(join(folder, name, "expected.json"), "utf8")))
-  const scores = await model.predict(
-    expected.map((row) => row.features),
-    undefined,
-  )
+  const scores = model.score(expected.map((row) => row.features))
   const errors = expected.map((row, index) => Math.abs(row.probability - (scores[index] ?? Number.NaN)))
   const worst = Math.max(...errors)
   return worst <= LARGEST_ERROR ? undefined : `a probability differs from scikit-learn's by ${worst}`

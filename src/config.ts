@@ -21,6 +21,8 @@ export interface Config {
   readonly defaultExperiment: string | undefined
   /** Undefined: made once and kept in the data folder. */
   readonly signingKeys: readonly SigningKeySetting[] | undefined
+  /** Undefined: made once and kept in the data folder. */
+  readonly unitKey: Uint8Array | undefined
   readonly apiKeys: readonly ApiKeySetting[]
   readonly logLevel: string
   /** How long new connections are still taken after SIGTERM. */
@@ -60,6 +62,13 @@ const signingKeys = z.string().transform((text, context) => {
     return z.NEVER
   }
   return valid
+})
+
+const unitKey = z.string().transform((text, context) => {
+  const key = Uint8Array.from(base64urlBytes(text.trim()))
+  if (key.length >= 16 && key.length <= 64) return key
+  context.addIssue({ code: "custom", message: "must be 16 to 64 bytes in base64url" })
+  return z.NEVER
 })
 
 const apiKeys = z.string().transform((text, context) => {
@@ -105,6 +114,7 @@ const schema = z.object({
     .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, "must be an experiment's id")
     .optional(),
   SIGNING_KEYS: signingKeys.optional(),
+  UNIT_KEY: unitKey.optional(),
   API_KEYS: apiKeys.default([]),
   LOG_LEVEL: z.enum(["debug", "info", "warn", "error"], "must be debug, info, warn or error").default("info"),
   SHUTDOWN_DELAY_SECONDS: z.coerce.number("must be a number of seconds").min(0).max(600).default(1),
@@ -144,6 +154,7 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
     modelsDir: settings.MODELS_DIR,
     defaultExperiment: settings.DEFAULT_EXPERIMENT,
     signingKeys: settings.SIGNING_KEYS,
+    unitKey: settings.UNIT_KEY,
     apiKeys: settings.API_KEYS,
     logLevel: settings.LOG_LEVEL,
     shutdownDelaySeconds: settings.SHUTDOWN_DELAY_SECONDS,

@@ -4,7 +4,7 @@ import { expect, it } from "vitest"
 import * as z from "zod"
 import { openDatabase } from "#src/adapters/sqlite/schema.ts"
 import { ASSIGNMENT_VERSION } from "#src/domain/assignment.ts"
-import { tokenHead } from "#src/domain/token.ts"
+import { tokenFrame } from "#src/domain/token.ts"
 import { openApiDocument } from "#src/http/openapi.ts"
 import { decisionEvent } from "#test/outcomes.ts"
 import { temporaryFolder } from "#test/temporary-folder.ts"
@@ -20,7 +20,7 @@ it("names the versions that the code has", () => {
   const userVersion = database.prepare("PRAGMA user_version").get()?.["user_version"]
   database.close()
   const event = decisionEvent({})
-  const head = tokenHead("k1", { ...event, attributionWindowSeconds: 3600 })
+  const frame = tokenFrame("k1", { ...event, holdout: false, longestWindowSeconds: 3600 })
   const weights = readFileSync("examples/models/ctr-raw/weights.bin").readUInt32LE(4)
   const golden = z
     .object({ specVersion: z.int() })
@@ -33,7 +33,7 @@ it("names the versions that the code has", () => {
     http: promised("HTTP"),
     weights: promised("weights file"),
   }).toEqual({
-    token: head.split(".")[0],
+    token: frame.before.split(".")[0],
     log: String(event.v),
     hash: String(ASSIGNMENT_VERSION),
     database: String(userVersion),

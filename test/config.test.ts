@@ -42,6 +42,14 @@ it("reads keys: newest signing key first, permissions of API keys joined by +", 
   ])
 })
 
+it("reads the unit key in base64url, 16 to 64 bytes", () => {
+  expect(parseConfig({ UNIT_KEY: KEY }).unitKey).toHaveLength(32)
+  expect(parseConfig({}).unitKey).toBeUndefined()
+  for (const text of ["A".repeat(21), "A".repeat(87), "not base64url!", `${KEY}=`]) {
+    expect(problemsOf({ UNIT_KEY: text })).toEqual(["UNIT_KEY must be 16 to 64 bytes in base64url"])
+  }
+})
+
 describe("given mistakes", () => {
   it("reports all of them at once, each with what would be right", () => {
     expect(problemsOf({ PORT: "http", LOG_LEVEL: "loud", DEFAULT_EXPERIMENT: "A B" })).toHaveLength(3)

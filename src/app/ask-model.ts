@@ -1,104 +1,124 @@
 import { GatewayError } from "../domain/errors.ts"
+import type { VariantId } from "../domain/ids.ts"
 import type { Clock } from "../ports/clock.ts"
-import type { Features, ModelEndpoint } from "../ports/model-endpoint.ts"
+import type { ModelAnswer, ModelCall, ModelEndpoint } from "../ports/model-endpoint.ts"
 import { TIMED_OUT, within } from "./within.ts"
 
-/** What to score, by whom, and by whom instead. */
+/** What to ask, whom, and whom instead. */
 export interface Question {
-  readonly instances: readonly Features[]
+  readonly request: Omit<ModelCall, "variant">
+  /** In the document's order, like `endpoints`. */
+  readonly variants: readonly { readonly id: VariantId }[]
   readonly endpoints: readonly ModelEndpoint[]
-  readonly chosen: number
-  readonly fallback: number
+  /** Indexes of variants in the order in which they are asked until one answers: the chosen one first. */
+  readonly ladder: readonly number[]
+  /** Whether the caller can do something with a body that the gateway doesn't read, or with a location. */
+  readonly takesOpaque: boolean
   /** Monotonic milliseconds at which the whole request must be answered. */
   readonly deadlineAtMs: number
 }
 
-/** `servedIndex` differs from the chosen one when the fallback answered; `error` then says why, in the gateway's own words. */
-export interface Answer {
-  readonly predictions: readonly number[]
+/** Why the chosen variant did not answer, in the gateway's own words. */
+export type AnswerError = "deadline_exceeded" | "backend_failed" | "wrong_shape" | "features_invalid"
+
+/** Somebody answered: the chosen variant (`error` is null), or one that stood in for it (`error` says why). */
+export interface Answered {
+  readonly answered: true
+  readonly result: ModelAnswer
   readonly endpoint: ModelEndpoint
   readonly servedIndex: number
-  readonly error: FallbackReason | null
+  readonly error: AnswerError | null
 }
 
-/** Why the chosen variant did not answer. */
-export type FallbackReason = "deadline_exceeded" | "backend_failed" | "wrong_shape"
+/** Nobody answered. `error` is why the chosen variant did not, `failure` what to tell the caller. */
+export interface Unanswered {
+  readonly answered: false
+  readonly error: AnswerError
+  readonly failure: GatewayError
+}
 
-/** Of the time left, what a backend gets; the rest is the fallback's. */
-const BACKEND_SHARE = 0.8
+export type Answer = Answered | Unanswered
+
+/** Of the time left, what a rung gets while others are below it; the last gets all of it. */
+const RUNG_SHARE = 0.8
 
 /**
- * Asks the chosen variant, then the fallback. A local chosen variant is answered without a promise or a timer.
+ * Asks down the ladder until a variant answers. A local chosen variant is answered without a promise or a timer. Features that can't be scored
+ * are the caller's mistake: no other model is asked about them.
  *
- * @throws GatewayError `features_invalid` (the caller's mistake: no other model is tried) or `backend_failed` when the fallback failed too
+ * Never throws.
  */
 export function askModel(question: Question, clock: Clock): Answer | Promise<Answer> {
-  const { instances, endpoints, chosen } = question
-  const endpoint = endpoints[chosen] as ModelEndpoint
-  if (endpoint.remote) return askRemote(question, clock)
+  const index = question.ladder[0] as number
+  const endpoint = question.endpoints[index] as ModelEndpoint
+  if (endpoint.remote) return askDown(question, clock, 0, undefined)
   try {
-    return answered(endpoint, chosen, endpoint.predict(instances, undefined) as readonly number[], instances.length)
+    return answered(question, index, endpoint.predict(callOf(question, index), undefined) as ModelAnswer, undefined)
   } catch (error) {
-    return askFallback(question, clock, error)
+    return askDown(question, clock, 1, error)
   }
 }
 
-async function askRemote(question: Question, clock: Clock): Promise<Answer> {
-  const { instances, endpoints, chosen, deadlineAtMs } = question
-  const endpoint = endpoints[chosen] as ModelEndpoint
-  try {
-    const budgetMs = BACKEND_SHARE * (deadlineAtMs - clock.monotonicMs())
-    return answered(endpoint, chosen, await inTime(endpoint, instances, budgetMs), instances.length)
-  } catch (error) {
-    return askFallback(question, clock, error)
+/** @param firstError why the chosen variant did not answer, undefined where it has yet to be asked */
+async function askDown(question: Question, clock: Clock, from: number, firstError: unknown): Promise<Answer> {
+  const { ladder, deadlineAtMs } = question
+  let first = firstError
+  let last = firstError
+  for (let rung = from; rung < ladder.length && !isCallersMistake(last); rung++) {
+    const share = rung === ladder.length - 1 ? 1 : RUNG_SHARE
+    const budgetMs = share * (deadlineAtMs - clock.monotonicMs())
+    try {
+      const index = ladder[rung] as number
+      return answered(question, index, await inTime(question, index, budgetMs), first)
+    } catch (error) {
+      first ??= error
+      last = error
+    }
   }
+  return { answered: false, error: reasonOf(first), failure: asGatewayError(last) }
 }
 
-async function askFallback(question: Question, clock: Clock, error: unknown): Promise<Answer> {
-  if (error instanceof GatewayError && error.code === "features_invalid") throw error
-  const { instances, endpoints, chosen, fallback, deadlineAtMs } = question
-  if (fallback === chosen) throw asGatewayError(error)
-  const endpoint = endpoints[fallback] as ModelEndpoint
-  try {
-    const predictions = endpoint.remote
-      ? await inTime(endpoint, instances, deadlineAtMs - clock.monotonicMs())
-      : await endpoint.predict(instances, undefined)
-    return { ...answered(endpoint, fallback, predictions, instances.length), error: reasonOf(error) }
-  } catch (fallbackError) {
-    throw asGatewayError(fallbackError)
-  }
+function callOf({ request, variants }: Question, index: number): ModelCall {
+  const { instances, payload, decisionId, experiment, traceparent } = request
+  const { id } = variants[index] as { readonly id: VariantId }
+  return { instances, payload, decisionId, experiment, variant: id, traceparent }
 }
 
-function answered(
-  endpoint: ModelEndpoint,
-  servedIndex: number,
-  predictions: readonly number[],
-  expected: number,
-): Answer {
-  if (predictions.length !== expected || !predictions.every(Number.isFinite)) throw new WrongShape()
-  return { predictions, endpoint, servedIndex, error: null }
+/** @throws WrongShape for an answer that doesn't fit the question */
+function answered(question: Question, servedIndex: number, result: ModelAnswer, first: unknown): Answered {
+  if (result.kind !== "scores") {
+    if (!question.takesOpaque) throw new WrongShape()
+  } else if (result.scores.length !== question.request.instances.length || !result.scores.every(Number.isFinite)) {
+    throw new WrongShape()
+  }
+  const endpoint = question.endpoints[servedIndex] as ModelEndpoint
+  return { answered: true, result, endpoint, servedIndex, error: first === undefined ? null : reasonOf(first) }
 }
 
 class WrongShape extends Error {}
 
 /** Bounds the call: an endpoint that ignores its signal still can't hold the answer up. */
-async function inTime(
-  endpoint: ModelEndpoint,
-  instances: readonly Features[],
-  budgetMs: number,
-): Promise<readonly number[]> {
+async function inTime(question: Question, index: number, budgetMs: number): Promise<ModelAnswer> {
+  const endpoint = question.endpoints[index] as ModelEndpoint
+  const call = callOf(question, index)
+  if (!endpoint.remote) return await endpoint.predict(call, undefined)
   const deadline = new GatewayError("deadline_exceeded", { detail: "No model answered within the deadline." })
   if (budgetMs <= 0) throw deadline
   const controller = new AbortController()
-  const predictions = await within(Promise.resolve(endpoint.predict(instances, controller.signal)), budgetMs)
-  if (predictions !== TIMED_OUT) return predictions
+  const answer = await within(Promise.resolve(endpoint.predict(call, controller.signal)), budgetMs)
+  if (answer !== TIMED_OUT) return answer
   controller.abort(deadline)
   throw deadline
 }
 
-function reasonOf(error: unknown): FallbackReason {
+function isCallersMistake(error: unknown): boolean {
+  return error instanceof GatewayError && error.code === "features_invalid"
+}
+
+function reasonOf(error: unknown): AnswerError {
   if (error instanceof WrongShape) return "wrong_shape"
-  return error instanceof GatewayError && error.code === "deadline_exceeded" ? "deadline_exceeded" : "backend_failed"
+  if (!(error instanceof GatewayError)) return "backend_failed"
+  return error.code === "deadline_exceeded" || error.code === "features_invalid" ? error.code : "backend_failed"
 }
 
 function asGatewayError(error: unknown): GatewayError {

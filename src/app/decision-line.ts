@@ -1,17 +1,24 @@
 import type { Experiment } from "../domain/experiment.ts"
 import type { DecisionId } from "../domain/ids.ts"
-import type { Choice } from "../domain/snapshot.ts"
-import type { Features } from "../ports/model-endpoint.ts"
+import type { Context } from "../domain/plan.ts"
+import type { Snapshot } from "../domain/snapshot.ts"
+import type { UnitPseudonym } from "../domain/unit.ts"
+import type { Features, ModelAnswer } from "../ports/model-endpoint.ts"
 import type { Answer } from "./ask-model.ts"
+import type { ChoiceText } from "./choice-text.ts"
 
 interface DecisionFacts {
-  readonly experiment: Experiment
-  readonly choice: Choice
+  readonly snapshot: Snapshot
+  readonly text: ChoiceText
   readonly decisionId: DecisionId
   /** Epoch milliseconds. */
   readonly at: number
-  readonly unit: string
-  readonly command: { readonly instances: readonly Features[]; readonly slate: boolean }
+  readonly unit: UnitPseudonym
+  readonly command: {
+    readonly instances: readonly Features[]
+    readonly context: Context | undefined
+    readonly slate: boolean
+  }
   readonly answer: Answer
   readonly latencyMs: number
 }
@@ -28,16 +35,29 @@ export function createDecisionLines(): (facts: DecisionFacts) => string {
       lastAt = facts.at
       lastText = new Date(facts.at).toISOString()
     }
-    const { experiment, choice, decisionId, answer, command } = facts
-    const predictions = command.slate ? `[${answer.predictions.join()}]` : String(answer.predictions[0])
-    const servedBy = experiment.variants[answer.servedIndex]?.id
+    const { decisionId, answer, command, text, unit } = facts
+    const { experiment, plan } = facts.snapshot
+    const context = plan.kind === "fixed" ? "" : `"context":${JSON.stringify(command.context ?? {})},`
     return (
-      `{"v":1,"type":"decision","eventId":"d-${decisionId}","at":"${lastText}",${choice.eventMembers},` +
-      `"decisionId":"${decisionId}","unit":"${facts.unit}","features":${loggedFeatures(experiment, command)},` +
-      `"prediction":${predictions},"model":${JSON.stringify(answer.endpoint.model)},"servedBy":"${servedBy}",` +
+      `{"v":1,"type":"decision","eventId":"d-${decisionId}","at":"${lastText}",${text.membersBefore},` +
+      `"decisionId":"${decisionId}","unit":"${unit.unit}","group":${unit.group},${text.membersAfter},"features":${loggedFeatures(experiment, command)},${context}` +
+      `${answerMembers(experiment, answer, command.slate)},` +
       `"latencyMs":${Math.round(facts.latencyMs * 1000) / 1000},"error":${JSON.stringify(answer.error)}}`
     )
   }
+}
+
+function answerMembers(experiment: Experiment, answer: Answer, slate: boolean): string {
+  if (!answer.answered) return '"prediction":null,"model":null,"servedBy":null'
+  const { endpoint, servedIndex } = answer
+  const servedBy = experiment.variants[servedIndex]?.id
+  return `"prediction":${loggedPrediction(answer.result, slate)},"model":${JSON.stringify(endpoint.model)},"servedBy":"${servedBy}"`
+}
+
+/** Null for an answer that only the caller can read. */
+function loggedPrediction(result: ModelAnswer, slate: boolean): string {
+  if (result.kind !== "scores") return "null"
+  return slate ? `[${result.scores.join()}]` : String(result.scores[0])
 }
 
 function loggedFeatures(experiment: Experiment, command: DecisionFacts["command"]): string {

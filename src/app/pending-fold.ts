@@ -7,8 +7,9 @@ import {
   groupAdditions,
 } from "../domain/decision-facts.ts"
 import type { RewardEvent } from "../domain/events.ts"
-import { hourOf, UNIT_GROUPS } from "../domain/group-rows.ts"
+import { hourOf } from "../domain/group-rows.ts"
 import type { LogId, LogPosition } from "../domain/log-position.ts"
+import { UNIT_GROUPS } from "../domain/unit.ts"
 import { addUnit, emptySketch } from "../domain/unit-sketch.ts"
 import type { FoldBatch, SketchAddition } from "../ports/counter-store.ts"
 import type { LogEntry } from "./log-entry.ts"

@@ -1,14 +1,17 @@
+import type { Choice } from "../domain/choice.ts"
 import { decide } from "../domain/decide.ts"
-import { type DecisionFacts, DecisionReader } from "../domain/decision-facts.ts"
+import type { DecisionFacts } from "../domain/decision-facts.ts"
 import type { DecisionIds } from "../domain/decision-id.ts"
 import { GatewayError } from "../domain/errors.ts"
 import type { DecisionId } from "../domain/ids.ts"
-import { parseOutcomeLine } from "../domain/outcome-line.ts"
-import { type Choice, degradedChoice, type Snapshot } from "../domain/snapshot.ts"
+import type { Context } from "../domain/plan.ts"
+import type { Snapshot } from "../domain/snapshot.ts"
 import { type SignText, signToken } from "../domain/token.ts"
+import type { UnitPseudonym } from "../domain/unit.ts"
 import type { Clock } from "../ports/clock.ts"
-import type { Features } from "../ports/model-endpoint.ts"
+import type { Features, OpaqueBody } from "../ports/model-endpoint.ts"
 import { type Answer, askModel } from "./ask-model.ts"
+import { choiceText } from "./choice-text.ts"
 import { createDecisionLines } from "./decision-line.ts"
 import type { Served } from "./served-experiments.ts"
 
@@ -17,18 +20,28 @@ export interface PredictCommand {
   readonly served: Served
   readonly unitId: string | undefined
   readonly instances: readonly Features[]
+  /** What a contextual policy may look at. */
+  readonly context: Context | undefined
   readonly slate: boolean
+  /** The caller's own body, for backends that speak the caller's format; undefined where the gateway read it into `instances`. */
+  readonly payload: OpaqueBody | undefined
+  /** Whether the caller can do something with a body that the gateway doesn't read, or with a location. */
+  readonly takesOpaque: boolean
+  /** W3C Trace Context of the request. */
+  readonly traceparent: string | undefined
   readonly forcedVariant: string | undefined
   /** Milliseconds, for the whole request. */
   readonly deadlineMs: number
 }
 
+/** A decision and what became of it. Where nobody answered (`answer.answered` is false) the caller is owed `answer.failure`. */
 export interface Prediction {
   readonly snapshot: Snapshot
   readonly choice: Choice
   readonly decisionId: DecisionId
   readonly token: string
   readonly answer: Answer
+  /** Whether something else answered than what was chosen. */
   readonly degraded: boolean
   readonly decideMs: number
   readonly backendMs: number
@@ -43,20 +56,22 @@ export interface PredictDeps {
   readonly clock: Clock
   readonly decisionIds: DecisionIds
   readonly signingKeys: ReadonlyMap<string, SignText>
-  readonly pseudonym: (unitId: string) => string
+  readonly pseudonym: (unitId: string) => UnitPseudonym
   readonly recorder: DecisionRecorder
 }
 
 /**
  * Decides, asks the model, writes the decision to the log, and only then answers: a killed process has logged what it answered.
  *
- * @throws GatewayError `validation_failed` for an unknown or disabled forced variant, `features_invalid`, or `backend_failed` /
- *         `deadline_exceeded` when neither the chosen variant nor the fallback answered
+ * Every decision is logged, whatever becomes of it: answered, answered by the fallback, by nobody, or for a caller who has gone. That includes
+ * features which the chosen model can't score: whether they can be scored depends on the model that was drawn, so that leaving such requests
+ * out would bend the ratio of decisions.
+ *
+ * @throws GatewayError `validation_failed` for an unknown or disabled forced variant: nothing was decided
  */
 export function createPredict(deps: PredictDeps): (command: PredictCommand) => Promise<Prediction> {
   const { clock, decisionIds, pseudonym, recorder, signingKeys } = deps
   const decisionLine = createDecisionLines()
-  const facts = new DecisionReader()
 
   return async (command) => {
     const { snapshot, endpoints } = command.served
@@ -64,46 +79,63 @@ export function createPredict(deps: PredictDeps): (command: PredictCommand) => P
     const startedMs = clock.monotonicMs()
     const now = clock.now()
     const decisionId = decisionIds(now)
-    const unitId = command.unitId ?? decisionId
-    const unit = experiment.stickiness === "request" ? decisionId : unitId
-    const intended = decide(snapshot, unit, forcedIndex(snapshot, command.forcedVariant))
+    const choice = decide(snapshot, {
+      decisionId,
+      unitId: command.unitId,
+      context: command.context,
+      forcedIndex: forcedIndex(snapshot, command.forcedVariant),
+    })
     const decidedMs = clock.monotonicMs()
 
     const asked = askModel(
       {
-        instances: command.instances,
+        request: {
+          instances: command.instances,
+          payload: command.payload,
+          decisionId,
+          experiment: experiment.id,
+          traceparent: command.traceparent,
+        },
+        variants: experiment.variants,
         endpoints,
-        chosen: intended.index,
-        fallback: snapshot.fallbackIndex,
+        ladder: snapshot.ladders[choice.index] as readonly number[],
+        takesOpaque: command.takesOpaque,
         deadlineAtMs: startedMs + command.deadlineMs,
       },
       clock,
     )
     const answer = asked instanceof Promise ? await asked : asked
-    const degraded = answer.servedIndex !== intended.index
-    const choice = degraded ? degradedChoice(snapshot, intended) : intended
-    const token = signToken(choice.tokenHead, decisionId, signingKeys.get(snapshot.keyId) as SignText)
+    const learn = choice.learn && (answer.error === null || experiment.reward.failures === "count")
+    const text = choiceText(snapshot, choice, learn)
+    const unit = pseudonym(command.unitId ?? decisionId)
+    const token = signToken(text.token, unit.group, decisionId, signingKeys.get(snapshot.keyId) as SignText)
     const answeredMs = clock.monotonicMs()
 
     const line = decisionLine({
-      experiment,
-      choice,
+      snapshot,
+      text,
       decisionId,
       at: now,
-      unit: pseudonym(unitId),
+      unit,
       command,
       answer,
       latencyMs: answeredMs - startedMs,
     })
-    const event = parseOutcomeLine(line)
-    if (event?.type === "decision") await recorder.recordDecision(line, facts.facts(event))
+    await recorder.recordDecision(line, {
+      experiment: experiment.id,
+      choice: text.facts,
+      second: Math.floor(now / 1000),
+      group: unit.group,
+      unit: unit.unit,
+      failed: answer.error !== null,
+    })
     return {
       snapshot,
       choice,
       decisionId,
       token,
       answer,
-      degraded,
+      degraded: answer.answered && answer.servedIndex !== choice.index,
       decideMs: decidedMs - startedMs,
       backendMs: answeredMs - decidedMs,
     }

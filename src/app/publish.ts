@@ -1,3 +1,4 @@
+import { definitionOf, withRevision } from "../domain/definitions.ts"
 import type { ExperimentEvent } from "../domain/events.ts"
 import type { Experiment } from "../domain/experiment.ts"
 import type { ExperimentId } from "../domain/ids.ts"
@@ -81,7 +82,10 @@ export class Publisher {
     if (diff.length === 0 && experiments.get(experiment.id) !== undefined) return
     const revision = (before?.revision ?? 0) + (diff.length === 0 ? 0 : 1)
     if (diff.length > 0) await this.#record({ id: experiment.id, revision, document, models, diff, actor })
-    experiments.publish({ snapshot: await this.#snapshot(experiment, revision), endpoints })
+    const snapshot = await this.#snapshot(experiment, revision)
+    const known = experiments.get(experiment.id)?.definitions ?? new Map()
+    const definition = definitionOf(experiment, revision, snapshot.lineage.epoch)
+    experiments.publish({ snapshot, endpoints, definitions: withRevision(known, definition, this.#deps.clock.now()) })
   }
 
   /** Takes an experiment away: its predictions are 404 and its rewards 410 from now on. */
@@ -119,10 +123,10 @@ export class Publisher {
   async #snapshot(experiment: Experiment, revision: number) {
     const { counters, clock, logger, keyId } = this.#deps
     try {
-      return await allocateNow(experiment, revision, keyId, counters, clock.now())
+      return await allocateNow({ experiment, revision, keyId }, counters, clock.now())
     } catch (error) {
       logger.warn({ experiment: experiment.id, error: String(error) }, "published without statistics")
-      return allocateFrom(experiment, revision, keyId, 0, [])
+      return allocateFrom({ experiment, revision, keyId }, 0, [])
     }
   }
 }

@@ -3,7 +3,7 @@ import { parsePolicy } from "#policies/policy-document.ts"
 import { assignmentScores } from "../domain/assignment.ts"
 import { decide } from "../domain/decide.ts"
 import type { Experiment } from "../domain/experiment.ts"
-import type { Snapshot } from "../domain/snapshot.ts"
+import { allocationFor, type Snapshot } from "../domain/snapshot.ts"
 import type { VariantStatistics } from "../domain/statistics.ts"
 import type { Clock } from "../ports/clock.ts"
 import type { CounterStore } from "../ports/counter-store.ts"
@@ -14,9 +14,10 @@ const NOTHING: VariantStatistics["totals"] = { decisions: 0, rewards: 0, sum: 0,
 /** Counters of an experiment by variant, with what follows from them. @throws GatewayError `store_unavailable` */
 export async function readStatistics(snapshot: Snapshot, counters: CounterStore, clock: Clock) {
   const { experiment, revision } = snapshot
-  const read = await counters.statistics(experiment.id, statisticsQuery(experiment, clock.now()))
+  const read = await counters.statistics(experiment.id, statisticsQuery(snapshot, clock.now()))
   const byVariant = new Map(read.variants.map((entry) => [entry.variant, entry]))
   const probabilityBest = probabilitiesBest(experiment, read.variants)
+  const allocation = allocationFor(snapshot)
   return {
     experiment: experiment.id,
     revision,
@@ -32,7 +33,7 @@ export async function readStatistics(snapshot: Snapshot, counters: CounterStore,
         sum,
         sumSq,
         rate: decisions === 0 ? 0 : sum / decisions,
-        allocation: snapshot.allocation[i] as number,
+        allocation: allocation[i] as number,
         probabilityBest: probabilityBest[i] as number,
         matured: byVariant.get(id)?.n ?? 0,
         pending: byVariant.get(id)?.pending ?? 0,
@@ -53,22 +54,24 @@ function probabilitiesBest(experiment: Experiment, statistics: readonly VariantS
 
 /** The allocation in force. */
 export function readAllocation(snapshot: Snapshot) {
-  const { experiment, revision, stateVersion, reason } = snapshot
+  const { experiment, revision, stateVersion, plan } = snapshot
+  const allocation = allocationFor(snapshot)
   return {
     experiment: experiment.id,
     revision,
     stateVersion,
     policy: experiment.policy.kind,
-    reason,
-    allocation: Object.fromEntries(experiment.variants.map(({ id }, i) => [id, snapshot.allocation[i]])),
+    reason: plan.reason,
+    allocation: Object.fromEntries(experiment.variants.map(({ id }, i) => [id, allocation[i]])),
   }
 }
 
 /** What a unit would get now, and why: every number that the choice is made from. */
 export function explainChoice(snapshot: Snapshot, unitId: string) {
   const { experiment, revision, stateVersion } = snapshot
-  const choice = decide(snapshot, unitId, undefined)
-  const scores = assignmentScores(unitId, snapshot.keys, snapshot.allocation)
+  const choice = decide(snapshot, { decisionId: unitId, unitId, context: undefined, forcedIndex: undefined })
+  const allocation = allocationFor(snapshot)
+  const scores = assignmentScores(unitId, snapshot.keys, allocation)
   return {
     experiment: experiment.id,
     revision,
@@ -86,7 +89,7 @@ export function explainChoice(snapshot: Snapshot, unitId: string) {
     variants: experiment.variants.map(({ id, enabled }, i) => ({
       id,
       enabled,
-      allocation: snapshot.allocation[i] as number,
+      allocation: allocation[i] as number,
       score: scores[i] ?? null,
     })),
   }

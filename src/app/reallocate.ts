@@ -2,7 +2,8 @@ import { allocate } from "#policies/allocate.ts"
 import type { Arm } from "#policies/policy.ts"
 import { policyChoice } from "#policies/policy-document.ts"
 import type { Experiment } from "../domain/experiment.ts"
-import { createSnapshot, type Snapshot } from "../domain/snapshot.ts"
+import { boundOf } from "../domain/metric.ts"
+import { createSnapshot, type Snapshot, type SnapshotParts } from "../domain/snapshot.ts"
 import type { StatisticsQuery, VariantStatistics } from "../domain/statistics.ts"
 import type { Clock } from "../ports/clock.ts"
 import type { CounterStore } from "../ports/counter-store.ts"
@@ -10,12 +11,15 @@ import type { Logger } from "../ports/logger.ts"
 import type { ServedExperiments } from "./served-experiments.ts"
 
 /** What the policy of an experiment wants to know, now. */
-export function statisticsQuery(experiment: Experiment, now: number): StatisticsQuery {
+export function statisticsQuery(
+  { experiment, lineage }: Pick<SnapshotParts, "experiment" | "lineage">,
+  now: number,
+): StatisticsQuery {
   const { reward, memory } = experiment
   return {
     metric: reward.metric,
-    bound: Math.max(...reward.bounds.map(Math.abs)),
-    series: Object.fromEntries(experiment.variants.map(({ id }) => [id, 1])),
+    bound: boundOf(reward),
+    series: Object.fromEntries(experiment.variants.map(({ id }) => [id, lineage?.series[id] ?? 1])),
     memory,
     maturationSeconds: reward.maturation === "window" ? reward.attributionWindowSeconds : 0,
     now,
@@ -31,29 +35,32 @@ export function toArms(experiment: Experiment, statistics: readonly VariantStati
   })
 }
 
+/** What of a snapshot doesn't depend on statistics. */
+export type SnapshotBase = Pick<SnapshotParts, "experiment" | "revision" | "lineage" | "keyId">
+
 /** A snapshot of an experiment under the statistics of this moment. @throws GatewayError `store_unavailable` */
-export async function allocateNow(
-  experiment: Experiment,
-  revision: number,
-  keyId: string,
-  counters: CounterStore,
-  now: number,
-): Promise<Snapshot> {
-  const { stateVersion, variants } = await counters.statistics(experiment.id, statisticsQuery(experiment, now))
-  return allocateFrom(experiment, revision, keyId, stateVersion, variants)
+export async function allocateNow(base: SnapshotBase, counters: CounterStore, now: number): Promise<Snapshot> {
+  const { experiment } = base
+  const { stateVersion, variants } = await counters.statistics(experiment.id, statisticsQuery(base, now))
+  return allocateFrom(base, stateVersion, variants)
 }
 
 /** The same from statistics that are at hand; none for an experiment that nothing is known of. */
 export function allocateFrom(
-  experiment: Experiment,
-  revision: number,
-  keyId: string,
+  { experiment, revision, lineage, keyId }: SnapshotBase,
   stateVersion: number,
   statistics: readonly VariantStatistics[],
 ): Snapshot {
   const enabled = experiment.variants.map((variant) => variant.enabled)
   const { allocation, reason } = allocate(policyChoice(experiment.policy), toArms(experiment, statistics), enabled)
-  return createSnapshot({ experiment, revision, stateVersion, allocation, reason, keyId })
+  return createSnapshot({
+    experiment,
+    revision,
+    stateVersion,
+    plan: { allocation, reason },
+    ...(lineage === undefined ? {} : { lineage }),
+    keyId,
+  })
 }
 
 export interface ReallocatorDeps {
@@ -102,10 +109,10 @@ export class Reallocator {
     const { experiments, counters, clock } = this.#deps
     const served = experiments.get(id)
     if (served === undefined) return
-    const { experiment, revision, keyId, stateVersion } = served.snapshot
-    const read = await counters.statistics(id, statisticsQuery(experiment, clock.now()))
+    const { experiment, stateVersion } = served.snapshot
+    const read = await counters.statistics(id, statisticsQuery(served.snapshot, clock.now()))
     if (read.stateVersion === stateVersion && !changesWithTime(experiment)) return
-    const snapshot = allocateFrom(experiment, revision, keyId, read.stateVersion, read.variants)
+    const snapshot = allocateFrom(served.snapshot, read.stateVersion, read.variants)
     // An edit that was published meanwhile wins.
     if (experiments.get(id) === served) experiments.publish({ ...served, snapshot })
   }

@@ -1,6 +1,6 @@
 import { GatewayError } from "../domain/errors.ts"
 import type { RewardEvent } from "../domain/events.ts"
-import type { Experiment } from "../domain/experiment.ts"
+import { boundOf, type MetricDefinition } from "../domain/metric.ts"
 import { type DecisionToken, type KeyRing, verifyToken } from "../domain/token.ts"
 import type { Clock } from "../ports/clock.ts"
 import type { ServedExperiments } from "./served-experiments.ts"
@@ -12,6 +12,8 @@ export interface RewardCommand {
   readonly value: number | undefined
   /** Tells one reward of a decision from another, and a retry from a second reward; without one, the value does. */
   readonly eventId: string | undefined
+  /** Which of the decision's instances it is for, 0 to 255. Logged, no effect on what is counted. */
+  readonly instance: number | undefined
   /** The experiment that the caller thinks it belongs to, checked against the token. */
   readonly experiment: string | undefined
 }
@@ -37,7 +39,13 @@ export interface RewardDeps {
 }
 
 type Attributed =
-  | { readonly ok: true; readonly event: RewardEvent; readonly token: DecisionToken }
+  | {
+      readonly ok: true
+      readonly event: RewardEvent
+      readonly token: DecisionToken
+      /** Epoch milliseconds. */
+      readonly windowClosesAt: number
+    }
   | { readonly ok: false; readonly error: GatewayError }
 
 /**
@@ -67,76 +75,87 @@ export function createReward(
       if (!item.ok) return item.error
       if (refusal !== undefined) return refusal
       const status = statuses[next++] as RewardReceipt["status"]
-      if (item.event.status === "late") return outOfWindow(item.token, now)
+      if (item.event.status === "late") return outOfWindow(item, now)
       return { status, token: item.token, metric: item.event.metric, value: item.event.value }
     })
   }
 }
 
-/** Which decision a postback belongs to, and whether it may count: the token says it, no look-up does. */
+/** Which decision a postback belongs to, and whether it may count: the token and its revision say it, no look-up of the decision does. */
 function attribute(command: RewardCommand, deps: RewardDeps, now: number): Attributed {
   const checked = verifyToken(command.decision, deps.keyRing, now)
   if (!checked.ok) return refuse(checked.code)
   const { token } = checked
   if (command.experiment !== undefined && command.experiment !== token.experiment) return refuse("token_invalid")
-  const served = deps.experiments.get(token.experiment)
-  if (served === undefined) return refuse("experiment_gone")
-  const { reward } = served.snapshot.experiment
-  const metric = command.metric ?? reward.metric
-  if (metric !== reward.metric) {
-    const detail = `must be "${reward.metric}", the metric of this experiment, or left out`
+  const definition = deps.experiments.get(token.experiment)?.definitions.get(token.revision)
+  if (definition === undefined) {
+    return refuse(deps.experiments.wasRemoved(token.experiment) ? "experiment_gone" : "revision_not_served")
+  }
+  const metric = definition.metrics.get(command.metric ?? definition.primary)
+  if (metric === undefined) {
+    const known = [...definition.metrics.keys()].map((id) => `"${id}"`).join(", ")
+    const detail = `must be a metric of this experiment (${known}), or left out for "${definition.primary}"`
     return refuse("validation_failed", { errors: [{ pointer: "/metric", detail }] })
   }
   const value = command.value ?? 1
-  const problem = outOfRange(value, reward)
+  const problem = outOfRange(value, metric)
   if (problem !== undefined) return refuse("reward_out_of_range", { errors: [{ pointer: "/value", detail: problem }] })
-  const late = now > token.issuedAt + token.attributionWindowSeconds * 1000
-  const suffix = reward.aggregation === "first" ? "" : `-${command.eventId ?? `v${value}`}`
+  const windowClosesAt = token.issuedAt + metric.attributionWindowSeconds * 1000
   return {
     ok: true,
     token,
+    windowClosesAt,
     event: {
       v: 1,
       type: "reward",
-      eventId: `r-${token.decisionId}-${metric}${suffix}`,
+      eventId: `r-${token.decisionId}-${metric.id}${postbackSuffix(command, metric, value)}`,
       at: new Date(now).toISOString(),
       experiment: token.experiment,
       revision: token.revision,
-      series: 1,
-      epoch: 1,
-      group: 0,
-      stickiness: served.snapshot.experiment.stickiness,
-      bound: Math.max(...reward.bounds.map(Math.abs)),
-      holdout: false,
-      expiresAt: new Date(token.expiresAt).toISOString(),
+      series: token.series,
+      epoch: definition.epoch,
       decisionId: token.decisionId,
+      group: token.group,
       variant: token.variant,
       propensity: token.propensity,
       decidedAt: new Date(token.issuedAt).toISOString(),
-      metric,
+      stickiness: definition.stickiness,
+      metric: metric.id,
       value: value === 0 ? 0 : value,
-      status: late ? "late" : "applied",
-      aggregation: reward.aggregation,
+      bound: boundOf(metric),
+      ...(command.instance === undefined ? {} : { instance: command.instance }),
+      aggregation: metric.aggregation,
       learn: token.learn,
+      holdout: token.holdout,
+      expiresAt: new Date(token.expiresAt).toISOString(),
+      status: now > windowClosesAt ? "late" : "applied",
     },
   }
+}
+
+/** Tells the postbacks of one decision and metric apart. A caller's id never equals one that was made from a value. */
+function postbackSuffix(command: RewardCommand, { aggregation }: MetricDefinition, value: number): string {
+  if (aggregation === "first") return ""
+  return command.eventId === undefined ? `-v${value}` : `-e${command.eventId}`
 }
 
 function refuse(code: GatewayError["code"], options: ConstructorParameters<typeof GatewayError>[1] = {}): Attributed {
   return { ok: false, error: new GatewayError(code, options) }
 }
 
-function outOfRange(value: number, reward: Experiment["reward"]): string | undefined {
-  const [low, high] = reward.bounds
+function outOfRange(value: number, { kind, bounds: [low, high] }: MetricDefinition): string | undefined {
+  if (kind === "binary" && value !== 0 && value !== 1) {
+    return "must be exactly 0 or 1, since the metric is binary; a metric of the kind value takes other numbers"
+  }
   if (!Number.isFinite(value) || value < low || value > high) return `must be a number from ${low} to ${high}`
   return undefined
 }
 
-function outOfWindow(token: DecisionToken, now: number): GatewayError {
-  const closedAt = token.issuedAt + token.attributionWindowSeconds * 1000
+function outOfWindow({ token, event, windowClosesAt }: Extract<Attributed, { ok: true }>, now: number): GatewayError {
+  const windowSeconds = (windowClosesAt - token.issuedAt) / 1000
   return new GatewayError("reward_out_of_window", {
     detail:
-      `The decision's attribution window of ${token.attributionWindowSeconds} s closed ${Math.ceil((now - closedAt) / 1000)} s ago. ` +
-      "The reward was logged as late and is not learned from. Raise attributionWindowSeconds or send rewards sooner.",
+      `The attribution window of the metric "${event.metric}" of ${windowSeconds} s closed ${Math.ceil((now - windowClosesAt) / 1000)} s ago. ` +
+      "The reward was logged as late and is not counted. Raise attributionWindowSeconds or send rewards sooner.",
   })
 }

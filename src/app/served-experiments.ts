@@ -1,3 +1,4 @@
+import type { Definitions } from "../domain/definitions.ts"
 import type { Experiment } from "../domain/experiment.ts"
 import type { Snapshot } from "../domain/snapshot.ts"
 import type { ModelEndpoint } from "../ports/model-endpoint.ts"
@@ -6,6 +7,8 @@ import type { ModelEndpoint } from "../ports/model-endpoint.ts"
 export interface Served {
   readonly snapshot: Snapshot
   readonly endpoints: readonly ModelEndpoint[]
+  /** What rewards mean, of every revision whose tokens may live. */
+  readonly definitions: Definitions
 }
 
 /** The experiments in memory: what the request path reads. Each replacement is one assignment, so no request sees half an edit. */

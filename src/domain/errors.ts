@@ -9,6 +9,7 @@ export type ErrorCode =
   | "not_found"
   | "experiment_not_found"
   | "experiment_gone"
+  | "revision_not_served"
   | "method_not_allowed"
   | "not_acceptable"
   | "request_timeout"

@@ -7,8 +7,11 @@ export type Reason = "policy" | "burn_in" | "holdout" | "forced" | "paused"
 export type Aggregation = "first" | "last" | "sum" | "max"
 
 /**
- * One served choice. `propensity` is the probability that `variant` was chosen with, `allocation` the whole vector by variant id.
- * `servedBy` is the variant that answered; where it differs from `variant` the decision is not learned from.
+ * One choice that was made for a request, whatever became of it: a variant whose failures left no trace would look better than it is, and the
+ * ratio of decisions would differ from the allocation.
+ *
+ * `propensity` is the probability that `variant` was chosen with, `allocation` the whole vector by variant id; `Choice` says what it means
+ * under each stickiness.
  */
 export interface DecisionEvent {
   readonly v: 1
@@ -19,16 +22,18 @@ export interface DecisionEvent {
   readonly at: string
   readonly experiment: ExperimentId
   readonly revision: number
-  /** Rises for a variant when what it measures changes; statistics of different series are not mixed. From 1. */
+  /** Of the chosen variant, from 1: rises when what its statistics measure changes. */
   readonly series: number
-  /** Every variant's series, where they differ from `series`. */
+  /** Of every variant; absent where all are equal to `series`. */
   readonly seriesByVariant?: Readonly<Record<string, number>>
-  /** Begins anew when static weights or coverage change. From 1. */
+  /** From 1: rises when a person divides the traffic otherwise. */
   readonly epoch: number
+  /** The metric that the experiment learns from at this revision. */
+  readonly metric: string
   readonly decisionId: DecisionId
   /** Keyed hash of the unit id, never the id. */
   readonly unit: string
-  /** Unit group, 0 to 63: a keyed hash of its own. */
+  /** Of the unit, 0 to 63: variances go by groups. */
   readonly group: number
   readonly stickiness: "unit" | "request"
   readonly variant: VariantId
@@ -39,18 +44,23 @@ export interface DecisionEvent {
   readonly reason: Reason
   /** Whether counters learn from this decision and its rewards. */
   readonly learn: boolean
-  /** The metric that the experiment learns from at this revision. */
-  readonly metric: string
   readonly features: unknown
+  /** What a contextual policy decided on; absent where the policy looks at none. */
+  readonly context?: unknown
+  /** Null where nobody answered, or with a body that only the caller reads. */
   readonly prediction: number | readonly number[] | null
+  /** What answered; null where nobody did. */
   readonly model: string | null
-  /** Null: nobody answered. */
   readonly servedBy: VariantId | null
   readonly latencyMs: number
+  /** Why the chosen variant did not answer; null where it did. */
   readonly error: string | null
 }
 
-/** One accepted reward postback. Self-contained: the fold needs no experiment document. */
+/**
+ * One accepted reward postback. Self-contained: the fold needs no experiment document. Kind, bounds and aggregation are those of the revision
+ * that the decision was made by.
+ */
 export interface RewardEvent {
   readonly v: 1
   readonly type: "reward"
@@ -58,28 +68,32 @@ export interface RewardEvent {
   readonly eventId: string
   readonly at: string
   readonly experiment: ExperimentId
+  /** The decision's, like everything up to `stickiness`. */
   readonly revision: number
   readonly series: number
   readonly epoch: number
   readonly decisionId: DecisionId
   readonly group: number
-  readonly stickiness: "unit" | "request"
   readonly variant: VariantId
   readonly propensity: number
   /** Time of the decision, ISO 8601. The counters' bucket comes from it. */
   readonly decidedAt: string
+  readonly stickiness: "unit" | "request"
   readonly metric: string
-  /** Finite, within the experiment's bounds. */
+  /** Finite, within the metric's bounds. */
   readonly value: number
-  /** Largest magnitude of the metric's bounds: counters keep sums in millionths of it. */
+  /** The largest magnitude of the metric's bounds: sums are kept in millionths of it. */
   readonly bound: number
-  readonly status: "applied" | "late"
+  /** Which of the decision's instances it was for, from 0; absent where the caller didn't say. No effect on counters. */
+  readonly instance?: number
   readonly aggregation: Aggregation
   readonly learn: boolean
   /** Whether the decision was a holdout's. */
   readonly holdout: boolean
-  /** When the decision's token dies, ISO 8601: what is remembered of it can go a day later. */
+  /** When the decision's token dies, ISO 8601: what is remembered of the decision can go a day later. */
   readonly expiresAt: string
+  /** `late`: after the metric's attribution window, logged and not counted. */
+  readonly status: "applied" | "late"
 }
 
 /** Where a document came from: a folder that is watched, or a call. */

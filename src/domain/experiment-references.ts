@@ -1,3 +1,4 @@
+import { ERROR_METRIC } from "./counters.ts"
 import type { DocumentIssue } from "./document-issues.ts"
 import { didYouMean } from "./nearest-name.ts"
 
@@ -14,11 +15,15 @@ export interface ReadableDocument {
     readonly minPropensity: number | undefined
     readonly challenger: string | undefined
   }
-  readonly reward: {
-    readonly kind: "binary" | "value" | undefined
-    readonly bounds: readonly [number, number] | undefined
-    readonly aggregation: string | undefined
-  }
+  readonly reward: ReadableMetric
+  readonly metrics: readonly ReadableMetric[]
+}
+
+interface ReadableMetric {
+  readonly id?: string | undefined
+  readonly kind?: "binary" | "value" | undefined
+  readonly bounds?: readonly [number, number] | undefined
+  readonly aggregation?: string | undefined
 }
 
 interface ReadableVariant {
@@ -33,7 +38,7 @@ const UNIT_REWARD_POLICIES = new Set(["thompson", "top-two", "kl-ucb", "ucb1", "
 
 /** Everything in a document that doesn't fit together. Rules whose fields can't be read are left out. */
 export function referenceIssues(document: ReadableDocument): DocumentIssue[] {
-  return [...variantIssues(document), ...roleIssues(document), ...policyIssues(document), ...rewardIssues(document)]
+  return [...variantIssues(document), ...roleIssues(document), ...policyIssues(document), ...metricIssues(document)]
 }
 
 function* variantIssues({ variants, policy }: ReadableDocument): Generator<DocumentIssue> {
@@ -101,22 +106,36 @@ function* policyIssues({ policy, reward }: ReadableDocument): Generator<Document
   }
 }
 
-function* rewardIssues({ reward: { kind, bounds, aggregation } }: ReadableDocument): Generator<DocumentIssue> {
+function* metricIssues({ reward, metrics }: ReadableDocument): Generator<DocumentIssue> {
+  yield* measureIssues(["reward"], reward)
+  if (reward.id === ERROR_METRIC) yield { path: ["reward", "metric"], message: RESERVED }
+  const seen = new Set([reward.id])
+  for (const [index, metric] of metrics.entries()) {
+    if (metric.id === ERROR_METRIC) yield { path: ["metrics", index, "id"], message: RESERVED }
+    if (metric.id !== undefined && seen.has(metric.id)) {
+      yield { path: ["metrics", index, "id"], message: "is used twice: every metric has a name of its own" }
+    }
+    seen.add(metric.id)
+    yield* measureIssues(["metrics", index], metric)
+  }
+}
+
+const RESERVED = `must not be "${ERROR_METRIC}": the gateway itself counts decisions under it that nobody answered`
+
+function* measureIssues(
+  path: readonly (string | number)[],
+  { kind, bounds, aggregation }: ReadableMetric,
+): Generator<DocumentIssue> {
   if (bounds !== undefined) {
     const [low, high] = bounds
-    if (low >= high) {
-      yield { path: ["reward", "bounds"], message: "the first bound must be below the second" }
-    }
+    if (low >= high) yield { path: [...path, "bounds"], message: "the first bound must be below the second" }
     if (kind === "binary" && (low !== 0 || high !== 1)) {
-      yield {
-        path: ["reward", "bounds"],
-        message: 'must be [0, 1] for binary rewards; use kind "value" for others',
-      }
+      yield { path: [...path, "bounds"], message: 'must be [0, 1] for binary rewards; use kind "value" for others' }
     }
   }
   if (kind === "binary" && aggregation === "sum") {
     yield {
-      path: ["reward", "aggregation"],
+      path: [...path, "aggregation"],
       message: 'must be first, last or max for binary rewards; use kind "value" to add rewards up',
     }
   }

@@ -9,6 +9,7 @@ const VARIANT_ID = /^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$/
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/
 /** More would not be told apart by any traffic. */
 const MAX_VARIANTS = 64
+const MAX_METRICS = 15
 const THIRTY_DAYS = 30 * 86_400
 
 const experimentId = z
@@ -44,12 +45,12 @@ const variantSchema = z.strictObject({
     .describe("What answers for this variant"),
 })
 
-const rewardSchema = z.strictObject({
-  metric: name.default("reward").describe("What a reward is called; postbacks may leave it out"),
+/** What makes rewards of a metric a number: the same for the one that is learned from and for the others. */
+const measure = {
   kind: z
     .enum(["binary", "value"])
     .default("binary")
-    .describe("Whether a reward is 0 or 1, or any number within the bounds"),
+    .describe("binary: exactly 0 or 1; value: any number within the bounds"),
   bounds: z
     .tuple([z.number().min(-MAX_REWARD).max(MAX_REWARD), z.number().min(-MAX_REWARD).max(MAX_REWARD)])
     .default([0, 1])
@@ -64,13 +65,30 @@ const rewardSchema = z.strictObject({
     .min(1)
     .max(THIRTY_DAYS)
     .default(3600)
-    .describe("Later rewards are logged and not learned; after twice as long the decision's token has expired"),
+    .describe("Later rewards are logged, not counted; after twice the longest window the decision's token has expired"),
+}
+
+const rewardSchema = z.strictObject({
+  metric: name.default("reward").describe("What a reward is called; postbacks may leave it out"),
+  ...measure,
   maturation: z
     .enum(["none", "window"])
     .default("none")
     .describe(
       "Whether a decision without a reward counts as a failure at once or when its attribution window has closed",
     ),
+  failures: z
+    .enum(["count", "exclude"])
+    .default("count")
+    .describe(
+      "Whether decisions that the chosen variant did not answer are learned from: a variant that fails a third of its requests earns that much less",
+    ),
+})
+
+const metricSchema = z.strictObject({
+  id: name,
+  role: z.literal("secondary").default("secondary").describe("Counted and reported, not learned from"),
+  ...measure,
 })
 
 /** `memory` of a document: which past decisions the policy still learns from. */
@@ -99,9 +117,13 @@ const documentSchema = z.strictObject({
   fallback: variantId.optional().describe("Answers when the chosen variant can't; the control when left out"),
   policy: policySchema.describe("The rule that turns statistics into an allocation; the README has a line on each"),
   reward: rewardSchema.default(rewardSchema.parse({})).describe("The metric that the policy learns from"),
+  metrics: z.array(metricSchema).max(MAX_METRICS).default([]).describe("Further metrics that rewards may name"),
   memory: memorySchema.default({ kind: "all" }).describe("Which decisions the policy looks back on"),
   refreshSeconds: z.number().min(0.05).max(3600).default(1).describe("How often the allocation follows the counters"),
   holdout: z.number().min(0).max(1).default(0).describe("Share of units kept on control and never learned from"),
+  holdoutSalt: name
+    .optional()
+    .describe("Experiments with the same salt hold out the same units; each has a holdout of its own when left out"),
   logFeatures: z
     .array(z.string().min(1).max(128))
     .max(256)
@@ -139,7 +161,7 @@ export function parseExperiment(document: unknown): ParsedExperiment {
 
 /** Backends that can be read in a document, valid or not, with the index of their variant: whether they can be served is for others to say. */
 export function readableBackends(document: unknown): { readonly variant: number; readonly backend: Backend }[] {
-  return listOf(document, "variants").flatMap((variant, index) => {
+  return listOf(document, "variants", MAX_VARIANTS).flatMap((variant, index) => {
     const { backend } = validFields(variantSchema, variant)
     return backend === undefined ? [] : [{ variant: index, backend }]
   })
@@ -153,10 +175,10 @@ export function parseExperimentId(text: string): ExperimentId | undefined {
 /** What can be read of a document whose shape may be wrong elsewhere. */
 function readable(document: unknown): ReadableDocument {
   const { control, fallback, policy } = fieldsOf(document)
-  const { kind, bounds, aggregation } = validFields(rewardSchema, fieldsOf(document)["reward"] ?? {})
+  const reward = validFields(rewardSchema, fieldsOf(document)["reward"] ?? {})
   const { minPropensity } = validFields(policySchema.options[0], policy)
   return {
-    variants: listOf(document, "variants").map((variant) => {
+    variants: listOf(document, "variants", MAX_VARIANTS).map((variant) => {
       const { weight, enabled } = validFields(variantSchema, variant)
       return { id: textOf(fieldsOf(variant)["id"]), weight, enabled }
     }),
@@ -167,7 +189,8 @@ function readable(document: unknown): ReadableDocument {
       minPropensity,
       challenger: textOf(fieldsOf(policy)["challenger"]),
     },
-    reward: { kind, bounds, aggregation },
+    reward: { ...reward, id: reward.metric },
+    metrics: listOf(document, "metrics", MAX_METRICS).map((metric) => validFields(metricSchema, metric)),
   }
 }
 
@@ -175,9 +198,9 @@ function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null ? { ...value } : {}
 }
 
-function listOf(document: unknown, field: string): readonly unknown[] {
+function listOf(document: unknown, field: string, most: number): readonly unknown[] {
   const list = fieldsOf(document)[field]
-  return Array.isArray(list) ? list.slice(0, MAX_VARIANTS) : []
+  return Array.isArray(list) ? list.slice(0, most) : []
 }
 
 function textOf(value: unknown): string | undefined {

@@ -1,6 +1,3 @@
-/** Units fall into this many groups, by a keyed hash of their own: variances go by unit group, since decisions of one unit are dependent. */
-export const UNIT_GROUPS = 64
-
 const HOUR_SECONDS = 3_600
 
 /**

@@ -1,130 +1,77 @@
 import type { Allocation } from "#policies/policy.ts"
+import { exactAllocation } from "./allocation.ts"
 import { type AssignmentKey, assignmentKey } from "./assignment.ts"
-import type { Reason } from "./events.ts"
+import { type Choice, certainChoice, drawnChoice } from "./choice.ts"
 import type { Experiment } from "./experiment.ts"
-import type { VariantId } from "./ids.ts"
-import { tokenHead } from "./token.ts"
+import type { Context, ContextualPlan, DrawReason, Plan } from "./plan.ts"
+import type { Lineage } from "./series.ts"
 
-/**
- * Everything about one way of choosing one variant that is the same for all decisions made so: prepared once per snapshot, so that a
- * decision only appends its own id and answer.
- */
-export interface Choice {
-  readonly index: number
-  readonly variant: VariantId
-  readonly propensity: number
-  readonly learn: boolean
-  readonly reason: Reason
-  readonly tokenHead: string
-  /** JSON members of the decision event from `experiment` to `metric`, without braces. */
-  readonly eventMembers: string
-}
-
-/** An experiment, its allocation and what follows from them: immutable, replaced whole. */
+/** An experiment, how its variants are drawn now, and what follows from both: immutable, replaced whole. */
 export interface Snapshot {
   readonly experiment: Experiment
   readonly revision: number
+  /** Version of the counters that the plan was made from. */
   readonly stateVersion: number
-  /** One probability per variant, in the document's order. */
-  readonly allocation: Allocation
-  /** Whether the allocation came from the policy or from burn-in. */
-  readonly reason: "policy" | "burn_in"
+  readonly plan: Plan
+  /** Under which series and epoch what is decided is counted. */
+  readonly lineage: SnapshotLineage
   readonly keys: readonly AssignmentKey[]
   readonly holdoutKey: AssignmentKey
-  /** One per variant: chosen by the allocation. */
-  readonly drawn: readonly Choice[]
   /** What a holdout unit gets, and what everyone gets while the experiment isn't running: the control, for certain. */
   readonly holdout: Choice
   readonly paused: Choice
-  readonly fallbackIndex: number
+  /** One per variant: what a caller gets who forces it. */
+  readonly forced: readonly Choice[]
+  /** By chosen variant: indexes of the variants to ask, in order, until one answers. The chosen one, then the fallback. */
+  readonly ladders: readonly (readonly number[])[]
   /** Which key signs this snapshot's tokens. */
   readonly keyId: string
 }
+
+/** The part of a `Lineage` that decisions carry. A variant that isn't named is in its first series. */
+export type SnapshotLineage = Pick<Lineage, "series" | "epoch">
 
 /** What a snapshot is made from. */
 export interface SnapshotParts {
   readonly experiment: Experiment
   readonly revision: number
   readonly stateVersion: number
-  readonly allocation: Allocation
-  readonly reason: "policy" | "burn_in"
+  /** One allocation for all requests with its reason, or a plan that makes one for each. */
+  readonly plan: { readonly allocation: Allocation; readonly reason: DrawReason } | ContextualPlan
+  /** Everything in its first series and epoch when left out. */
+  readonly lineage?: SnapshotLineage
   readonly keyId: string
 }
 
 export function createSnapshot(parts: SnapshotParts): Snapshot {
   const { experiment } = parts
-  const indexOf = (id: string) => experiment.variants.findIndex((variant) => variant.id === id)
+  const { variants } = experiment
+  const indexOf = (id: string) => variants.findIndex((variant) => variant.id === id)
+  const control = indexOf(experiment.control)
   return {
     ...parts,
-    keys: experiment.variants.map((variant) => assignmentKey(experiment.id, variant.id)),
+    lineage: parts.lineage ?? { series: {}, epoch: 1 },
+    plan: "kind" in parts.plan ? parts.plan : fixedPlan(experiment, parts.plan),
+    keys: variants.map((variant) => assignmentKey(experiment.id, variant.id)),
     // A NUL can't be in a variant id, so the holdout's coin is independent of every variant's draw.
-    holdoutKey: assignmentKey(experiment.id, "\u0000holdout"),
-    drawn: experiment.variants.map((_, index) =>
-      createChoice(parts, index, { reason: parts.reason, allocation: parts.allocation, learn: true }),
-    ),
-    holdout: certainChoice(parts, indexOf(experiment.control), "holdout"),
-    paused: certainChoice(parts, indexOf(experiment.control), "paused"),
-    fallbackIndex: indexOf(experiment.fallback),
+    holdoutKey: assignmentKey(experiment.holdoutSalt ?? experiment.id, "\u0000holdout"),
+    holdout: certainChoice(variants, control, "holdout"),
+    paused: certainChoice(variants, control, "paused"),
+    forced: variants.map((_, index) => certainChoice(variants, index, "forced")),
+    ladders: variants.map((_, index) => [...new Set([index, indexOf(experiment.fallback)])]),
   }
 }
 
-/** A choice that chance had no part in: holdout, forced or paused. Its allocation is that variant alone; nothing is learned from it. */
-export function certainChoice(parts: SnapshotParts, index: number, reason: "holdout" | "forced" | "paused"): Choice {
-  const allocation = parts.experiment.variants.map((_, i) => (i === index ? 1 : 0))
-  return createChoice(parts, index, { reason, allocation, learn: false })
+function fixedPlan(
+  { variants }: Experiment,
+  given: { readonly allocation: Allocation; readonly reason: DrawReason },
+): Plan {
+  const drawn = { allocation: exactAllocation(given.allocation), reason: given.reason }
+  return { kind: "fixed", ...drawn, choices: variants.map((_, index) => drawnChoice(variants, index, drawn)) }
 }
 
-/** The same choice with its true propensity, answered by the fallback: logged, not learned from. */
-export function degradedChoice(snapshot: Snapshot, choice: Choice): Choice {
-  if (!snapshot.drawn.includes(choice)) return choice
-  return createChoice(snapshot, choice.index, { reason: choice.reason, allocation: snapshot.allocation, learn: false })
-}
-
-function createChoice(
-  parts: SnapshotParts,
-  index: number,
-  how: { readonly reason: Reason; readonly allocation: Allocation; readonly learn: boolean },
-): Choice {
-  const { experiment, revision, stateVersion, keyId } = parts
-  const variant = (experiment.variants[index] as Experiment["variants"][number]).id
-  const propensity = how.allocation[index] as number
-  const policy = experiment.policy.kind
-  const { metric, attributionWindowSeconds } = experiment.reward
-  const allocation = Object.fromEntries(experiment.variants.map(({ id }, i) => [id, how.allocation[i]]))
-  const { reason, learn } = how
-  return {
-    index,
-    variant,
-    propensity,
-    learn,
-    reason,
-    tokenHead: tokenHead(keyId, {
-      experiment: experiment.id,
-      revision,
-      variant,
-      propensity,
-      attributionWindowSeconds,
-      learn,
-    }),
-    eventMembers: members({
-      experiment: experiment.id,
-      revision,
-      series: 1,
-      epoch: 1,
-      group: 0,
-      stickiness: experiment.stickiness,
-      variant,
-      propensity,
-      allocation,
-      policy,
-      stateVersion,
-      reason,
-      learn,
-      metric,
-    }),
-  }
-}
-
-function members(fields: Readonly<Record<string, unknown>>): string {
-  return JSON.stringify(fields).slice(1, -1)
+/** The allocation for a request with this context; without one, what a request that brings none would get. */
+export function allocationFor({ plan }: Snapshot, context: Context = {}): Allocation {
+  if (plan.kind === "fixed") return plan.allocation
+  return exactAllocation(plan.policy.allocate(context, plan.state, plan.params))
 }

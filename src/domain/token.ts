@@ -2,21 +2,28 @@ import { decisionTime, parseDecisionId } from "./decision-id.ts"
 import type { DecisionId, ExperimentId, VariantId } from "./ids.ts"
 
 /**
- * Decision tokens: `v1.<key>.<experiment>.<revision>.<variant>.<propensity>.<window><l|n>.<decision id>.<mac>`.
+ * Decision tokens:
+ * `v1.<key>.<experiment>.<revision>.<series>.<variant>.<propensity>.<group><l|h|n>.<longest window>.<decision id>.<mac>`.
  *
  * Readable on purpose, at most 200 characters, all of them safe in a URL. The propensity is the shortest decimal that reads back to the same
- * double, with `_` for the point. The issue time is in the decision id; the token expires two attribution windows later. `l` marks a decision
- * that is learned from. The mac is 128 bits of HMAC-SHA-256 over everything before it, as 22 base64url characters, compared as text, so that
- * only the canonical spelling passes.
+ * double, at most nine places, with `_` for the point. `l` marks a decision that is learned from, `h` one of a holdout, `n` any other. The issue
+ * time is in the decision id; the token lives for twice the longest attribution window of the experiment's metrics, seconds. The mac is 128 bits
+ * of HMAC-SHA-256 over everything before it, as 22 base64url characters, compared as text, so that only the canonical spelling passes.
  */
 export interface DecisionToken {
   readonly experiment: ExperimentId
+  /** At most nine digits. */
   readonly revision: number
+  /** Of the variant, at most six digits. */
+  readonly series: number
   readonly variant: VariantId
-  /** Probability the variant was chosen with, in (0, 1]. */
+  /** Probability the variant was chosen with, in (0, 1]; `Choice` says what it means under each stickiness. */
   readonly propensity: number
-  readonly attributionWindowSeconds: number
+  /** Of the unit, 0 to 63. */
+  readonly group: number
   readonly learn: boolean
+  readonly holdout: boolean
+  readonly longestWindowSeconds: number
   readonly decisionId: DecisionId
   /** Epoch milliseconds. */
   readonly issuedAt: number
@@ -30,31 +37,36 @@ export type SignText = (text: string) => string
 /** Keys by id: all verify. Rotation: add the new key, sign with it, drop the old one two windows later. */
 export type KeyRing = ReadonlyMap<string, SignText>
 
-/** Attribution windows that a token lives: one in which rewards are learned, one in which they are logged as late. */
-const TOKEN_WINDOWS = 2
+/** Longest attribution windows that a token lives: one in which rewards are counted, one in which they are logged as late. */
+export const TOKEN_WINDOWS = 2
 
 /** The longest token that can be issued. Longer texts are refused unread. */
 export const MAX_TOKEN_LENGTH = 200
 
-/** How far a token's issue time may lie ahead of our clock, milliseconds: instances' clocks differ. */
-const MAX_CLOCK_SKEW_MS = 60_000
+/** How far a token's issue time may lie ahead of our clock, milliseconds: it is a true token of an instance whose clock is ahead. */
+const MAX_CLOCK_SKEW_MS = 3_600_000
 
-/** The part of a token that is the same for every decision of one variant under one allocation. */
-export function tokenHead(
-  keyId: string,
-  parts: Pick<
-    DecisionToken,
-    "experiment" | "revision" | "variant" | "propensity" | "attributionWindowSeconds" | "learn"
-  >,
-): string {
-  const propensity = String(parts.propensity).replace(".", "_")
-  const window = `${parts.attributionWindowSeconds}${parts.learn ? "l" : "n"}`
-  return `v1.${keyId}.${parts.experiment}.${parts.revision}.${parts.variant}.${propensity}.${window}.`
+/** What is the same for all tokens of one variant under one allocation: what comes before the unit's group, and what after it. */
+export interface TokenFrame {
+  readonly before: string
+  readonly after: string
 }
 
-/** Completes a head made for the same key. */
-export function signToken(head: string, decisionId: DecisionId, sign: SignText): string {
-  const text = head + decisionId
+export function tokenFrame(
+  keyId: string,
+  parts: Omit<DecisionToken, "group" | "decisionId" | "issuedAt" | "expiresAt">,
+): TokenFrame {
+  const propensity = String(parts.propensity).replace(".", "_")
+  const counted = parts.learn ? "l" : parts.holdout ? "h" : "n"
+  return {
+    before: `v1.${keyId}.${parts.experiment}.${parts.revision}.${parts.series}.${parts.variant}.${propensity}.`,
+    after: `${counted}.${parts.longestWindowSeconds}.`,
+  }
+}
+
+/** Completes a frame made for the same key. */
+export function signToken(frame: TokenFrame, group: number, decisionId: DecisionId, sign: SignText): string {
+  const text = `${frame.before}${group}${frame.after}${decisionId}`
   return `${text}.${sign(text)}`
 }
 
@@ -71,33 +83,36 @@ const EXPIRED: TokenCheck = { ok: false, code: "token_expired" }
  *
  * @param now epoch milliseconds
  * @returns `token_malformed` for no token, one longer than any we issue, or an unexpanded ad-server macro; `token_invalid` for anything that we
- *          didn't sign, or signed more than a minute in the future; `token_expired` for a true one past its expiry
+ *          didn't sign, or signed more than an hour in the future; `token_expired` for a true one past its expiry
  */
 export function verifyToken(text: string, ring: KeyRing, now: number): TokenCheck {
   if (text.length === 0 || text.length > MAX_TOKEN_LENGTH || isUnexpandedMacro(text)) return MALFORMED
   const cut = text.lastIndexOf(".")
   const signed = text.slice(0, Math.max(cut, 0))
   const fields = signed.split(".")
-  if (fields.length !== 8 || fields[0] !== "v1") return INVALID
+  if (fields.length !== 10 || fields[0] !== "v1") return INVALID
   const sign = ring.get(fields[1] as string)
   if (sign === undefined || !equalInConstantTime(text.slice(cut + 1), sign(signed))) return INVALID
-  const [, , experiment, revision, variant, propensity, window, id = ""] = fields
+  const [, , experiment, revision, series, variant, propensity = "", group = "", window, id = ""] = fields
   const decisionId = parseDecisionId(id)
   if (decisionId === undefined) return INVALID
   const issuedAt = decisionTime(decisionId)
   if (issuedAt > now + MAX_CLOCK_SKEW_MS) return INVALID
-  const attributionWindowSeconds = Number.parseInt(window as string, 10)
-  const expiresAt = issuedAt + TOKEN_WINDOWS * attributionWindowSeconds * 1000
+  const longestWindowSeconds = Number(window)
+  const expiresAt = issuedAt + TOKEN_WINDOWS * longestWindowSeconds * 1000
   if (now > expiresAt) return EXPIRED
   return {
     ok: true,
     token: {
       experiment: experiment as ExperimentId,
       revision: Number(revision),
+      series: Number(series),
       variant: variant as VariantId,
-      propensity: Number((propensity as string).replace("_", ".")),
-      attributionWindowSeconds,
-      learn: (window as string).endsWith("l"),
+      propensity: Number(propensity.replace("_", ".")),
+      group: Number(group.slice(0, -1)),
+      learn: group.endsWith("l"),
+      holdout: group.endsWith("h"),
+      longestWindowSeconds,
       decisionId,
       issuedAt,
       expiresAt,

@@ -7,7 +7,7 @@ import { createMemoryExperimentStore } from "../adapters/memory/experiment-store
 import { createMemoryOutcomeLog } from "../adapters/memory/outcome-log.ts"
 import { createPseudonyms } from "../adapters/node-crypto/mac.ts"
 import { createRecorder } from "../app/recorder.ts"
-import { ConfigError, parseConfig } from "../config.ts"
+import { type Config, ConfigError, parseConfig } from "../config.ts"
 import { readRequestBytes } from "../http/read-body.ts"
 import type { Clock } from "../ports/clock.ts"
 import type { Logger } from "../ports/logger.ts"
@@ -41,7 +41,7 @@ const logger: Logger = {
  * The gateway in one isolate: bundled documents and models, counters and outcomes in memory.
  *
  * Counters are this isolate's own and go with it, so the edge learns only as long as the isolate lives; tokens are verified by every isolate
- * that has the same SIGNING_KEYS.
+ * that has the same SIGNING_KEYS, and a unit has the same pseudonym in all that have the same UNIT_KEY.
  *
  * @throws ConfigError when settings, documents or artifacts are invalid, or keys are missing where others can reach the Worker
  */
@@ -57,7 +57,7 @@ export async function createBundledGateway(
   }
   const counters = createMemoryCounterStore()
   const recorder = createRecorder({ log: createMemoryOutcomeLog(LOG_LINES), store: counters, clock, logger })
-  const signingKeys = isolateKeys(config.signingKeys, bundle.insecureLocal)
+  const { signingKeys, unitKey } = isolateKeys(config, bundle.insecureLocal)
   const gateway = createGateway({
     recorder,
     counters,
@@ -70,7 +70,7 @@ export async function createBundledGateway(
     clock,
     logger,
     randomBytes: (target) => void crypto.getRandomValues(target as Uint8Array<ArrayBuffer>),
-    pseudonym: createPseudonyms(signingKeys[0].key),
+    pseudonym: createPseudonyms(unitKey),
     signingKeys,
     authorize: authorization(config.apiKeys, (secret) => hash("sha256", secret, "base64url")),
     defaultExperiment: config.defaultExperiment,
@@ -95,9 +95,17 @@ export async function createBundledGateway(
   }
 }
 
-function isolateKeys(keys: readonly SigningKey[] | undefined, insecureLocal: boolean): [SigningKey, ...SigningKey[]] {
-  const [first, ...rest] = keys ?? []
-  if (first !== undefined) return [first, ...rest]
-  if (!insecureLocal) throw new ConfigError(["SIGNING_KEYS must be set: isolates have to verify each other's tokens"])
-  return [{ id: "dev", key: crypto.getRandomValues(new Uint8Array(32)) }]
+/** Keys that all isolates share; on a developer's machine, where one isolate is all there is, keys of its own. */
+function isolateKeys(
+  { signingKeys = [], unitKey }: Pick<Config, "signingKeys" | "unitKey">,
+  insecureLocal: boolean,
+): { readonly signingKeys: [SigningKey, ...SigningKey[]]; readonly unitKey: Uint8Array } {
+  const missing = [
+    ...(signingKeys.length > 0 ? [] : ["SIGNING_KEYS must be set: isolates have to verify each other's tokens"]),
+    ...(unitKey === undefined ? ["UNIT_KEY must be set: isolates have to give a unit the same pseudonym"] : []),
+  ]
+  if (missing.length > 0 && !insecureLocal) throw new ConfigError(missing)
+  const randomKey = () => crypto.getRandomValues(new Uint8Array(32))
+  const [first = { id: "dev", key: randomKey() }, ...rest] = signingKeys
+  return { signingKeys: [first, ...rest], unitKey: unitKey ?? randomKey() }
 }

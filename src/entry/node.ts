@@ -10,6 +10,7 @@ import { createOutcomeReader } from "../adapters/ndjson/outcome-reader.ts"
 import { createPseudonyms } from "../adapters/node-crypto/mac.ts"
 import { createFoldMarkFile } from "../adapters/node-files/fold-marks.ts"
 import { keptSigningKey } from "../adapters/node-files/signing-keys.ts"
+import { keptUnitKey } from "../adapters/node-files/unit-key.ts"
 import type { TextOutput } from "../adapters/pino/lines-for-people.ts"
 import { createLogger } from "../adapters/pino/logger.ts"
 import { createSqliteCounterStore } from "../adapters/sqlite/counter-store.ts"
@@ -98,7 +99,7 @@ async function startIn(
     clock,
     logger,
     randomBytes: (target) => void randomFillSync(target),
-    pseudonym: createPseudonyms(signingKeys[0].key),
+    pseudonym: createPseudonyms(config.unitKey ?? (await keptUnitKey(dataDir))),
     signingKeys,
     authorize: authorization(config.apiKeys, (secret) => hash("sha256", secret, "base64url")),
     defaultExperiment: config.defaultExperiment,

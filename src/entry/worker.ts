@@ -8,9 +8,10 @@ import { GatewayError } from "../domain/errors.ts"
 import { problemResponse } from "../http/problem.ts"
 import { createBundledGateway } from "./bundled-gateway.ts"
 
-/** Secrets and variables of the Worker: `wrangler secret put SIGNING_KEYS`, `wrangler secret put API_KEYS`. */
+/** Secrets and variables of the Worker: `wrangler secret put SIGNING_KEYS`, and so for UNIT_KEY and API_KEYS. */
 interface Env {
   readonly SIGNING_KEYS?: string
+  readonly UNIT_KEY?: string
   readonly API_KEYS?: string
   /** `true` under `wrangler dev` only: serve without keys and with a signing key of this isolate's own. */
   readonly INSECURE_LOCAL?: string
@@ -24,7 +25,7 @@ let gateway: Promise<BundledGateway> | undefined
 export default {
   async fetch(request: Request, env: Env, executionContext: ExecutionContext): Promise<Response> {
     gateway ??= createBundledGateway({
-      settings: { SIGNING_KEYS: env.SIGNING_KEYS, API_KEYS: env.API_KEYS },
+      settings: { SIGNING_KEYS: env.SIGNING_KEYS, UNIT_KEY: env.UNIT_KEY, API_KEYS: env.API_KEYS },
       insecureLocal: env.INSECURE_LOCAL === "true",
       documents: [{ file: "banner-ctr.yaml", text: bannerCtr }],
       artifacts: [
@@ -34,9 +35,10 @@ export default {
     })
     try {
       const { app, afterRequest } = await gateway
-      const response = await app.fetch(request, env, executionContext)
-      executionContext.waitUntil(afterRequest())
-      return response
+      const response = app.fetch(request, env, executionContext)
+      // Also for a caller who leaves before the answer: its decision was made, and is logged.
+      executionContext.waitUntil(Promise.resolve(response).then(afterRequest))
+      return await response
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error
       console.error(JSON.stringify({ level: "error", message: "not configured", problems: error.problems }))

@@ -4,6 +4,7 @@ import { readStatistics } from "../app/read-experiment.ts"
 import type { RewardReceipt } from "../app/reward.ts"
 import type { ServedExperiments } from "../app/served-experiments.ts"
 import { GatewayError } from "../domain/errors.ts"
+import { allocationFor } from "../domain/snapshot.ts"
 import type { Clock } from "../ports/clock.ts"
 import type { CounterStore } from "../ports/counter-store.ts"
 
@@ -19,6 +20,7 @@ export class Metrics {
   readonly #decisions: Counter<"experiment" | "variant" | "reason">
   readonly #rewards: Counter<"answer">
   readonly #fallbacks: Counter<"experiment" | "reason">
+  readonly #unanswered: Counter<"experiment" | "reason">
   readonly #requestSeconds: Histogram<"route">
   readonly #problems: Counter<"code">
   readonly #macros: Counter
@@ -29,7 +31,7 @@ export class Metrics {
     const registers = [this.registry]
     this.#decisions = new Counter({
       name: "bandit_decisions_total",
-      help: "Decisions answered, by experiment, variant and reason",
+      help: "Decisions made, answered or not, by experiment, variant and reason",
       labelNames: ["experiment", "variant", "reason"],
       registers,
     })
@@ -42,6 +44,12 @@ export class Metrics {
     this.#fallbacks = new Counter({
       name: "bandit_fallbacks_total",
       help: "Decisions that the fallback variant answered, by why the chosen one did not",
+      labelNames: ["experiment", "reason"],
+      registers,
+    })
+    this.#unanswered = new Counter({
+      name: "bandit_unanswered_total",
+      help: "Decisions that no variant answered, by why the chosen one did not",
       labelNames: ["experiment", "reason"],
       registers,
     })
@@ -80,8 +88,9 @@ export class Metrics {
       collect: () => {
         allocation.reset()
         for (const { snapshot } of experiments.all()) {
+          const shares = allocationFor(snapshot)
           for (const [i, { id }] of snapshot.experiment.variants.entries()) {
-            allocation.set({ experiment: snapshot.experiment.id, variant: id }, snapshot.allocation[i] as number)
+            allocation.set({ experiment: snapshot.experiment.id, variant: id }, shares[i] as number)
           }
         }
       },
@@ -129,7 +138,8 @@ export class Metrics {
     const { choice, snapshot, answer } = prediction
     const { id } = snapshot.experiment
     this.#decisionChild(id, choice.variant, choice.reason).inc()
-    if (answer.error !== null) this.#fallbacks.inc({ experiment: id, reason: answer.error })
+    if (!answer.answered) this.#unanswered.inc({ experiment: id, reason: answer.error })
+    else if (answer.error !== null) this.#fallbacks.inc({ experiment: id, reason: answer.error })
   }
 
   rewarded(outcome: RewardReceipt | GatewayError): void {

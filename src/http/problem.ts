@@ -51,6 +51,12 @@ export const PROBLEMS = {
     title: "Experiment is gone",
     help: "The experiment was removed after the decision was made; its rewards are no longer taken.",
   },
+  revision_not_served: {
+    status: 503,
+    title: "Revision is not served here yet",
+    retryAfterSeconds: 1,
+    help: "The decision was made by a revision of its experiment that this gateway doesn't know yet. Send the reward again.",
+  },
   method_not_allowed: { status: 405, title: "Method not allowed", help: "Use a method that the Allow header lists." },
   not_acceptable: { status: 406, title: "Only application/json is served", help: "Accept application/json." },
   request_timeout: {

@@ -1,7 +1,14 @@
 import { describe, expect, it } from "vitest"
+import type { Answer } from "#src/app/ask-model.ts"
 import { GatewayError } from "#src/domain/errors.ts"
 import type { DecisionEvent } from "#src/domain/events.ts"
+import type { Context } from "#src/domain/plan.ts"
+import { createSnapshot } from "#src/domain/snapshot.ts"
 import { createRig } from "./rig.ts"
+
+function scoresOf(answer: Answer): readonly number[] {
+  return answer.answered && answer.result.kind === "scores" ? answer.result.scores : []
+}
 
 async function decisions(rig: ReturnType<typeof createRig>): Promise<DecisionEvent[]> {
   return (await rig.events()).flatMap((event) => (event.type === "decision" ? [event] : []))
@@ -20,13 +27,15 @@ it("logs the decision that it answers, with the allocation it was drawn from and
     experiment: "e",
     revision: 1,
     decisionId,
+    group: expect.any(Number),
+    stickiness: "unit",
     variant: choice.variant,
     propensity: choice.propensity,
     allocation: { a: expect.closeTo(0.5, 9), b: expect.closeTo(0.5, 9) },
     reason: "policy",
     learn: true,
     features: { hour: "14102100" },
-    prediction: answer.predictions[0],
+    prediction: scoresOf(answer)[0],
     servedBy: choice.variant,
     error: null,
   })
@@ -37,7 +46,7 @@ it("answers a slate in one decision, one prediction an instance", async () => {
   const rig = createRig()
   await rig.publish()
   const { answer } = await rig.predict({ instances: 5 })
-  expect(answer.predictions).toHaveLength(5)
+  expect(scoresOf(answer)).toHaveLength(5)
   const events = await decisions(rig)
   expect(events).toHaveLength(1)
   expect(events[0]?.prediction).toHaveLength(5)
@@ -55,6 +64,26 @@ it("keeps a unit's variant, and draws anew for every request where the document 
   expect((await variantsOf()).size).toBe(2)
 })
 
+it("logs the context that a contextual policy decided on, with the allocation it gave, and none otherwise", async () => {
+  const rig = createRig()
+  await rig.publish()
+  const context = { segment: "mobile" }
+  await rig.predict({ context })
+  const served = rig.experiments.get("e")
+  if (served === undefined) throw new Error("not served")
+  const policy = { allocate: (given: Context) => (given["segment"] === "mobile" ? [0.25, 0.75] : [1, 0]) }
+  const plan = { kind: "contextual", policy, state: undefined, params: undefined, reason: "policy" } as const
+  rig.experiments.publish({ ...served, snapshot: createSnapshot({ ...served.snapshot, plan }) })
+  await rig.predict({ context })
+  await rig.predict()
+  const [fixed, given, absent] = await decisions(rig)
+  expect(fixed).not.toHaveProperty("context")
+  expect(given).toMatchObject({ context, allocation: { a: 0.25, b: 0.75 } })
+  expect(given?.propensity).toBe(given?.allocation[given.variant])
+  expect(absent).toMatchObject({ context: {}, allocation: { a: 1, b: 0 }, variant: "a", propensity: 1 })
+  expect(await rig.post((await rig.predict({ context })).token)).toMatchObject({ status: "applied" })
+})
+
 describe("given a chosen variant that does not answer", () => {
   it.each([
     ["fails", { kind: "fail", error: new Error("connection refused") }, "backend_failed"],
@@ -62,19 +91,20 @@ describe("given a chosen variant that does not answer", () => {
     ["is too slow", { kind: "delay", delayMs: 5_000, score: () => 1 }, "deadline_exceeded"],
     ["answers NaN", { kind: "score", score: () => Number.NaN }, "wrong_shape"],
   ] as const)(
-    "answers by the fallback when it %s, with the true propensity, unlearned",
+    "answers by the fallback when it %s, as the same decision, learned from unless failures are excluded",
     async (_, behaviour, error) => {
       const rig = createRig()
-      await rig.publish({ policy: { kind: "canary", challenger: "b", share: 0.9 } })
+      const policy = { kind: "canary", challenger: "b", share: 0.9 }
+      await rig.publish({ policy, reward: { failures: "exclude" } })
       rig.model("b").behaviour = behaviour
       const unitId = await unitOf(rig, "b")
       const prediction = await rig.predict({ unitId, deadlineMs: 25 })
-      expect(prediction).toMatchObject({ degraded: true, answer: { predictions: [0.1], error } })
+      expect(prediction).toMatchObject({ degraded: true, answer: { result: { kind: "scores", scores: [0.1] }, error } })
       const event = (await decisions(rig)).at(-1)
       expect(event).toMatchObject({
         variant: "b",
         propensity: 0.9,
-        reason: "fallback",
+        reason: "policy",
         learn: false,
         servedBy: "a",
         error,
@@ -82,6 +112,18 @@ describe("given a chosen variant that does not answer", () => {
       const before = await rig.totals()
       expect(await rig.post(prediction.token)).toMatchObject({ status: "applied" })
       expect(await rig.totals()).toEqual(before)
+
+      await rig.publish({ policy })
+      const counted = await rig.predict({ unitId, deadlineMs: 25 })
+      expect((await decisions(rig)).at(-1)).toMatchObject({
+        variant: "b",
+        reason: "policy",
+        learn: true,
+        servedBy: "a",
+      })
+      expect(await rig.post(counted.token)).toMatchObject({ status: "applied" })
+      const { decisions: drawn = 0, rewards = 0 } = before["b"] ?? {}
+      expect((await rig.totals())["b"]).toMatchObject({ decisions: drawn + 1, rewards: rewards + 1 })
     },
   )
 
@@ -90,9 +132,23 @@ describe("given a chosen variant that does not answer", () => {
     await rig.publish()
     for (const name of ["a", "b"])
       rig.model(name).behaviour = { kind: "fail", error: new Error("secret upstream text") }
-    const error = await rig.predict().catch((thrown: unknown) => thrown)
-    expect(error).toMatchObject({ code: "backend_failed" })
-    expect((error as GatewayError).message).not.toMatch(/secret/)
+    const { answer, degraded, choice } = await rig.predict()
+    if (answer.answered) throw new Error("it was answered")
+    expect([degraded, answer.failure.code]).toEqual([false, "backend_failed"])
+    expect(answer.failure.message).not.toMatch(/secret/)
+    expect(await decisions(rig)).toMatchObject([
+      {
+        variant: choice.variant,
+        propensity: 0.5,
+        reason: "policy",
+        learn: true,
+        prediction: null,
+        model: null,
+        servedBy: null,
+        error: "backend_failed",
+      },
+    ])
+    expect(await rig.totals()).toMatchObject({ [choice.variant]: { decisions: 1 } })
   })
 
   it("asks no other model about features that can't be scored", async () => {
@@ -100,8 +156,9 @@ describe("given a chosen variant that does not answer", () => {
     await rig.publish()
     const invalid = new GatewayError("features_invalid", { errors: [{ pointer: "/features/hour", detail: "…" }] })
     for (const name of ["a", "b"]) rig.model(name).behaviour = { kind: "fail", error: invalid }
-    await expect(rig.predict()).rejects.toBe(invalid)
+    expect((await rig.predict()).answer).toEqual({ answered: false, error: "features_invalid", failure: invalid })
     expect(rig.model("a").calls + rig.model("b").calls).toBe(1)
+    expect(await decisions(rig)).toMatchObject([{ error: "features_invalid", servedBy: null, learn: true }])
   })
 })
 

@@ -1,5 +1,23 @@
 import { describe, expect, it } from "vitest"
+import type { RewardCommand } from "#src/app/reward.ts"
+import type { RewardEvent } from "#src/domain/events.ts"
 import { createRig } from "./rig.ts"
+
+function commandFor(decision: string, changes: Partial<RewardCommand> = {}): RewardCommand {
+  return {
+    decision,
+    metric: undefined,
+    value: undefined,
+    eventId: undefined,
+    instance: undefined,
+    experiment: undefined,
+    ...changes,
+  }
+}
+
+async function rewards(rig: ReturnType<typeof createRig>): Promise<RewardEvent[]> {
+  return (await rig.events()).flatMap((event) => (event.type === "reward" ? [event] : []))
+}
 
 it("counts a click once, whatever is retried", async () => {
   const rig = createRig()
@@ -15,7 +33,7 @@ it("answers duplicate to the second of two in one batch, and to a thousand at on
   const rig = createRig()
   await rig.publish()
   const { token, choice } = await rig.predict()
-  const command = { decision: token, metric: undefined, value: undefined, eventId: undefined, experiment: undefined }
+  const command = commandFor(token)
   const outcomes = (await Promise.all(Array.from({ length: 500 }, () => rig.reward([command, command])))).flat()
   expect(outcomes.filter((outcome) => "status" in outcome && outcome.status === "applied")).toHaveLength(1)
   expect(outcomes.filter((outcome) => "status" in outcome && outcome.status === "duplicate")).toHaveLength(999)
@@ -76,6 +94,7 @@ it.each([
   [{ value: 2 }, "reward_out_of_range"],
   [{ value: -1 }, "reward_out_of_range"],
   [{ value: Number.POSITIVE_INFINITY }, "reward_out_of_range"],
+  [{ value: 0.5 }, "reward_out_of_range"],
   [{ metric: "purchase" }, "validation_failed"],
   [{ experiment: "other" }, "token_invalid"],
 ])("refuses %j and logs nothing of it", async (changes, code) => {
@@ -83,7 +102,7 @@ it.each([
   await rig.publish()
   const { token } = await rig.predict()
   const before = (await rig.events()).length
-  const command = { decision: token, metric: undefined, value: undefined, eventId: undefined, experiment: undefined }
+  const command = commandFor(token)
   expect(await rig.reward([{ ...command, ...changes }])).toMatchObject([{ code }])
   expect(await rig.events()).toHaveLength(before)
 })
@@ -92,7 +111,7 @@ it("answers each item of a batch on its own", async () => {
   const rig = createRig()
   await rig.publish()
   const { token } = await rig.predict()
-  const command = { decision: token, metric: undefined, value: undefined, eventId: undefined, experiment: undefined }
+  const command = commandFor(token)
   const outcomes = await rig.reward([{ ...command, decision: "forged" }, command, { ...command, value: 9 }])
   expect(outcomes).toMatchObject([{ code: "token_invalid" }, { status: "applied" }, { code: "reward_out_of_range" }])
 })
@@ -103,4 +122,145 @@ it("says gone for the rewards of an experiment that was removed", async () => {
   const { token, snapshot } = await rig.predict()
   await rig.publisher.remove(snapshot.experiment.id, "test")
   expect(await rig.post(token)).toMatchObject({ code: "experiment_gone" })
+})
+
+it("logs a reward that needs no document to be folded", async () => {
+  const rig = createRig()
+  await rig.publish({ holdout: 1 })
+  const { token, choice } = await rig.predict({ unitId: "u", instances: 3 })
+  const [decision] = await rig.events().then((events) => events.filter((event) => event.type === "decision"))
+  expect(await rig.reward([commandFor(token, { instance: 2 })])).toMatchObject([{ status: "applied" }])
+  expect(await rewards(rig)).toEqual([
+    {
+      v: 1,
+      type: "reward",
+      eventId: `r-${decision?.decisionId}-click`,
+      at: "2026-11-21T12:00:00.000Z",
+      experiment: "e",
+      revision: 1,
+      series: 1,
+      epoch: 1,
+      decisionId: decision?.decisionId,
+      group: decision?.group,
+      variant: choice.variant,
+      propensity: 1,
+      decidedAt: "2026-11-21T12:00:00.000Z",
+      stickiness: "unit",
+      metric: "click",
+      value: 1,
+      bound: 1,
+      instance: 2,
+      aggregation: "first",
+      learn: false,
+      holdout: true,
+      status: "applied",
+    },
+  ])
+})
+
+describe("given several metrics", () => {
+  const metrics = [
+    { id: "revenue", kind: "value", bounds: [-20, 500], aggregation: "sum", attributionWindowSeconds: 600 },
+    { id: "signup", attributionWindowSeconds: 60 },
+  ]
+  const reward = { attributionWindowSeconds: 60 }
+
+  it("takes a reward for the one that it names, and for the primary where it names none", async () => {
+    const rig = createRig()
+    await rig.publish({ metrics, reward })
+    const { token, choice } = await rig.predict()
+    for (const changes of [{}, { metric: "revenue", value: 12.5 }, { metric: "signup" }, { metric: "click" }]) {
+      await rig.reward([commandFor(token, changes)])
+    }
+    expect(await rewards(rig)).toMatchObject([
+      { metric: "click", value: 1, bound: 1, aggregation: "first" },
+      { metric: "revenue", value: 12.5, bound: 500, aggregation: "sum" },
+      { metric: "signup", value: 1, bound: 1, aggregation: "first" },
+    ])
+    expect(await rig.totals("revenue")).toMatchObject({ [choice.variant]: { rewards: 1, sum: 12.5 } })
+    expect((await rig.totals("click"))[choice.variant]).toMatchObject({ decisions: 1, rewards: 1, sum: 1 })
+  })
+
+  it("holds each to its own kind and bounds, and names those there are", async () => {
+    const rig = createRig()
+    await rig.publish({ metrics, reward })
+    const { token } = await rig.predict()
+    const outcomes = await rig.reward([
+      commandFor(token, { metric: "revenue", value: 501 }),
+      commandFor(token, { metric: "signup", value: 0.5 }),
+      commandFor(token, { metric: "revenues" }),
+      commandFor(token, { metric: "revenue", value: -20 }),
+    ])
+    expect(outcomes).toMatchObject([
+      { code: "reward_out_of_range", errors: [{ pointer: "/value", detail: "must be a number from -20 to 500" }] },
+      {
+        code: "reward_out_of_range",
+        errors: [{ pointer: "/value", detail: expect.stringMatching(/^must be exactly 0 or 1/) }],
+      },
+      {
+        code: "validation_failed",
+        errors: [{ pointer: "/metric", detail: expect.stringContaining('"click", "revenue", "signup"') }],
+      },
+      { status: "applied" },
+    ])
+  })
+
+  it("closes each metric's own window; the token lives for two of the longest", async () => {
+    const rig = createRig()
+    await rig.publish({ metrics, reward })
+    const { token } = await rig.predict()
+    rig.clock.advance(61)
+    expect(await rig.post(token)).toMatchObject({ code: "reward_out_of_window" })
+    const revenue = commandFor(token, { metric: "revenue", value: 3 })
+    expect(await rig.reward([revenue])).toMatchObject([{ status: "applied" }])
+    rig.clock.advance(1200 - 61)
+    expect(await rig.reward([{ ...revenue, value: 4 }])).toMatchObject([{ code: "reward_out_of_window" }])
+    rig.clock.advance(1)
+    expect(await rig.reward([{ ...revenue, value: 5 }])).toMatchObject([{ code: "token_expired" }])
+  })
+})
+
+describe("given an experiment that was edited after the decision", () => {
+  it("takes kind, bounds, aggregation and metrics from the decision's own revision", async () => {
+    const rig = createRig()
+    const metrics = [{ id: "revenue", kind: "value", bounds: [0, 500], aggregation: "sum" }]
+    await rig.publish({ metrics })
+    const { token } = await rig.predict()
+    await rig.publish({ reward: { metric: "order", kind: "value", bounds: [0, 5] }, policy: { kind: "static" } })
+    expect(await rig.reward([commandFor(token, { metric: "revenue", value: 400 }), commandFor(token)])).toMatchObject([
+      { status: "applied", metric: "revenue" },
+      { status: "applied", metric: "click" },
+    ])
+    expect(await rig.reward([commandFor(token, { metric: "order" })])).toMatchObject([{ code: "validation_failed" }])
+    expect(await rewards(rig)).toMatchObject([
+      { revision: 1, bound: 500, aggregation: "sum" },
+      { revision: 1, metric: "click", bound: 1 },
+    ])
+  })
+
+  it("asks to try again where this gateway doesn't serve the decision's revision, or its experiment, yet", async () => {
+    const [ahead, behind] = [createRig(), createRig()]
+    await behind.publish()
+    await ahead.publish()
+    await ahead.publish({ description: "edited" })
+    const { token } = await ahead.predict()
+    expect(await behind.post(token)).toMatchObject({ code: "revision_not_served" })
+    expect(await createRig().post(token)).toMatchObject({ code: "revision_not_served" })
+    await behind.publish({ description: "edited" })
+    expect(await behind.post(token)).toMatchObject({ status: "applied" })
+  })
+})
+
+it("never takes a caller's event id for one that was made from a value", async () => {
+  const rig = createRig()
+  await rig.publish({
+    policy: { kind: "thompson-gaussian" },
+    reward: { kind: "value", bounds: [0, 10], aggregation: "sum" },
+  })
+  const { token, choice } = await rig.predict()
+  for (const eventId of ["v1", "1", "ev1", undefined]) {
+    expect(await rig.post(token, 1, eventId)).toMatchObject({ status: "applied" })
+    expect(await rig.post(token, 1, eventId)).toMatchObject({ status: "duplicate" })
+  }
+  expect((await rig.totals())[choice.variant]).toMatchObject({ rewards: 1, sum: 4 })
 })

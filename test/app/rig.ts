@@ -12,6 +12,7 @@ import { ServedExperiments } from "#src/app/served-experiments.ts"
 import { createDecisionIds } from "#src/domain/decision-id.ts"
 import type { OutcomeEvent } from "#src/domain/events.ts"
 import { parseExperiment } from "#src/domain/experiment.ts"
+import type { Context } from "#src/domain/plan.ts"
 import type { Clock } from "#src/ports/clock.ts"
 import { createRememberingLogger } from "../remembering-logger.ts"
 
@@ -82,20 +83,35 @@ export function createRig() {
       if (!parsed.ok) throw new Error(JSON.stringify(parsed.issues))
       await publisher.publish(parsed.experiment, "test")
     },
-    predict: (options: { unitId?: string; variant?: string; deadlineMs?: number; instances?: number } = {}) => {
+    predict: (
+      options: {
+        unitId?: string
+        variant?: string
+        deadlineMs?: number
+        instances?: number
+        context?: Context
+        takesOpaque?: boolean
+      } = {},
+    ) => {
       const served = experiments.get("e")
       if (served === undefined) throw new Error("publish first")
       return predict({
         served,
         unitId: options.unitId,
         instances: Array.from({ length: options.instances ?? 1 }, () => ({ hour: "14102100", device_ip: "secret" })),
+        context: options.context,
         slate: options.instances !== undefined,
+        payload: undefined,
+        takesOpaque: options.takesOpaque ?? false,
+        traceparent: undefined,
         forcedVariant: options.variant,
         deadlineMs: options.deadlineMs ?? 100,
       })
     },
     post: async (decision: string, value?: number, eventId?: string) => {
-      const [outcome] = await reward([{ decision, value, eventId, metric: undefined, experiment: undefined }])
+      const [outcome] = await reward([
+        { decision, value, eventId, metric: undefined, instance: undefined, experiment: undefined },
+      ])
       return outcome
     },
     events: async (): Promise<OutcomeEvent[]> => {

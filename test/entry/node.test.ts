@@ -66,6 +66,24 @@ it("keeps decisions, rewards, keys and revisions over a restart", async () => {
   })
 })
 
+it("changes no unit's pseudonym or group when the signing keys are rotated, nor over a restart", async () => {
+  const [DATA_DIR, EXPERIMENTS_DIR] = [temporaryFolder(), temporaryFolder()]
+  await writeFile(join(EXPERIMENTS_DIR, "e.json"), document("e"))
+  for (const keys of [{}, { SIGNING_KEYS: `k1:${"A".repeat(43)}` }, { SIGNING_KEYS: `k2:${"B".repeat(43)}` }]) {
+    const gateway = await start({ DATA_DIR, EXPERIMENTS_DIR, ...keys })
+    await call(gateway, "/predict", { experiment: "e", unitId: "user-42", features: FEATURES })
+    await gateway.stop()
+  }
+  const own = await start({ DATA_DIR, EXPERIMENTS_DIR, UNIT_KEY: "C".repeat(43) })
+  await call(own, "/predict", { experiment: "e", unitId: "user-42", features: FEATURES })
+  await own.stop()
+  const log = await readFile(join(DATA_DIR, "outcomes", "outcomes-00000001.ndjson"), "utf8")
+  const units = [...log.matchAll(/"unit":"([^"]+)","group":(\d+)/g)].map(([, unit, group]) => `${unit} ${group}`)
+  expect(units).toHaveLength(4)
+  expect(new Set(units.slice(0, 3)).size).toBe(1)
+  expect(units[3]).not.toBe(units[0])
+})
+
 it("acts on a changed document within two seconds, and reports an invalid one without changing anything", async () => {
   const [DATA_DIR, EXPERIMENTS_DIR] = [temporaryFolder(), temporaryFolder()]
   const path = join(EXPERIMENTS_DIR, "e.json")

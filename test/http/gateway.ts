@@ -137,7 +137,14 @@ export async function createTestGateway(options: GatewayOptions = {}) {
     /** Rewards counted so far, over all variants. */
     rewards: async (): Promise<number> => {
       await recorder.flush()
-      const query = { metric: "click", memory: { kind: "all" }, maturationSeconds: 0, now: clock.now() } as const
+      const query = {
+        metric: "click",
+        bound: 1,
+        series: { champion: 1, challenger: 1 },
+        memory: { kind: "all" },
+        maturationSeconds: 0,
+        now: clock.now(),
+      } as const
       const { variants } = await store.statistics("banner-ctr", query)
       return variants.reduce((sum, { totals }) => sum + totals.rewards, 0)
     },

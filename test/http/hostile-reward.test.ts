@@ -83,43 +83,43 @@ const INPUTS: readonly Input[] = [
   body(49, "no token", 400, "token-invalid", () => "{}"),
   body(49, "an empty token", 400, "token-invalid", () => '{"decision":""}'),
   body(49, "a token of 5 KB", 400, "token-invalid", (_, mark) => `{"decision":"${mark.padEnd(5000, "x")}"}`),
-  forged(50, "a bit of the mac flipped", withField(8, flipLast)),
+  forged(50, "a bit of the mac flipped", withField(10, flipLast)),
   forged(
     50,
     "a bit of the id flipped",
-    withField(7, (id) => flipLast(id).toUpperCase()),
+    withField(9, (id) => flipLast(id).toUpperCase()),
   ),
-  forged(50, "a digit of the propensity", withField(5, "1")),
+  forged(50, "a digit of the propensity", withField(6, "1")),
   ...[0, 1, 16, 20, 21].map((length) =>
     forged(
       51,
       `a mac of ${length} characters`,
-      withField(8, (mac) => mac.slice(0, length)),
+      withField(10, (mac) => mac.slice(0, length)),
     ),
   ),
   ...[1, 9, 11, 22].map((more) =>
     forged(
       51,
       `a mac of ${22 + more} characters`,
-      withField(8, (mac) => mac + "A".repeat(more)),
+      withField(10, (mac) => mac + "A".repeat(more)),
     ),
   ),
   forged(
     52,
     "padding",
-    withField(8, (mac) => `${mac}==`),
+    withField(10, (mac) => `${mac}==`),
   ),
   forged(
     52,
     "the other base64 alphabet",
-    withField(8, (mac) =>
+    withField(10, (mac) =>
       mac
         .replaceAll("-", "+")
         .replaceAll("_", "/")
         .replace(/^[A-Za-z0-9]/, "+"),
     ),
   ),
-  forged(52, "trailing bits", withField(8, flipLast)),
+  forged(52, "trailing bits", withField(10, flipLast)),
   forged(52, "a space around it", (token) => ` ${token}`),
   forged(52, "a line feed after it", (token) => `${token}\u2028`),
   ...["k2", "../k", "__proto__", "constructor", "", "K1", "k1 "].map((id) =>
@@ -134,20 +134,26 @@ const INPUTS: readonly Input[] = [
   forged(
     56,
     "another variant",
-    withField(4, (id) => (id === "champion" ? "challenger" : "champion")),
+    withField(5, (id) => (id === "champion" ? "challenger" : "champion")),
   ),
   forged(56, "another experiment", withField(2, "other")),
   forged(56, "another revision", withField(3, "2")),
-  forged(56, "a longer window", withField(6, "999999l")),
-  forged(56, "learning switched", withField(6, "3600n")),
+  forged(56, "another series", withField(4, "2")),
+  forged(56, "another unit group", withField(7, "99l")),
+  forged(
+    56,
+    "learning switched",
+    withField(7, (field) => field.replace("l", "n")),
+  ),
+  forged(56, "a longer window", withField(8, "999999")),
   query(57, "expired by a millisecond", 410, "token-expired", async ({ clock, decide }) => {
     const fresh = await decide()
     clock.advance(2 * 3600 + 0.001)
     return `d=${fresh}`
   }),
-  query(58, "issued more than a minute ahead", 403, "token-invalid", async ({ clock, decide }) => {
+  query(58, "issued more than an hour ahead", 403, "token-invalid", async ({ clock, decide }) => {
     const fresh = await decide()
-    clock.advance(-60.001)
+    clock.advance(-3600.001)
     return `d=${fresh}`
   }),
   query(61, "a parameter twice", 400, "bad-request", ({ token }, mark) => `d=${token}&d=${mark}`),
@@ -223,6 +229,18 @@ const INPUTS: readonly Input[] = [
     "application/x-ndjson",
   ),
   body(69, "more than 1 MiB", 413, "payload-too-large", (_, mark) => `["${mark.padEnd(1_048_576, "x")}"]`),
+  ...["-1", "256", "1.5", "", "01", "0x1", "1e1"].map((text) =>
+    query(69, `the instance ${JSON.stringify(text)}`, 400, "bad-request", ({ token }) => `d=${token}&i=${text}`),
+  ),
+  ...["-1", "256", "1.5", '"1"', "null", "[]"].map((json) =>
+    body(
+      69,
+      `the instance ${json}`,
+      422,
+      "validation-failed",
+      ({ token }) => `{"decision":"${token}","instance":${json}}`,
+    ),
+  ),
   body(69, "no rewards", 400, "validation-failed", () => "[]"),
   body(69, "no lines", 400, "validation-failed", () => "\n\n", "application/x-ndjson"),
   body(69, "null", 400, "validation-failed", () => "null"),

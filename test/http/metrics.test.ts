@@ -76,8 +76,17 @@ describe("metrics", () => {
     const samples = await scrape(gateway)
     const fallbacks = read(samples, "bandit_fallbacks_total", { reason: "backend_failed" })
     expect(fallbacks).toBeGreaterThan(0)
-    expect(read(samples, "bandit_decisions_total", { reason: "fallback" })).toBe(fallbacks)
+    expect(read(samples, "bandit_decisions_total", { variant: "challenger", reason: "policy" })).toBe(fallbacks)
     expect(read(samples, "bandit_decisions_total")).toBe(20)
+  })
+
+  it("count decisions that nobody answered among the others", async () => {
+    const gateway = await createTestGateway()
+    for (const model of gateway.models) model.behaviour = { kind: "fail", error: new Error("no") }
+    for (let i = 0; i < 5; i++) await gateway.postJson("/predict", { features: FEATURES })
+    const samples = await scrape(gateway)
+    expect(read(samples, "bandit_unanswered_total", { reason: "backend_failed" })).toBe(5)
+    expect(read(samples, "bandit_decisions_total", { reason: "policy" })).toBe(5)
   })
 
   it("show allocation, revision and posterior of what is served, and nothing of what was removed", async () => {

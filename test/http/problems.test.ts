@@ -26,6 +26,11 @@ const PRODUCERS: Readonly<Partial<Record<ErrorCode, Produce>>> = {
     await publisher.remove((await publish()).id, "test")
     return await request(`/reward?d=${token}`)
   },
+  revision_not_served: async ({ request }) => {
+    const ahead = await createTestGateway()
+    await ahead.publish({ description: "edited" })
+    return await request(`/reward?d=${await ahead.decide()}`)
+  },
   method_not_allowed: ({ request }) => request("/predict"),
   not_acceptable: ({ postJson }) => postJson("/predict", { features: FEATURES }, { accept: "text/html" }),
   payload_too_large: ({ postJson }) => postJson("/predict", { features: { x: "x".repeat(70_000) } }),

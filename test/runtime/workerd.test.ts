@@ -4,7 +4,7 @@ import { createTestHarness } from "wrangler"
 import { describeGateway } from "./smoke.ts"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
-const keys = { SIGNING_KEYS: `k1:${"A".repeat(43)}` }
+const keys = { SIGNING_KEYS: `k1:${"A".repeat(43)}`, UNIT_KEY: "B".repeat(43) }
 
 describe("given the gateway on workerd", () => {
   const harness = createTestHarness({

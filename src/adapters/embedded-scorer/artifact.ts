@@ -6,6 +6,13 @@ import { type ModelDocument, parseModelDocument } from "./model-document.ts"
 import { createTokenPrefix, hashToken, type TokenPrefix } from "./token-hash.ts"
 import { readWeights, type Weights } from "./weights.ts"
 
+/** A model in this process: an endpoint that answers synchronously, and its scores without a decision around them. */
+export interface EmbeddedModel extends ModelEndpoint {
+  readonly knownFeatures: ReadonlySet<string>
+  /** @returns one probability per instance, in order. @throws GatewayError `features_invalid` */
+  score(instances: readonly Features[]): number[]
+}
+
 interface Field {
   readonly from: string
   readonly as: keyof HourTokens | undefined
@@ -22,7 +29,7 @@ interface Field {
  * @param sha256 of the artifact's files, where they are known
  * @throws GatewayError `config_invalid` when the artifact is malformed or its two parts disagree
  */
-export function loadArtifact(modelJson: unknown, weightsBytes: Uint8Array, sha256?: string): ModelEndpoint {
+export function loadArtifact(modelJson: unknown, weightsBytes: Uint8Array, sha256?: string): EmbeddedModel {
   const document = parseModelDocument(modelJson)
   const weights = readWeights(weightsBytes, document.name)
   if (weights.buckets !== document.buckets) {
@@ -31,12 +38,15 @@ export function loadArtifact(modelJson: unknown, weightsBytes: Uint8Array, sha25
     )
   }
   const decisionValue = createDecisionFunction(document, weights)
+  const score = (instances: readonly Features[]) =>
+    instances.map((instance, index) => logistic(decisionValue(instance, index, instances.length)))
   return {
     model: document.name,
     sha256,
     remote: false,
-    predict: (instances) =>
-      instances.map((instance, index) => logistic(decisionValue(instance, index, instances.length))),
+    knownFeatures: new Set(document.fields.map(({ name, from }) => from ?? name)),
+    score,
+    predict: ({ instances }) => ({ kind: "scores", scores: score(instances) }),
   }
 }
 

@@ -1,8 +1,7 @@
 import { constants } from "node:fs"
 import { open, readdir, stat } from "node:fs/promises"
 import { join } from "node:path"
-import type { ModelEndpoint } from "../../ports/model-endpoint.ts"
-import { loadArtifact } from "./artifact.ts"
+import { type EmbeddedModel, loadArtifact } from "./artifact.ts"
 import { invalidArtifact } from "./invalid-artifact.ts"
 import { NAME_PATTERN, parseModelDocument } from "./model-document.ts"
 
@@ -12,7 +11,7 @@ import { NAME_PATTERN, parseModelDocument } from "./model-document.ts"
  *
  * @throws GatewayError `config_invalid` when the name is not one path segment, a file can't be read, or the artifact is malformed
  */
-export async function loadModelFolder(modelsDir: string, name: string): Promise<ModelEndpoint> {
+export async function loadModelFolder(modelsDir: string, name: string): Promise<EmbeddedModel> {
   requireName(name)
   const modelBytes = await read(join(modelsDir, name, "model.json"), name)
   const modelJson = parseJson(modelBytes, name)

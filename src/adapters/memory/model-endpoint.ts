@@ -1,5 +1,5 @@
 import { GatewayError } from "../../domain/errors.ts"
-import type { Features, ModelEndpoint } from "../../ports/model-endpoint.ts"
+import type { Features, ModelAnswer, ModelCall, ModelEndpoint } from "../../ports/model-endpoint.ts"
 
 /** How the endpoint answers from now on. */
 export type EndpointBehaviour =
@@ -7,30 +7,42 @@ export type EndpointBehaviour =
   | { readonly kind: "score"; readonly score: (instance: Features) => number }
   /** By a promise after `delayMs`, unless the caller gives up first. */
   | { readonly kind: "delay"; readonly delayMs: number; readonly score: (instance: Features) => number }
+  /** At once with whatever it is, such as a body or a location. */
+  | { readonly kind: "answer"; readonly answer: ModelAnswer }
   /** Never, not even when the caller gives up. */
   | { readonly kind: "hang" }
   | { readonly kind: "fail"; readonly error: Error }
 
-/** A model whose speed and failures are set by whoever tests with it. Counts its calls. */
+/** A model whose speed and failures are set by whoever tests with it. Counts its calls and remembers the last. */
 export class MemoryModelEndpoint implements ModelEndpoint {
   readonly model: string
   readonly remote: boolean
   behaviour: EndpointBehaviour
   calls = 0
+  lastCall: ModelCall | undefined
+  readonly knownFeatures: ReadonlySet<string> | undefined
 
-  constructor(options: { readonly model: string; readonly remote: boolean; readonly behaviour: EndpointBehaviour }) {
+  constructor(options: {
+    readonly model: string
+    readonly remote: boolean
+    readonly behaviour: EndpointBehaviour
+    readonly knownFeatures?: readonly string[]
+  }) {
     this.model = options.model
+    this.knownFeatures = options.knownFeatures === undefined ? undefined : new Set(options.knownFeatures)
     this.remote = options.remote
     this.behaviour = options.behaviour
   }
 
-  predict(instances: readonly Features[], signal: AbortSignal | undefined): number[] | Promise<number[]> {
+  predict(call: ModelCall, signal: AbortSignal | undefined): ModelAnswer | Promise<ModelAnswer> {
     this.calls++
+    this.lastCall = call
     const behaviour = this.behaviour
     if (behaviour.kind === "fail") throw behaviour.error
     if (behaviour.kind === "hang") return new Promise(() => {})
-    if (behaviour.kind === "score") return instances.map(behaviour.score)
-    return elapsed(behaviour.delayMs, signal).then(() => instances.map(behaviour.score))
+    if (behaviour.kind === "answer") return behaviour.answer
+    const scored = (): ModelAnswer => ({ kind: "scores", scores: call.instances.map(behaviour.score) })
+    return behaviour.kind === "score" ? scored() : elapsed(behaviour.delayMs, signal).then(scored)
   }
 }
 

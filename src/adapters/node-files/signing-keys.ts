@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto"
-import { open, readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { GatewayError } from "../../domain/errors.ts"
+import { keptText } from "./kept-file.ts"
 
 const KEY_BYTES = 32
 const LINE = /^([a-z0-9]{1,4}):([A-Za-z0-9_-]{43})$/
@@ -13,7 +13,7 @@ const LINE = /^([a-z0-9]{1,4}):([A-Za-z0-9_-]{43})$/
  */
 export async function keptSigningKey(dataDir: string): Promise<{ readonly id: string; readonly key: Uint8Array }> {
   const path = join(dataDir, "signing-key")
-  const text = (await readIfThere(path)) ?? (await create(path))
+  const text = await keptText(path, () => `k1:${randomBytes(KEY_BYTES).toString("base64url")}\n`)
   const match = LINE.exec(text.trim())
   if (match === null) {
     throw new GatewayError("config_invalid", {
@@ -21,26 +21,4 @@ export async function keptSigningKey(dataDir: string): Promise<{ readonly id: st
     })
   }
   return { id: match[1] as string, key: Buffer.from(match[2] as string, "base64url") }
-}
-
-async function readIfThere(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, "utf8")
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined
-    throw error
-  }
-}
-
-/** Exclusive, so that of two that start at once the second fails instead of signing with a key that is overwritten. */
-async function create(path: string): Promise<string> {
-  const text = `k1:${randomBytes(KEY_BYTES).toString("base64url")}\n`
-  const file = await open(path, "wx", 0o600)
-  try {
-    await file.writeFile(text)
-    await file.sync()
-  } finally {
-    await file.close()
-  }
-  return text
 }

@@ -3,7 +3,6 @@ import { setTimeout as sleep } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
 import seedrandom from "seedrandom"
 import { loadModelFolder } from "../../adapters/embedded-scorer/folder.ts"
-import type { ModelEndpoint } from "../../ports/model-endpoint.ts"
 import { readAds } from "./ads.ts"
 import { type Beforehand, measureBeforehand } from "./beforehand.ts"
 import type { GatewayClient, VariantStatistics } from "./gateway-client.ts"
@@ -27,8 +26,7 @@ export async function loadScoredAds(): Promise<ScoredAds> {
   const ads = readAds(await readFile(packaged("examples/traffic/held-out-ads.csv"), "utf8"))
   const models = await Promise.all(MODELS.map((name) => loadModelFolder(packaged("examples/models"), name)))
   const instances = ads.map((ad) => ad.features)
-  const score = async (model: ModelEndpoint) => model.predict(instances, undefined)
-  return { ads, scoresByModel: await Promise.all(models.map(score)) }
+  return { ads, scoresByModel: models.map((model) => model.score(instances)) }
 }
 
 /** The same figures every time: they are of the ads, not of what is played. */

@@ -7,9 +7,9 @@ const revision = z.int().min(1).describe("Rises with every change of the experim
 const stateVersion = z.int().min(0).describe("Rises whenever a counter of the experiment changes")
 const status = z.enum(["draft", "running", "paused", "concluded"])
 const reason = z
-  .enum(["policy", "burn_in", "holdout", "forced", "paused", "fallback"])
+  .enum(["policy", "burn_in", "holdout", "forced", "paused"])
   .describe(
-    "Why this variant: drawn by the policy or by the burn-in weights, given to a holdout unit, forced, not running, or fallen back",
+    "Why this variant was chosen: drawn by the policy or by the burn-in weights, given to a holdout unit, forced, or not running",
   )
 
 const decided = {
@@ -22,9 +22,12 @@ const decided = {
   propensity: z.number().gt(0).max(1).describe("Probability that the variant was chosen with"),
   policy: z.string(),
   reason,
-  degraded: z
-    .boolean()
-    .describe("Whether something else answered than what was chosen; such a decision is never learned from"),
+  degraded: z.boolean().describe("Whether something else answered than what was chosen"),
+  servedBy: z.string().optional().describe("The variant that answered, where degraded"),
+  error: z
+    .enum(["deadline_exceeded", "backend_failed", "wrong_shape"])
+    .optional()
+    .describe("Why the chosen variant did not answer, where degraded"),
 }
 
 /** What `POST /predict` answers: `prediction` for `features`, `predictions` in order for `instances`. */

@@ -3,7 +3,7 @@ export const FEATURES_EXAMPLE = { hour: "14102100", banner_pos: "0", site_id: "1
 
 /** The shape of a decision token; its mac is not one of ours. */
 export const TOKEN_EXAMPLE =
-  "v1.k1.banner-ctr.7.challenger.0_37.3600l.01JD5XKQ3V8E0N6T2B4C9GHMRW.Yk3v0dQ1sWn8ZB2xUo7aTg"
+  "v1.k1.banner-ctr.7.1.challenger.0_37.42l.3600.01JD5XKQ3V8E0N6T2B4C9GHMRW.Yk3v0dQ1sWn8ZB2xUo7aTg"
 
 export const PREDICTION_EXAMPLE = {
   prediction: 0.3012638794627709,

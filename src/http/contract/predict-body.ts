@@ -39,6 +39,7 @@ export interface PredictBody {
   readonly experiment: string | undefined
   readonly unitId: string | undefined
   readonly instances: readonly FeatureValues[]
+  readonly context: FeatureValues | undefined
   readonly slate: boolean
   readonly variant: string | undefined
   /** Where the features of a single instance are in the body: `/features`, or the body itself. */
@@ -62,7 +63,15 @@ export function readPredictBody(body: unknown): PredictBody {
   if (!("experiment" in record || "features" in record || "instances" in record)) {
     const instances = [readFeatures(record, "", errors)]
     refuse(errors)
-    return { experiment: undefined, unitId: undefined, instances, slate: false, variant: undefined, featuresAt: "" }
+    return {
+      experiment: undefined,
+      unitId: undefined,
+      instances,
+      context: undefined,
+      slate: false,
+      variant: undefined,
+      featuresAt: "",
+    }
   }
   for (const key of Object.keys(record)) {
     if (!ENVELOPE.has(key)) {
@@ -73,7 +82,7 @@ export function readPredictBody(body: unknown): PredictBody {
   const experiment = readText(record["experiment"], "/experiment", experimentProblem, errors)
   const unit = readText(record["unitId"], "/unitId", unitProblem, errors)
   const variant = readText(record["variant"], "/variant", variantProblem, errors)
-  if (record["context"] !== undefined) readFeatures(record["context"], "/context", errors)
+  const context = record["context"] === undefined ? undefined : readFeatures(record["context"], "/context", errors)
   const { features, instances: list } = record
   const slate = list !== undefined
   if (slate === (features !== undefined)) errors.push({ pointer: "", detail: "must have either features or instances" })
@@ -83,7 +92,7 @@ export function readPredictBody(body: unknown): PredictBody {
       ? []
       : [readFeatures(features, "/features", errors)]
   refuse(errors)
-  return { experiment, unitId: unit, instances, slate, variant, featuresAt: "/features" }
+  return { experiment, unitId: unit, instances, context, slate, variant, featuresAt: "/features" }
 }
 
 function readInstances(value: unknown, errors: InputError[]): FeatureValues[] {

@@ -5,6 +5,9 @@ import { parseJson } from "../strict-json.ts"
 
 const MAX_REWARDS = 1000
 const MAX_NAME_LENGTH = 64
+/** A decision has at most 256 instances. */
+export const MAX_INSTANCE = 255
+const INSTANCE_RULE = `must be an index into the decision's instances: a whole number from 0 to ${MAX_INSTANCE}`
 
 /** One postback of `POST /reward`. */
 export const rewardItemSchema = z
@@ -16,11 +19,17 @@ export const rewardItemSchema = z
       .string()
       .regex(/^[\x21-\x7e]{1,64}$/, "must be 1 to 64 visible ASCII characters")
       .optional(),
+    instance: z
+      .int(INSTANCE_RULE)
+      .min(0, INSTANCE_RULE)
+      .max(MAX_INSTANCE, INSTANCE_RULE)
+      .optional()
+      .describe("Which of the decision's instances it is for, from 0. Logged; no effect on what is counted"),
     experiment: z.string().optional(),
   })
   .meta({
     id: "RewardItem",
-    description: "A reward of one decision. metric and value default to the experiment's own and to 1.",
+    description: "A reward of one decision. metric defaults to the one that the experiment learns from, value to 1.",
   })
 
 /** What came in: the items, each readable or refused, and whether they came as a batch. */
@@ -59,8 +68,8 @@ export function readRewardLines(text: string): RewardBody {
 function readItem(item: unknown): RewardCommand | GatewayError {
   const parsed = rewardItemSchema.safeParse(item)
   if (parsed.success) {
-    const { decision, metric, value, eventId, experiment } = parsed.data
-    return { decision, metric, value, eventId, experiment }
+    const { decision, metric, value, eventId, instance, experiment } = parsed.data
+    return { decision, metric, value, eventId, instance, experiment }
   }
   if (typeof item !== "object" || item === null || !("decision" in item)) {
     return new GatewayError("token_malformed", { detail: "Send the decision token of a prediction as `decision`." })
@@ -69,7 +78,7 @@ function readItem(item: unknown): RewardCommand | GatewayError {
     pointer: issue.code === "unrecognized_keys" ? "" : `/${issue.path.join("/")}`,
     detail:
       issue.code === "unrecognized_keys"
-        ? "has a field besides decision, metric, value, eventId, experiment"
+        ? "has a field besides decision, metric, value, eventId, instance, experiment"
         : issue.message,
   }))
   const outOfRange = errors.every(({ pointer }) => pointer === "/value")

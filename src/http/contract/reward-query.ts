@@ -1,13 +1,14 @@
 import type { RewardCommand } from "../../app/reward.ts"
 import { GatewayError } from "../../domain/errors.ts"
 import { isUnexpandedMacro } from "../../domain/token.ts"
+import { MAX_INSTANCE } from "./reward-body.ts"
 
-const PARAMETERS = new Set(["d", "m", "v", "e", "exp"])
+const PARAMETERS = new Set(["d", "m", "v", "e", "i", "exp"])
 /** Every finite double as `String` writes it, and nothing longer. */
 const DECIMAL = /^-?(?:0|[1-9]\d{0,20})(?:\.\d{1,24})?(?:[eE][+-]?\d{1,3})?$/
 
 /**
- * Reads the query of `GET /reward`: `d` token, `m` metric, `v` value, `e` event id, `exp` the experiment expected.
+ * Reads the query of `GET /reward`: `d` token, `m` metric, `v` value, `e` event id, `i` index of the instance, `exp` the experiment expected.
  *
  * Strict, because a postback URL is assembled by somebody's template: an unknown, repeated or wrongly encoded parameter is a mistake worth
  * telling, and a parameter such as `redirect` is an attempt.
@@ -35,6 +36,7 @@ export function readRewardQuery(search: string): RewardCommand {
     metric: metric === undefined ? undefined : readName(metric),
     value: readValue(values.get("v")),
     eventId: readEventId(values.get("e")),
+    instance: readInstance(values.get("i")),
     experiment: values.get("exp"),
   }
 }
@@ -61,6 +63,13 @@ function readEventId(text: string | undefined): string | undefined {
   if (text === undefined) return undefined
   if (!/^[\x21-\x7e]{1,64}$/.test(text)) throw bad("e must be 1 to 64 visible ASCII characters.")
   return text
+}
+
+function readInstance(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  const index = /^(?:0|[1-9]\d{0,2})$/.test(text) ? Number(text) : Number.NaN
+  if (!(index <= MAX_INSTANCE)) throw bad(`i must be an index into the decision's instances, 0 to ${MAX_INSTANCE}.`)
+  return index
 }
 
 function readValue(text: string | undefined): number | undefined {

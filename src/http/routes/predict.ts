@@ -1,4 +1,5 @@
 import type { Handler } from "hono"
+import type { Answered } from "../../app/ask-model.ts"
 import type { PredictCommand, Prediction } from "../../app/predict.ts"
 import type { Served, ServedExperiments } from "../../app/served-experiments.ts"
 import { GatewayError } from "../../domain/errors.ts"
@@ -21,6 +22,7 @@ const RULES: BodyRules = { mediaTypes: ["application/json"], maxBytes: 65_536 }
 const DEFAULT_DEADLINE_MS = 100
 const MIN_DEADLINE_MS = 5
 const MAX_DEADLINE_MS = 2000
+const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/
 const DECIMAL = /^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$/
 
 /** `POST /predict` and `POST /predict/{experiment}`. */
@@ -33,20 +35,21 @@ export function predictRoute(deps: PredictRouteDeps): Handler {
     const body = readPredictBody(parseJsonBytes(bytes))
     if (body.variant !== undefined) deps.authorize(c, "force")
     const served = findExperiment(deps.experiments, body.experiment, c.req.param("experiment"))
-    try {
-      const prediction = await deps.predict({
-        served,
-        unitId: body.unitId,
-        instances: body.instances,
-        slate: body.slate,
-        forcedVariant: body.variant,
-        deadlineMs,
-      })
-      deps.metrics.predicted(prediction)
-      return answer(prediction, body.slate)
-    } catch (error) {
-      throw pointedInto(body, error)
-    }
+    const prediction = await deps.predict({
+      served,
+      unitId: body.unitId,
+      instances: body.instances,
+      context: body.context,
+      slate: body.slate,
+      payload: undefined,
+      takesOpaque: false,
+      traceparent: readTraceparent(c.req.header("traceparent")),
+      forcedVariant: body.variant,
+      deadlineMs,
+    })
+    deps.metrics.predicted(prediction)
+    if (!prediction.answer.answered) throw pointedInto(body, prediction.answer.failure)
+    return answer(prediction, prediction.answer, body.slate)
   }
 }
 
@@ -84,6 +87,11 @@ function readDeadline(header: string | undefined): number {
   return Math.min(MAX_DEADLINE_MS, Math.max(MIN_DEADLINE_MS, value))
 }
 
+/** W3C Trace Context, level 1. A malformed header starts no trace and refuses no request. */
+function readTraceparent(header: string | undefined): string | undefined {
+  return header !== undefined && TRACEPARENT.test(header) ? header : undefined
+}
+
 /** RFC 9110 section 12.5.1, as far as a server with one media type needs it. */
 function checkAccept(header: string | undefined): void {
   if (header === undefined || header === "*/*" || header === "application/json") return
@@ -98,8 +106,8 @@ function checkAccept(header: string | undefined): void {
 }
 
 /** Models name a feature as if it came in `features`, or in `instances` where there are several; the caller reads pointers into its own body. */
-function pointedInto(body: PredictBody, error: unknown): unknown {
-  if (!(error instanceof GatewayError) || error.errors === undefined || body.instances.length > 1) return error
+function pointedInto(body: PredictBody, error: GatewayError): GatewayError {
+  if (error.errors === undefined || body.instances.length > 1) return error
   const prefix = body.slate ? "/instances/0" : body.featuresAt
   const errors = error.errors.map(({ pointer, detail }) => ({
     pointer: pointer.replace(/^\/features/, prefix),
@@ -112,14 +120,17 @@ function pointedInto(body: PredictBody, error: unknown): unknown {
   })
 }
 
-function answer(prediction: Prediction, slate: boolean): Response {
+function answer(prediction: Prediction, answered: Answered, slate: boolean): Response {
   const { snapshot, choice, decisionId, token, degraded } = prediction
-  const { predictions, endpoint } = prediction.answer
-  const first = slate ? `{"predictions":[${predictions.join()}]` : `{"prediction":${predictions[0]}`
+  const { result, endpoint, error, servedIndex } = answered
+  if (result.kind !== "scores") throw new Error("asked for scores, answered by something else")
+  const first = slate ? `{"predictions":[${result.scores.join()}]` : `{"prediction":${result.scores[0]}`
+  const servedBy = snapshot.experiment.variants[servedIndex]?.id
+  const instead = degraded ? `,"servedBy":"${servedBy}","error":"${error}"` : ""
   const text =
     `${first},"experiment":"${snapshot.experiment.id}","revision":${snapshot.revision},"variant":"${choice.variant}",` +
     `"model":${JSON.stringify(endpoint.model)},"decisionId":"${decisionId}","decision":"${token}",` +
-    `"propensity":${choice.propensity},"policy":"${snapshot.experiment.policy.kind}","reason":"${choice.reason}","degraded":${degraded}}`
+    `"propensity":${choice.propensity},"policy":"${snapshot.experiment.policy.kind}","reason":"${choice.reason}","degraded":${degraded}${instead}}`
   return new Response(text, {
     headers: {
       "content-type": "application/json",

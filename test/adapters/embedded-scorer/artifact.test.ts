@@ -1,21 +1,23 @@
 import { readFileSync } from "node:fs"
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { loadArtifact } from "#src/adapters/embedded-scorer/artifact.ts"
+import { type EmbeddedModel, loadArtifact } from "#src/adapters/embedded-scorer/artifact.ts"
 import { GatewayError } from "#src/domain/errors.ts"
 import type { Features, ModelEndpoint } from "#src/ports/model-endpoint.ts"
+import { modelCall } from "#test/model-call.ts"
 import { readCtrRows } from "./ctr-rows.ts"
 import { TINY_MODEL, weightsBytes } from "./tiny-artifact.ts"
 
-function loadExample(name: string): ModelEndpoint {
+function loadExample(name: string): EmbeddedModel {
   const folder = `examples/models/${name}`
   return loadArtifact(JSON.parse(readFileSync(`${folder}/model.json`, "utf8")), readFileSync(`${folder}/weights.bin`))
 }
 
 function score(model: ModelEndpoint, instances: readonly Features[]): number[] {
-  const scores = model.predict(instances, undefined)
-  if (scores instanceof Promise) throw new Error("an embedded model answers synchronously")
-  return scores
+  const answer = model.predict(modelCall({ instances }), undefined)
+  if (answer instanceof Promise) throw new Error("an embedded model answers synchronously")
+  if (answer.kind !== "scores") throw new Error("an embedded model answers scores")
+  return [...answer.scores]
 }
 
 function errorOf(action: () => unknown): GatewayError {
@@ -130,22 +132,22 @@ describe("given a model of eight buckets", () => {
     "refuses the hour %j and says where",
     (hour) => {
       const rule = "must be an hour as YYMMDDHH, eight digits: 14102100 is midnight of 21 October 2014"
-      const one = errorOf(() => model.predict([{ hour }], undefined))
+      const one = errorOf(() => model.score([{ hour }]))
       expect(one.code).toBe("features_invalid")
       expect(one.errors).toEqual([{ pointer: "/features/hour", detail: rule }])
-      const slate = errorOf(() => model.predict([{}, { hour: "14102100" }, { hour: 14102123 }, { hour }], undefined))
+      const slate = errorOf(() => model.score([{}, { hour: "14102100" }, { hour: 14102123 }, { hour }]))
       expect(slate.errors).toEqual([{ pointer: "/instances/3/hour", detail: rule }])
     },
   )
 
   it("doesn't repeat a caller's value in its error", () => {
-    expect(errorOf(() => model.predict([{ hour: "<script>" }], undefined)).message).not.toContain("script")
+    expect(errorOf(() => model.score([{ hour: "<script>" }])).message).not.toContain("script")
   })
 
   it("escapes the field's name in the pointer", () => {
     const fields = [{ name: "when", from: "a/b~c", as: "weekday" }]
     const odd = loadArtifact({ ...TINY_MODEL, fields }, bytes)
-    expect(errorOf(() => odd.predict([{ "a/b~c": "x" }], undefined)).errors?.[0]?.pointer).toBe("/features/a~1b~0c")
+    expect(errorOf(() => odd.score([{ "a/b~c": "x" }])).errors?.[0]?.pointer).toBe("/features/a~1b~0c")
   })
 })
 

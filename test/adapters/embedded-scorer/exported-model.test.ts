@@ -9,10 +9,7 @@ const expected = z
 
 it("scores a model that scripts/export-artifact.py exported as scikit-learn does, missing and non-ASCII values included", async () => {
   const model = await loadModelFolder("test/fixtures/ctr", "exported-model")
-  const scores = await model.predict(
-    expected.map((row) => row.features),
-    undefined,
-  )
+  const scores = model.score(expected.map((row) => row.features))
   const errors = expected.map((row, i) => Math.abs(row.probability - (scores[i] ?? Number.NaN)))
   expect(errors.length).toBeGreaterThan(50)
   expect(Math.max(...errors)).toBeLessThanOrEqual(1e-12)

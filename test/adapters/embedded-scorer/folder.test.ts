@@ -23,7 +23,7 @@ async function writeModel(folder: string, modelJson: string | Uint8Array): Promi
 it("loads the model of a folder", async () => {
   const model = await loadModelFolder(modelsDir, "tiny")
   expect(model.model).toBe("tiny")
-  expect(model.predict([{ a: "x" }], undefined)).toHaveLength(1)
+  expect(model.score([{ a: "x" }])).toHaveLength(1)
 })
 
 it.each(["../tiny", "a/../tiny", "..", ".", "", "/etc", "tiny/", "tiny\0", "a\\b"])(

@@ -75,6 +75,7 @@ describe("reading a prediction request", () => {
         expect(read).toEqual({
           experiment: body.experiment,
           unitId: body.unitId,
+          context: body.context,
           variant: body.variant,
           instances,
           slate: "instances" in body,

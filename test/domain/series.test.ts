@@ -1,0 +1,121 @@
+import { describe, expect, it } from "vitest"
+import { firstLineage, type Lineage, nextLineage } from "#src/domain/series.ts"
+import { experimentOf } from "./snapshot-of.ts"
+
+type Changes = Readonly<Record<string, unknown>>
+
+function variant(id: string, changes: Changes = {}) {
+  return { id, backend: { kind: "embedded", model: "m" }, ...changes }
+}
+
+/** The lineage after a row of documents, the first of them new. */
+function after(...documents: readonly Changes[]): Lineage {
+  const [first = {}, ...rest] = documents
+  let experiment = experimentOf(first)
+  let lineage = firstLineage(experiment)
+  for (const changes of rest) {
+    const next = experimentOf(changes)
+    lineage = nextLineage({ experiment, lineage }, next)
+    experiment = next
+  }
+  return lineage
+}
+
+it("begins every variant's series and the epoch at 1", () => {
+  expect(after({})).toMatchObject({ series: { a: 1, b: 1 }, epoch: 1 })
+})
+
+it.each<[string, Changes]>([
+  ["nothing", {}],
+  ["a description", { description: "more words" }],
+  ["a policy's parameter", { policy: { kind: "thompson", minPropensity: 0.1, prior: { alpha: 2, beta: 3 } } }],
+  ["how failures count, or maturation", { reward: { failures: "exclude", maturation: "window" } }],
+  ["memory and refresh", { memory: { kind: "window", seconds: 60 }, refreshSeconds: 5 }],
+  ["a salt without a holdout", { holdoutSalt: "q4" }],
+  ["a further metric", { metrics: [{ id: "revenue", kind: "value", bounds: [0, 500] }] }],
+])("keeps series and epoch when %s changes", (_, changes) => {
+  expect(after({}, changes)).toMatchObject({ series: { a: 1, b: 1 }, epoch: 1 })
+})
+
+describe("a series", () => {
+  it("rises for the variant whose backend changed, and for no other", () => {
+    const changed = { variants: [variant("a"), variant("b", { backend: { kind: "embedded", model: "other" } })] }
+    expect(after({}, changed).series).toEqual({ a: 1, b: 2 })
+  })
+
+  it.each<[string, Changes]>([
+    ["kind", { kind: "value" }],
+    ["aggregation", { aggregation: "last" }],
+    ["window", { attributionWindowSeconds: 60 }],
+  ])("rises for all when the %s of the metric changes", (_, reward) => {
+    expect(after({}, { reward }).series).toEqual({ a: 2, b: 2 })
+  })
+
+  it("rises for all when a further metric's bounds change, also while it was away", () => {
+    const metrics = (high: number) => ({ metrics: [{ id: "revenue", kind: "value", bounds: [0, high] }] })
+    expect(after(metrics(500), metrics(100)).series).toEqual({ a: 2, b: 2 })
+    expect(after(metrics(500), {}, metrics(500)).series).toEqual({ a: 1, b: 1 })
+    expect(after(metrics(500), {}, metrics(100)).series).toEqual({ a: 2, b: 2 })
+  })
+
+  it("is kept when another metric is learned from, both meaning what they meant", () => {
+    const clicks = { reward: { metric: "click" }, metrics: [{ id: "order" }] }
+    const orders = { reward: { metric: "order" }, metrics: [{ id: "click" }] }
+    expect(after(clicks, orders).series).toEqual({ a: 1, b: 1 })
+  })
+
+  it("is never used again by a variant that left and came back", () => {
+    const alone = { variants: [variant("a")] }
+    expect(after({}, alone).series).toEqual({ a: 1, b: 1 })
+    expect(after({}, alone, {}).series).toEqual({ a: 1, b: 2 })
+    expect(after({}, alone, {}, alone, {}).series).toEqual({ a: 1, b: 3 })
+  })
+
+  it("starts at 1 for a variant that was never there", () => {
+    expect(after({}, { variants: ["a", "b", "c"].map((id) => variant(id)) }).series).toEqual({ a: 1, b: 1, c: 1 })
+  })
+
+  it("rises for a variant that is reset", () => {
+    const experiment = experimentOf()
+    const lineage = firstLineage(experiment)
+    expect(nextLineage({ experiment, lineage }, experiment, new Set(["b"]))).toMatchObject({
+      series: { a: 1, b: 2 },
+      epoch: 1,
+    })
+  })
+
+  it("does not rise because fields are written in another order, or stored and read", () => {
+    const experiment = experimentOf()
+    const lineage: Lineage = JSON.parse(JSON.stringify(firstLineage(experiment)))
+    const reordered = experimentOf({
+      variants: ["a", "b"].map((id) => ({ backend: { model: "m", kind: "embedded" }, id })),
+    })
+    expect(nextLineage({ experiment, lineage }, reordered)).toEqual(lineage)
+  })
+
+  it("stops at what a token has room for", () => {
+    const experiment = experimentOf()
+    const lineage = { ...firstLineage(experiment), series: { a: 999_999, b: 1 } }
+    expect(nextLineage({ experiment, lineage }, experiment, new Set(["a"])).series).toEqual({ a: 999_999, b: 1 })
+  })
+})
+
+it.each<[string, Changes]>([
+  ["a weight", { variants: [variant("a", { weight: 3 }), variant("b")] }],
+  ["whether a variant is enabled", { variants: [variant("a"), variant("b", { enabled: false })] }],
+  ["the variants", { variants: [variant("a"), variant("b"), variant("c")] }],
+  ["the status", { status: "paused" }],
+  ["the stickiness", { stickiness: "request" }],
+  ["the holdout", { holdout: 0.1 }],
+  ["the policy", { policy: { kind: "static" } }],
+])("begins an epoch when %s changes", (_, changes) => {
+  expect(after({}, changes).epoch).toBe(2)
+  expect(after({}, changes, changes).epoch).toBe(2)
+  expect(after({}, changes, {}).epoch).toBe(3)
+})
+
+it("begins an epoch when a canary's share or challenger changes, or the salt of a holdout", () => {
+  const canary = (share: number, challenger: string) => ({ policy: { kind: "canary", share, challenger } })
+  expect(after(canary(0.01, "b"), canary(0.05, "b"), canary(0.05, "a")).epoch).toBe(3)
+  expect(after({ holdout: 0.1 }, { holdout: 0.1, holdoutSalt: "q4" }).epoch).toBe(2)
+})
