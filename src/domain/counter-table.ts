@@ -1,25 +1,22 @@
 import type { CounterDelta, CounterKey } from "./counters.ts"
+import type { GroupAddition } from "./decision-facts.ts"
+import type { GroupRow } from "./group-rows.ts"
 import type { CounterRow } from "./statistics.ts"
 
-/** Sums in micro-units; as big integers, because a busy bucket of large rewards passes 2^53. */
-export interface CounterCell {
-  readonly experiment: string
-  readonly variant: string
-  readonly metric: string
-  readonly bucket: number
+/** A counter of one bucket. Sums as big integers, because those of many large rewards pass 2^53. */
+export interface CounterCell extends CounterKey {
   readonly widthSeconds: number
-  readonly decisions: number
-  readonly rewards: number
+  readonly count: number
   readonly sum: bigint
   readonly sumSq: bigint
 }
 
-type MutableCell = { -readonly [Field in keyof CounterCell]: CounterCell[Field] }
+type Mutable<T> = { -readonly [Field in keyof T]: T[Field] }
 
 /** Counters in memory, with buckets of one width. Exact, whatever the order of additions. */
 export class CounterTable {
   readonly #widthSeconds: number
-  readonly #series = new Map<string, Map<string, MutableCell>>()
+  readonly #experiments = new Map<string, Map<string, Mutable<CounterCell>>>()
 
   constructor(widthSeconds: number) {
     this.#widthSeconds = widthSeconds
@@ -27,8 +24,7 @@ export class CounterTable {
 
   add(key: CounterKey, delta: CounterDelta): void {
     const cell = this.#cell(key)
-    cell.decisions += delta.decisions
-    cell.rewards += delta.rewards
+    cell.count += delta.count
     if (delta.sum !== 0) cell.sum += BigInt(delta.sum)
     if (delta.sumSq !== 0) cell.sumSq += BigInt(delta.sumSq)
   }
@@ -36,51 +32,87 @@ export class CounterTable {
   /** Adds a row of another table whose buckets are at most as wide as this one's. */
   addCell(other: CounterCell): void {
     const cell = this.#cell(other)
-    cell.decisions += other.decisions
-    cell.rewards += other.rewards
+    cell.count += other.count
     cell.sum += other.sum
     cell.sumSq += other.sumSq
   }
 
-  /** Rows of one experiment and metric. */
-  rows(experiment: string, metric: string): CounterRow[] {
-    const series = this.#series.get(seriesOf(experiment, metric))
-    if (series === undefined) return []
-    return [...series.values()].map((cell) => ({ ...cell, sum: Number(cell.sum), sumSq: Number(cell.sumSq) }))
+  /** Rows of one experiment, as plain numbers. */
+  rows(experiment: string): CounterRow[] {
+    const cells = this.#experiments.get(experiment)?.values() ?? []
+    return [...cells].map((cell) => ({ ...cell, sum: Number(cell.sum), sumSq: Number(cell.sumSq) }))
   }
 
   *cells(): Generator<CounterCell> {
-    for (const series of this.#series.values()) yield* series.values()
+    for (const cells of this.#experiments.values()) yield* cells.values()
   }
 
-  #cell(key: CounterKey): MutableCell {
-    const name = seriesOf(key.experiment, key.metric)
-    let series = this.#series.get(name)
-    if (series === undefined) {
-      series = new Map()
-      this.#series.set(name, series)
-    }
-    const bucket = key.bucket - (key.bucket % this.#widthSeconds)
-    const place = `${key.variant}\n${bucket}`
-    let cell = series.get(place)
-    if (cell === undefined) {
-      cell = {
-        experiment: key.experiment,
-        variant: key.variant,
-        metric: key.metric,
-        bucket,
-        widthSeconds: this.#widthSeconds,
-        decisions: 0,
-        rewards: 0,
-        sum: 0n,
-        sumSq: 0n,
-      }
-      series.set(place, cell)
-    }
-    return cell
+  #cell({ experiment, cohort, variant, series, metric, bucket: second }: CounterKey): Mutable<CounterCell> {
+    const cells = entryOf(this.#experiments, experiment, () => new Map<string, Mutable<CounterCell>>())
+    const bucket = second - (second % this.#widthSeconds)
+    return entryOf(cells, `${cohort}\n${variant}\n${series}\n${metric}\n${bucket}`, () => ({
+      experiment,
+      cohort,
+      variant,
+      series,
+      metric,
+      bucket,
+      widthSeconds: this.#widthSeconds,
+      count: 0,
+      sum: 0n,
+      sumSq: 0n,
+    }))
   }
 }
 
-function seriesOf(experiment: string, metric: string): string {
-  return `${experiment}\n${metric}`
+/** Group rows in memory, by hour. */
+export class GroupTable {
+  readonly #experiments = new Map<string, Map<string, Mutable<GroupRow>>>()
+
+  add({ key, delta }: GroupAddition): void {
+    this.addRow(key.experiment, {
+      ...key,
+      widthSeconds: 3_600,
+      count: delta.count,
+      sum: BigInt(delta.sum),
+      sumSq: BigInt(delta.sumSq),
+      weighted: BigInt(delta.weighted),
+      allocated: BigInt(delta.allocated),
+    })
+  }
+
+  addRow(experiment: string, row: GroupRow): void {
+    const rows = entryOf(this.#experiments, experiment, () => new Map<string, Mutable<GroupRow>>())
+    const { variant, series, metric, epoch, hour, group, widthSeconds } = row
+    const name = `${variant}\n${series}\n${metric}\n${epoch}\n${hour}\n${group}`
+    const known = rows.get(name)
+    if (known === undefined) {
+      const { count, sum, sumSq, weighted, allocated } = row
+      rows.set(name, { variant, series, metric, epoch, hour, group, widthSeconds, count, sum, sumSq, weighted, allocated })
+      return
+    }
+    known.count += row.count
+    known.sum += row.sum
+    known.sumSq += row.sumSq
+    known.weighted += row.weighted
+    known.allocated += row.allocated
+  }
+
+  rows(experiment: string): GroupRow[] {
+    return [...(this.#experiments.get(experiment)?.values() ?? [])].map((row) => ({ ...row }))
+  }
+
+  *all(): Generator<GroupRow & { readonly experiment: string }> {
+    for (const [experiment, rows] of this.#experiments) {
+      for (const row of rows.values()) yield { experiment, ...row }
+    }
+  }
+}
+
+function entryOf<T>(entries: Map<string, T>, name: string, create: () => T): T {
+  const known = entries.get(name)
+  if (known !== undefined) return known
+  const created = create()
+  entries.set(name, created)
+  return created
 }

@@ -1,7 +1,7 @@
 import type { DecisionId, ExperimentId, VariantId } from "./ids.ts"
 
 /** Why a decision chose its variant. */
-export type Reason = "policy" | "burn_in" | "holdout" | "forced" | "paused" | "fallback"
+export type Reason = "policy" | "burn_in" | "holdout" | "forced" | "paused"
 
 /** How several rewards of one decision and metric become its one effect. */
 export type Aggregation = "first" | "last" | "sum" | "max"
@@ -19,9 +19,18 @@ export interface DecisionEvent {
   readonly at: string
   readonly experiment: ExperimentId
   readonly revision: number
+  /** Rises for a variant when what it measures changes; statistics of different series are not mixed. From 1. */
+  readonly series: number
+  /** Every variant's series, where they differ from `series`. */
+  readonly seriesByVariant?: Readonly<Record<string, number>>
+  /** Begins anew when static weights or coverage change. From 1. */
+  readonly epoch: number
   readonly decisionId: DecisionId
   /** Keyed hash of the unit id, never the id. */
   readonly unit: string
+  /** Unit group, 0 to 63: a keyed hash of its own. */
+  readonly group: number
+  readonly stickiness: "unit" | "request"
   readonly variant: VariantId
   readonly propensity: number
   readonly allocation: Readonly<Record<string, number>>
@@ -35,7 +44,8 @@ export interface DecisionEvent {
   readonly features: unknown
   readonly prediction: number | readonly number[] | null
   readonly model: string | null
-  readonly servedBy: VariantId
+  /** Null: nobody answered. */
+  readonly servedBy: VariantId | null
   readonly latencyMs: number
   readonly error: string | null
 }
@@ -49,7 +59,11 @@ export interface RewardEvent {
   readonly at: string
   readonly experiment: ExperimentId
   readonly revision: number
+  readonly series: number
+  readonly epoch: number
   readonly decisionId: DecisionId
+  readonly group: number
+  readonly stickiness: "unit" | "request"
   readonly variant: VariantId
   readonly propensity: number
   /** Time of the decision, ISO 8601. The counters' bucket comes from it. */
@@ -57,9 +71,15 @@ export interface RewardEvent {
   readonly metric: string
   /** Finite, within the experiment's bounds. */
   readonly value: number
+  /** Largest magnitude of the metric's bounds: counters keep sums in millionths of it. */
+  readonly bound: number
   readonly status: "applied" | "late"
   readonly aggregation: Aggregation
   readonly learn: boolean
+  /** Whether the decision was a holdout's. */
+  readonly holdout: boolean
+  /** When the decision's token dies, ISO 8601: what is remembered of it can go a day later. */
+  readonly expiresAt: string
 }
 
 /** A configuration change. `document` is the whole new document, null when the experiment was removed. */

@@ -1,11 +1,26 @@
-/** A place in the outcome log: everything before it has been written. Files are numbered from 1 and rotate; offsets are in bytes. */
+/**
+ * A place in an outcome log: everything before it has been written. Files are numbered from 1 and rotate; offsets are in bytes.
+ *
+ * `hash` is that of the last line before it (`lineHash`), empty where there is none in that file: a log that has something else there is
+ * another log.
+ */
 export interface LogPosition {
   readonly file: number
   readonly offset: number
+  readonly hash: string
 }
+
+/** Which log a position belongs to: made once per data folder, and anew where a folder was copied or restored. 22 base64url characters. */
+export type LogId = string
 
 /** Whether `position` lies behind `other`; any position lies behind none. */
 export function isAfter(position: LogPosition, other: LogPosition | undefined): boolean {
   if (other === undefined) return true
   return position.file === other.file ? position.offset > other.offset : position.file > other.file
+}
+
+/** Whether both are the same place of the same log. */
+export function samePosition(a: LogPosition | undefined, b: LogPosition | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b
+  return a.file === b.file && a.offset === b.offset && a.hash === b.hash
 }

@@ -1,4 +1,4 @@
-import { MICRO } from "./counters.ts"
+import { type Cohort, DECISIONS, SQUARE_UNITS, SUM_UNITS } from "./counters.ts"
 
 /** How much of the past a policy remembers. */
 export type Memory =
@@ -6,20 +6,29 @@ export type Memory =
   | { readonly kind: "window"; readonly seconds: number }
   | { readonly kind: "discount"; readonly halfLifeSeconds: number }
 
-/** One counter row as a store holds it: `widthSeconds` is 1 when fresh and grows when old rows are rolled up. Sums in micro-units. */
+/**
+ * One counter row as a store holds it: `widthSeconds` is 1 when fresh and grows when old rows are rolled up. `count` decisions where the
+ * metric is `DECISIONS`, else rewards; sums in the units of `counters.ts`.
+ */
 export interface CounterRow {
+  readonly cohort: Cohort
   readonly variant: string
+  readonly series: number
+  readonly metric: string
   readonly bucket: number
   readonly widthSeconds: number
-  readonly decisions: number
-  readonly rewards: number
+  readonly count: number
   readonly sum: number
   readonly sumSq: number
 }
 
-/** Which statistics a policy wants: what it remembers, and how long a decision stays open. */
+/** Which statistics a policy wants: of which metric and series, what it remembers, and how long a decision stays open. */
 export interface StatisticsQuery {
   readonly metric: string
+  /** Largest magnitude of the metric's bounds: what sums are counted in millionths of. */
+  readonly bound: number
+  /** The series of each variant that is measured now. A variant that isn't named has no statistics. */
+  readonly series: Readonly<Record<string, number>>
   readonly memory: Memory
   /** A decision counts, with its rewards, when it is older than this. 0: at once. Memory reaches back from here. */
   readonly maturationSeconds: number
@@ -43,8 +52,20 @@ export interface VariantStatistics {
   readonly pending: number
   readonly sum: number
   readonly sumSq: number
-  /** Everything ever counted, open or forgotten. */
+  /** Everything ever counted in this series, open or forgotten. */
   readonly totals: VariantTotals
+  /** Drawn decisions that are left out of learning because the variant did not answer. */
+  readonly excluded: number
+}
+
+/** What is known of an experiment at one moment. */
+export interface Statistics {
+  /** Rises whenever a counter of the experiment changes. */
+  readonly stateVersion: number
+  /** One entry per variant that has a row, in the order of first appearance. */
+  readonly variants: readonly VariantStatistics[]
+  /** Units kept on the control: by the variant that was the control. */
+  readonly holdout: readonly (VariantTotals & { readonly variant: string })[]
 }
 
 /**
@@ -55,28 +76,28 @@ export interface VariantStatistics {
  * last closed hour. A row on the edge of a window counts whole, by its middle. Where rewards outnumber decisions (the log had to drop
  * some), `n` is the number of rewards.
  *
- * @param rows counters of one experiment and metric, in any order and mix of widths
- * @returns one entry per variant that has a row, in the order of first appearance; sums in the reward's units
+ * @param rows counters of one experiment: decisions and the rewards of the query's metric, in any order and mix of widths
  */
-export function summarise(rows: Iterable<CounterRow>, query: StatisticsQuery): VariantStatistics[] {
+export function summarise(rows: Iterable<CounterRow>, query: StatisticsQuery): Omit<Statistics, "stateVersion"> {
   const variants = new Map<string, MutableStatistics>()
+  const holdout = new Map<string, MutableTotals>()
   for (const row of rows) {
-    let entry = variants.get(row.variant)
-    if (entry === undefined) {
-      entry = {
-        n: 0,
-        rewarded: 0,
-        pending: 0,
-        sum: 0,
-        sumSq: 0,
-        totals: { decisions: 0, rewards: 0, sum: 0, sumSq: 0 },
-      }
-      variants.set(row.variant, entry)
-    }
-    add(entry, row, query)
+    if (row.metric !== DECISIONS && row.metric !== query.metric) continue
+    if (query.series[row.variant] !== row.series) continue
+    if (row.cohort === "holdout") addTotals(entryOf(holdout, row.variant, noTotals), row, query.bound)
+    else add(entryOf(variants, row.variant, noStatistics), row, query)
   }
-  return [...variants].map(([variant, { n, rewarded, ...rest }]) => ({ variant, n: Math.max(n, rewarded), ...rest }))
+  return {
+    variants: [...variants].map(([variant, { n, rewarded, ...rest }]) => ({
+      variant,
+      n: Math.max(n, rewarded),
+      ...rest,
+    })),
+    holdout: [...holdout].map(([variant, totals]) => ({ variant, ...totals })),
+  }
 }
+
+type MutableTotals = { -readonly [Field in keyof VariantTotals]: VariantTotals[Field] }
 
 interface MutableStatistics {
   n: number
@@ -85,26 +106,54 @@ interface MutableStatistics {
   pending: number
   sum: number
   sumSq: number
-  readonly totals: { decisions: number; rewards: number; sum: number; sumSq: number }
+  excluded: number
+  readonly totals: MutableTotals
+}
+
+function noTotals(): MutableTotals {
+  return { decisions: 0, rewards: 0, sum: 0, sumSq: 0 }
+}
+
+function noStatistics(): MutableStatistics {
+  return { n: 0, rewarded: 0, pending: 0, sum: 0, sumSq: 0, excluded: 0, totals: noTotals() }
+}
+
+function entryOf<T>(entries: Map<string, T>, variant: string, create: () => T): T {
+  const known = entries.get(variant)
+  if (known !== undefined) return known
+  const created = create()
+  entries.set(variant, created)
+  return created
+}
+
+function addTotals(totals: MutableTotals, row: CounterRow, bound: number): void {
+  if (row.metric === DECISIONS) totals.decisions += row.count
+  else {
+    totals.rewards += row.count
+    totals.sum += (row.sum / SUM_UNITS) * bound
+    totals.sumSq += (row.sumSq / SQUARE_UNITS) * bound * bound
+  }
 }
 
 function add(entry: MutableStatistics, row: CounterRow, query: StatisticsQuery): void {
-  const sum = row.sum / MICRO
-  const sumSq = row.sumSq / MICRO
-  entry.totals.decisions += row.decisions
-  entry.totals.rewards += row.rewards
-  entry.totals.sum += sum
-  entry.totals.sumSq += sumSq
+  const isDecisions = row.metric === DECISIONS
+  if (row.cohort === "excluded") {
+    if (isDecisions) entry.excluded += row.count
+    return
+  }
+  addTotals(entry.totals, row, query.bound)
   const matured = query.now / 1000 - query.maturationSeconds
   if (query.maturationSeconds > 0 && row.bucket + row.widthSeconds > matured) {
-    entry.pending += row.decisions
+    if (isDecisions) entry.pending += row.count
     return
   }
   const weight = weightAtAge(query.memory, Math.max(0, matured - (row.bucket + row.widthSeconds / 2)))
-  entry.n += weight * row.decisions
-  entry.rewarded += weight * row.rewards
-  entry.sum += weight * sum
-  entry.sumSq += weight * sumSq
+  if (isDecisions) entry.n += weight * row.count
+  else {
+    entry.rewarded += weight * row.count
+    entry.sum += weight * (row.sum / SUM_UNITS) * query.bound
+    entry.sumSq += weight * (row.sumSq / SQUARE_UNITS) * query.bound * query.bound
+  }
 }
 
 function weightAtAge(memory: Memory, ageSeconds: number): number {

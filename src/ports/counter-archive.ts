@@ -1,12 +1,27 @@
 import type { CounterCell } from "../domain/counter-table.ts"
-import type { LogPosition } from "../domain/log-position.ts"
+import type { GroupRow } from "../domain/group-rows.ts"
+import type { LogId, LogPosition } from "../domain/log-position.ts"
 
-/** Counters as a whole, beside `CounterStore`: what start and `rebuild` need to make them equal the log again. */
+/** Where one log stands in the counters of one experiment. */
+export interface StoredPosition {
+  readonly experiment: string
+  readonly log: LogId
+  readonly position: LogPosition
+}
+
+/** Everything that a store holds of the counters. */
+export interface ArchiveContents {
+  readonly positions: readonly StoredPosition[]
+  readonly cells: readonly CounterCell[]
+  readonly groups: readonly (GroupRow & { readonly experiment: string })[]
+}
+
+/** Counters as a whole, beside `CounterStore`: what start and `rebuild` need. */
 export interface CounterArchive {
-  /** Up to where the log has been folded; undefined when nothing has. @throws GatewayError `store_unavailable` */
-  position(): Promise<LogPosition | undefined>
-  /** Every counter and the position that they stand for, read together. @throws GatewayError `store_unavailable` */
-  contents(): Promise<{ readonly position: LogPosition | undefined; readonly cells: readonly CounterCell[] }>
-  /** Forgets counters, credits and position in one step; experiments and state versions stay. @throws GatewayError `store_unavailable` */
+  /** Where a log stands, by experiment. @throws GatewayError `store_unavailable` */
+  positions(log: LogId): Promise<ReadonlyMap<string, LogPosition>>
+  /** Counters, group rows and the positions that they stand for, read together. @throws GatewayError `store_unavailable` */
+  contents(): Promise<ArchiveContents>
+  /** Forgets counters, credits and positions in one step; experiments and state versions stay. @throws GatewayError `store_unavailable` */
   reset(): Promise<void>
 }

@@ -1,20 +1,17 @@
-import type { CounterDelta, CounterKey } from "../domain/counters.ts"
-import type { RewardEvent } from "../domain/events.ts"
-import type { LogPosition } from "../domain/log-position.ts"
-
-/** What an appended line means to the counters. */
-export type LogEntry =
-  | { readonly kind: "decision"; readonly key: CounterKey; readonly learn: boolean }
-  | { readonly kind: "reward"; readonly event: RewardEvent }
-  | { readonly kind: "experiment" }
+import type { LogId, LogPosition } from "../domain/log-position.ts"
 
 export type { LogPosition }
 
-/** Lines that reached the log together, in log order, and the position right after them. */
-export interface AppendedBatch {
-  readonly entries: readonly LogEntry[]
-  readonly end: LogPosition
+/** One write to the log, shared by all lines of one event-loop turn. Neither promise rejects. */
+export interface LogWrite {
+  /** The position right after it once it has reached the operating system; undefined when it was dropped: the disk or the backlog is full. */
+  readonly written: Promise<LogEnd | undefined>
+  /** The same, but false as soon as it has waited longer than the adapter's bound; it may still be written later. The adapter counts both. */
+  readonly answered: Promise<boolean>
 }
+
+/** An end of lines, before anybody has asked for the hash that makes it a `LogPosition`. */
+export type LogEnd = Pick<LogPosition, "file" | "offset">
 
 /**
  * The outcome log: append-only, the truth that counters are a fold of.
@@ -23,29 +20,22 @@ export interface AppendedBatch {
  * off again before the next.
  */
 export interface OutcomeLog {
-  /**
-   * Appends one line (JSON, without the line feed).
-   *
-   * @returns settles when the line has reached the operating system: true when it did, false when it was dropped (disk full, backlog
-   *          full) or, for a decision only, when it waits longer than the adapter's bound and may still be written later. The adapter
-   *          counts both. Never rejects: a decision is answered either way.
-   */
-  append(line: string, entry: LogEntry): Promise<boolean>
+  /** Which log this is, in every store that it is folded into. */
+  readonly id: LogId
+  /** Where the log of this id begins. */
+  readonly since: LogPosition | undefined
+  /** Appends one line (JSON, without the line feed) to the write of this turn. */
+  append(line: string): LogWrite
   /**
    * Makes everything appended so far durable (fsync, shared by all callers that wait).
    *
    * @throws GatewayError `log_unavailable`, retryable, when the device refuses
    */
   sync(): Promise<void>
-  /** Called in log order for each batch that has been written. One listener. */
-  onAppended(listener: (batch: AppendedBatch) => void): void
+  /** Called in order whenever more of the log has become durable, with where that ends. One listener. */
+  onSynced(listener: (end: LogPosition) => void): void
+  /** Begins a log of another id at the end of this one: what was folded under the old id is somebody else's. @throws GatewayError `log_unavailable` */
+  renew(): Promise<void>
   /** Flushes, syncs and closes. */
   close(): Promise<void>
-}
-
-/** A part of the log folded into the counters in one transaction with its end position. */
-export interface FoldBatch {
-  readonly decisions: readonly { readonly key: CounterKey; readonly delta: CounterDelta }[]
-  readonly rewards: readonly RewardEvent[]
-  readonly end: LogPosition
 }
