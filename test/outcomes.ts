@@ -1,5 +1,6 @@
-import { type DecisionFacts, DecisionReader } from "#src/domain/decision-facts.ts"
-import type { DecisionEvent, RewardEvent } from "#src/domain/events.ts"
+import type { CounterKey } from "#src/domain/counters.ts"
+import { type CounterAddition, type DecisionFacts, DecisionReader } from "#src/domain/decision-facts.ts"
+import type { DecisionEvent, Reason, RewardEvent } from "#src/domain/events.ts"
 import { parseOutcomeLine } from "#src/domain/outcome-line.ts"
 
 /** 2026-11-20T12:00:00Z, a whole hour: buckets are easy to read from here. */
@@ -11,44 +12,61 @@ interface Place {
   readonly experiment?: string
   readonly metric?: string
   readonly learn?: boolean
-  readonly group?: number
-  readonly stickiness?: "unit" | "request"
-  readonly reason?: DecisionEvent["reason"]
-  readonly error?: string
   /** Time of the decision, epoch milliseconds. Default noon. */
   readonly decidedAt?: number
+  readonly series?: number
+  readonly epoch?: number
+  readonly group?: number
+  readonly stickiness?: DecisionEvent["stickiness"]
+  readonly propensity?: number
 }
 
-export function decisionEvent(place: Place = {}): DecisionEvent {
-  const variant = place.variant ?? "champion"
+interface Decision extends Place {
+  readonly unit?: string
+  readonly reason?: Reason
+  readonly allocation?: Readonly<Record<string, number>>
+  readonly seriesByVariant?: Readonly<Record<string, number>>
+  readonly error?: string
+}
+
+/** What decisions and rewards have in common. */
+function placed(place: Place) {
+  return {
+    v: 1,
+    experiment: place.experiment ?? "banner-ctr",
+    revision: 1,
+    series: place.series ?? 1,
+    epoch: place.epoch ?? 1,
+    decisionId: place.decisionId ?? "D1",
+    group: place.group ?? 7,
+    stickiness: place.stickiness ?? "unit",
+    variant: place.variant ?? "champion",
+    propensity: place.propensity ?? 0.5,
+    learn: place.learn ?? true,
+    metric: place.metric ?? "click",
+  }
+}
+
+export function decisionEvent(decision: Decision = {}): DecisionEvent {
+  const shared = placed(decision)
   const event = parseOutcomeLine(
     JSON.stringify({
-      v: 1,
+      ...shared,
       type: "decision",
-      eventId: `d-${place.decisionId ?? "D1"}`,
-      at: new Date(place.decidedAt ?? NOON).toISOString(),
-      experiment: place.experiment ?? "banner-ctr",
-      revision: 1,
-      series: 1,
-      epoch: 1,
-      decisionId: place.decisionId ?? "D1",
-      unit: "AAAAAAAAAAAAAAAAAAAAAA",
-      group: place.group ?? 0,
-      stickiness: place.stickiness ?? "unit",
-      variant,
-      propensity: 0.5,
-      allocation: { champion: 0.5, challenger: 0.5 },
+      eventId: `d-${shared.decisionId}`,
+      at: new Date(decision.decidedAt ?? NOON).toISOString(),
+      ...(decision.seriesByVariant === undefined ? {} : { seriesByVariant: decision.seriesByVariant }),
+      unit: decision.unit ?? "u0000000000000000000AA",
+      allocation: decision.allocation ?? { champion: 0.5, challenger: 0.5 },
       policy: "thompson",
       stateVersion: 0,
-      reason: place.reason ?? "policy",
-      learn: place.learn ?? true,
-      metric: place.metric ?? "click",
+      reason: decision.reason ?? "policy",
       features: { banner_pos: "0" },
-      prediction: 0.3,
+      prediction: decision.error === undefined ? 0.3 : null,
       model: "ctr",
-      servedBy: variant,
+      servedBy: decision.error === undefined ? shared.variant : null,
       latencyMs: 0.2,
-      error: place.error ?? null,
+      error: decision.error ?? null,
     }),
   )
   if (event?.type !== "decision") throw new Error("not a decision")
@@ -59,43 +77,41 @@ interface Postback extends Place {
   readonly eventId?: string
   readonly value?: number
   readonly bound?: number
-  readonly holdout?: boolean
   readonly status?: RewardEvent["status"]
   readonly aggregation?: RewardEvent["aggregation"]
+  readonly holdout?: boolean
+  /** When it was taken, epoch milliseconds. Default five seconds after the decision. */
+  readonly at?: number
+  /** Epoch milliseconds. Default two hours after the decision. */
+  readonly expiresAt?: number
 }
 
 export function rewardEvent(postback: Postback = {}): RewardEvent {
-  const decisionId = postback.decisionId ?? "D1"
-  const metric = postback.metric ?? "click"
+  const shared = placed(postback)
   const decidedAt = postback.decidedAt ?? NOON
+  const value = postback.value ?? 1
   const event = parseOutcomeLine(
     JSON.stringify({
-      v: 1,
+      ...shared,
       type: "reward",
-      eventId: postback.eventId ?? `r-${decisionId}-${metric}`,
-      at: new Date(decidedAt + 5_000).toISOString(),
-      experiment: postback.experiment ?? "banner-ctr",
-      revision: 1,
-      series: 1,
-      epoch: 1,
-      decisionId,
-      group: postback.group ?? 0,
-      variant: postback.variant ?? "champion",
-      propensity: 0.5,
+      eventId: postback.eventId ?? `r-${shared.decisionId}-${shared.metric}`,
+      at: new Date(postback.at ?? decidedAt + 5_000).toISOString(),
       decidedAt: new Date(decidedAt).toISOString(),
-      stickiness: postback.stickiness ?? "unit",
-      metric,
-      value: postback.value ?? 1,
-      bound: postback.bound ?? 1,
+      value,
+      bound: postback.bound ?? Math.max(1, Math.abs(value)),
       status: postback.status ?? "applied",
       aggregation: postback.aggregation ?? "first",
-      learn: postback.learn ?? true,
       holdout: postback.holdout ?? false,
-      expiresAt: new Date(decidedAt + 7_200_000).toISOString(),
+      expiresAt: new Date(postback.expiresAt ?? decidedAt + 7_200_000).toISOString(),
     }),
   )
   if (event?.type !== "reward") throw new Error("not a reward")
   return event
+}
+
+/** `count` decisions of one counter, as a fold takes them. */
+export function decisions(key: Omit<CounterKey, "metric">, count: number): CounterAddition {
+  return { key: { ...key, metric: "" }, delta: { count, sum: 0, sumSq: 0 } }
 }
 
 export function factsOf(event: DecisionEvent): DecisionFacts {

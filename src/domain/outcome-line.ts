@@ -1,5 +1,6 @@
-import { MAX_REWARD } from "./counters.ts"
+import { MAX_REWARD, NANOS } from "./counters.ts"
 import type { DecisionEvent, OutcomeEvent, RewardEvent } from "./events.ts"
+import { UNIT_GROUPS } from "./unit.ts"
 
 /**
  * Reads one line of the outcome log.
@@ -34,25 +35,45 @@ function isRecord(value: unknown): value is Fields {
 function isDecision(value: Fields): value is Fields & DecisionEvent {
   return (
     value["type"] === "decision" &&
-    isName(value["variant"]) &&
+    isOutcome(value) &&
     isName(value["metric"]) &&
+    isName(value["unit"]) &&
     isTime(value["at"]) &&
-    typeof value["learn"] === "boolean"
+    isReason(value["reason"]) &&
+    isRecordOf(value["allocation"], isProbability) &&
+    (value["seriesByVariant"] === undefined || isRecordOf(value["seriesByVariant"], isOrdinal)) &&
+    (value["error"] === null || typeof value["error"] === "string")
   )
 }
 
 function isReward(value: Fields): value is Fields & RewardEvent {
   return (
     value["type"] === "reward" &&
+    isOutcome(value) &&
     isName(value["eventId"]) &&
     isName(value["decisionId"]) &&
-    isName(value["variant"]) &&
     isName(value["metric"]) &&
+    isTime(value["at"]) &&
     isTime(value["decidedAt"]) &&
-    typeof value["value"] === "number" &&
-    Math.abs(value["value"]) <= MAX_REWARD &&
+    isTime(value["expiresAt"]) &&
+    isWithin(value["value"], value["bound"]) &&
     (value["status"] === "applied" || value["status"] === "late") &&
     isAggregation(value["aggregation"]) &&
+    typeof value["holdout"] === "boolean"
+  )
+}
+
+/** What decisions and rewards have in common. */
+function isOutcome(value: Fields): boolean {
+  return (
+    isName(value["variant"]) &&
+    isOrdinal(value["series"]) &&
+    isOrdinal(value["epoch"]) &&
+    isGroup(value["group"]) &&
+    (value["stickiness"] === "unit" || value["stickiness"] === "request") &&
+    isProbability(value["propensity"]) &&
+    // Sums are weighted by its inverse.
+    value["propensity"] * NANOS >= 0.5 &&
     typeof value["learn"] === "boolean"
   )
 }
@@ -65,10 +86,42 @@ function isAggregation(value: unknown): boolean {
   return value === "first" || value === "last" || value === "sum" || value === "max"
 }
 
+function isReason(value: unknown): boolean {
+  return value === "policy" || value === "burn_in" || value === "holdout" || value === "forced" || value === "paused"
+}
+
 function isName(value: unknown): boolean {
   return typeof value === "string" && value.length > 0
 }
 
+/** A time after 1970: counters are kept by seconds since. */
 function isTime(value: unknown): boolean {
-  return typeof value === "string" && Number.isFinite(Date.parse(value))
+  return typeof value === "string" && Date.parse(value) >= 0
+}
+
+/** A number that counts from 1. */
+function isOrdinal(value: unknown): boolean {
+  return Number.isSafeInteger(value) && Number(value) >= 1
+}
+
+function isGroup(value: unknown): boolean {
+  return Number.isInteger(value) && Number(value) >= 0 && Number(value) < UNIT_GROUPS
+}
+
+function isProbability(value: unknown): value is number {
+  return typeof value === "number" && value >= 0 && value <= 1
+}
+
+function isWithin(value: unknown, bound: unknown): boolean {
+  return (
+    typeof value === "number" &&
+    typeof bound === "number" &&
+    bound > 0 &&
+    bound <= MAX_REWARD &&
+    Math.abs(value) <= bound
+  )
+}
+
+function isRecordOf(value: unknown, check: (entry: unknown) => boolean): boolean {
+  return isRecord(value) && Object.values(value).every(check)
 }

@@ -124,7 +124,7 @@ export function createRig() {
       await recorder.flush()
       const query = {
         metric,
-        bound: 1,
+        bound: boundOf(served.snapshot.experiment.reward),
         series: { a: 1, b: 1 },
         memory: { kind: "all" },
         maturationSeconds: 0,

@@ -6,8 +6,9 @@ import { createRememberingLogger } from "#test/remembering-logger.ts"
 import { temporaryFolder } from "#test/temporary-folder.ts"
 import { counterStoreContract } from "./counter-store.ts"
 
-counterStoreContract("counters in memory", async () => createMemoryCounterStore())
+counterStoreContract("counters in memory", async (clock) => createMemoryCounterStore(clock))
 
-counterStoreContract("counters in SQLite", async () =>
-  createSqliteCounterStore(new Database({ path: join(temporaryFolder(), "gateway.db") }, createRememberingLogger())),
-)
+counterStoreContract("counters in SQLite", async (clock) => {
+  const settings = { path: join(temporaryFolder(), "gateway.db"), clock: clock.shared }
+  return createSqliteCounterStore(new Database(settings, createRememberingLogger()))
+})

@@ -1,7 +1,9 @@
 import { CounterFold } from "../../domain/counter-fold.ts"
 import { type LogPosition, samePosition } from "../../domain/log-position.ts"
 import { summarise } from "../../domain/statistics.ts"
+import { TrustedTime } from "../../domain/trusted-time.ts"
 import { emptySketch, mergeSketch } from "../../domain/unit-sketch.ts"
+import type { Clock } from "../../ports/clock.ts"
 import type { CounterArchive, StoredPosition } from "../../ports/counter-archive.ts"
 import type { CounterStore, FoldAnswer, FoldBatch, RewardAnswer, SketchAddition } from "../../ports/counter-store.ts"
 
@@ -9,8 +11,16 @@ interface Stand extends StoredPosition {
   readonly answers: readonly RewardAnswer[]
 }
 
+/** A log that was silent for longer has lapsed. */
+const LAPSED_AFTER_MS = 7 * 86_400_000
+
+const MACHINE_CLOCK: Clock = { now: () => Date.now(), monotonicMs: () => performance.now() }
+
 /** Counters in this process only: for tests, demonstrations and isolates without storage. Credits are kept as long as it lives. */
-export function createMemoryCounterStore(): CounterStore & CounterArchive {
+export function createMemoryCounterStore(clock: Clock = MACHINE_CLOCK): CounterStore & CounterArchive {
+  const time = new TrustedTime(clock.now(), clock.monotonicMs())
+  /** When each log was last heard of. */
+  let seen = new Map<string, number>()
   let fold = new CounterFold(1)
   let stands = new Map<string, Stand>()
   let sketches = new Map<string, Map<string, SketchAddition>>()
@@ -20,12 +30,22 @@ export function createMemoryCounterStore(): CounterStore & CounterArchive {
     stateVersions.set(experiment, (stateVersions.get(experiment) ?? 0) + 1)
   }
 
+  /** @returns whether the log has lapsed; else its sign of life is noted */
+  function hasLapsed(log: string): boolean {
+    time.advance(clock.now(), clock.monotonicMs())
+    const lapsed = time.at - (seen.get(log) ?? time.at) > LAPSED_AFTER_MS
+    if (!lapsed) seen.set(log, time.at)
+    return lapsed
+  }
+
   function apply(batch: FoldBatch): FoldAnswer {
     const { experiment, log, from, end } = batch
+    if (hasLapsed(log)) return { status: "lapsed" }
     const name = `${experiment}\n${log}`
     const stand = stands.get(name)
-    if (stand !== undefined && samePosition(stand.position, end)) return { status: "folded", answers: stand.answers }
-    if (!samePosition(stand?.position, from)) return { status: "elsewhere", position: stand?.position }
+    const repeated = stand !== undefined && samePosition(stand.position, end)
+    if (repeated && stand.answers.length === batch.rewards.length) return { status: "folded", answers: stand.answers }
+    if (repeated || !samePosition(stand?.position, from)) return { status: "elsewhere", position: stand?.position }
     for (const addition of batch.counters) fold.addCounter(addition)
     for (const addition of batch.groups) fold.addGroup(addition)
     for (const addition of batch.sketches) addSketch(experiment, addition)
@@ -60,7 +80,7 @@ export function createMemoryCounterStore(): CounterStore & CounterArchive {
       })),
     }),
     keep: async () => {},
-    alive: async () => ({ lapsed: false }),
+    alive: async (log) => ({ lapsed: hasLapsed(log) }),
     positions: async (log) => {
       const own = [...stands.values()].filter((stand) => stand.log === log)
       return new Map<string, LogPosition>(own.map(({ experiment, position }) => [experiment, position]))
@@ -74,6 +94,7 @@ export function createMemoryCounterStore(): CounterStore & CounterArchive {
       for (const { experiment } of stands.values()) rise(experiment)
       fold = new CounterFold(1)
       stands = new Map()
+      seen = new Map()
       sketches = new Map()
     },
     close: async () => {},

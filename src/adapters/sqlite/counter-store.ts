@@ -1,14 +1,18 @@
 import type { CounterArchive } from "../../ports/counter-archive.ts"
 import type { CounterStore } from "../../ports/counter-store.ts"
 import type { Database } from "./database.ts"
+import { packGroups } from "./packed-groups.ts"
 
 /** Counters in the gateway's database. Closing the store closes the database. */
 export function createSqliteCounterStore(database: Database): CounterStore & CounterArchive {
   return {
-    fold: (batch) => database.request("fold", batch),
+    fold: (batch) => database.request("fold", { ...batch, groups: packGroups(batch.groups) }),
     seen: (keys) => database.request("seen", keys),
     statistics: (experiment, query) => database.request("statistics", { experiment, query }),
-    position: () => database.request("position", undefined),
+    groups: (experiment) => database.request("groups", experiment),
+    keep: (experiment, resolution) => database.request("keep", { experiment, resolution }),
+    alive: (log, foldedTo) => database.request("alive", { log, foldedTo }),
+    positions: (log) => database.request("positions", log),
     contents: () => database.request("contents", undefined),
     reset: () => database.request("reset", undefined),
     close: () => database.close(),

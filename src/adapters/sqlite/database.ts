@@ -3,9 +3,6 @@ import { GatewayError } from "../../domain/errors.ts"
 import type { Logger } from "../../ports/logger.ts"
 import type { OperationName, Operations, Reply, Request, WorkerSettings } from "./protocol.ts"
 
-/** Credits outlive every token: an attribution window of 30 days at most, as long again until the token expires, and a day for clocks. */
-const CREDIT_SECONDS = (2 * 30 + 1) * 86_400
-
 interface Waiting {
   resolve(result: unknown): void
   reject(error: unknown): void
@@ -26,7 +23,7 @@ export class Database {
   #lastId = 0
 
   constructor(settings: Pick<WorkerSettings, "path"> & Partial<WorkerSettings>, logger: Logger) {
-    this.#settings = { readOnly: false, creditSeconds: CREDIT_SECONDS, ...settings }
+    this.#settings = { readOnly: false, clock: undefined, ...settings }
     this.#logger = logger
   }
 

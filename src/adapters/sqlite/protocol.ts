@@ -1,24 +1,26 @@
-import type { CounterCell } from "../../domain/counter-table.ts"
 import type { ErrorCode } from "../../domain/errors.ts"
-import type { LogPosition } from "../../domain/log-position.ts"
-import type { StatisticsQuery, VariantStatistics } from "../../domain/statistics.ts"
-import type { CreditKey, RewardAnswer } from "../../ports/counter-store.ts"
+import type { LogId, LogPosition } from "../../domain/log-position.ts"
+import type { Statistics, StatisticsQuery } from "../../domain/statistics.ts"
+import type { ArchiveContents } from "../../ports/counter-archive.ts"
+import type { CreditKey, FoldAnswer, FoldBatch, GroupStatistics, Resolution } from "../../ports/counter-store.ts"
 import type { StoredRevision } from "../../ports/experiment-store.ts"
-import type { FoldBatch } from "../../ports/outcome-log.ts"
+import type { PackedGroups } from "./packed-groups.ts"
+
+/** A batch as it is handed to the thread. */
+export interface PackedBatch extends Omit<FoldBatch, "groups"> {
+  readonly groups: PackedGroups
+}
 
 /** What the database can be asked for: name of the operation, its argument and its result. */
 export interface Operations {
-  fold: { argument: FoldBatch; result: readonly RewardAnswer[] }
+  fold: { argument: PackedBatch; result: FoldAnswer }
   seen: { argument: readonly CreditKey[]; result: readonly boolean[] }
-  statistics: {
-    argument: { readonly experiment: string; readonly query: StatisticsQuery }
-    result: { readonly stateVersion: number; readonly variants: readonly VariantStatistics[] }
-  }
-  position: { argument: undefined; result: LogPosition | undefined }
-  contents: {
-    argument: undefined
-    result: { readonly position: LogPosition | undefined; readonly cells: readonly CounterCell[] }
-  }
+  statistics: { argument: { readonly experiment: string; readonly query: StatisticsQuery }; result: Statistics }
+  groups: { argument: string; result: GroupStatistics }
+  keep: { argument: { readonly experiment: string; readonly resolution: Resolution }; result: undefined }
+  alive: { argument: { readonly log: LogId; readonly foldedTo: number }; result: { readonly lapsed: boolean } }
+  positions: { argument: LogId; result: ReadonlyMap<string, LogPosition> }
+  contents: { argument: undefined; result: ArchiveContents }
   reset: { argument: undefined; result: undefined }
   latestRevisions: { argument: undefined; result: readonly StoredRevision[] }
   appendRevision: { argument: StoredRevision; result: undefined }
@@ -35,8 +37,8 @@ export type Handlers = {
 export interface WorkerSettings {
   readonly path: string
   readonly readOnly: boolean
-  /** Credits are forgotten this long after their decision, which must be longer than a token lives. */
-  readonly creditSeconds: number
+  /** Two numbers: the time in epoch milliseconds and a monotonic time in milliseconds. Undefined: the machine's own clocks. */
+  readonly clock: SharedArrayBuffer | undefined
 }
 
 export interface Request<Name extends OperationName = OperationName> {

@@ -1,45 +1,41 @@
 import { type MessagePort, parentPort, workerData } from "node:worker_threads"
 import { GatewayError } from "../../domain/errors.ts"
+import type { Clock } from "../../ports/clock.ts"
 import { Counters } from "./counters.ts"
 import type { Handlers, OperationName, Operations, Reply, Request, WorkerSettings } from "./protocol.ts"
 import { Revisions } from "./revisions.ts"
 import { openDatabase } from "./schema.ts"
+import { Tables } from "./tables.ts"
 import { tidyUp } from "./upkeep.ts"
 
 // Entry of the worker thread that owns the database: nothing that SQLite does blocks the event loop.
 
 const TIDY_EVERY_MS = 30_000
-/** A rebuild adds rewards of long ago, each a row of its own, faster than the clock ticks. */
-const TIDY_EVERY_REWARDS = 50_000
 
 function serve(port: MessagePort, settings: WorkerSettings): void {
   const database = openDatabase(settings.path, settings.readOnly)
-  const counters = new Counters(database, settings.creditSeconds)
+  const clock = settings.clock === undefined ? machineClock : sharedClock(settings.clock)
+  const tables = new Tables(database, clock)
+  const counters = new Counters(tables)
   const revisions = new Revisions(database)
-  let rewardsSinceTidy = 0
-
-  const tidy = (): void => {
-    rewardsSinceTidy = 0
-    try {
-      tidyUp(database, Date.now() / 1000)
-      counters.tableChanged()
-    } catch (error) {
-      port.postMessage(failure(0, "upkeep", error))
-    }
-  }
-  const timer = settings.readOnly ? undefined : setInterval(tidy, TIDY_EVERY_MS)
+  const upkeep = new Upkeep(tables, clock, (error) => port.postMessage(failure(0, "upkeep", error)))
+  const timer = settings.readOnly ? undefined : setInterval(() => upkeep.run(), TIDY_EVERY_MS)
 
   const handlers: Handlers = {
     fold: (batch) => {
-      const answers = counters.fold(batch, Date.now() / 1000)
-      rewardsSinceTidy += batch.rewards.length
-      // After the answer: this fold is committed, whatever becomes of the upkeep.
-      if (rewardsSinceTidy > TIDY_EVERY_REWARDS) setImmediate(tidy)
-      return answers
+      const answer = counters.fold(batch)
+      upkeep.runIfDue()
+      return answer
     },
     seen: (keys) => counters.seen(keys),
-    statistics: (question) => counters.statistics(question),
-    position: () => counters.position(),
+    statistics: ({ experiment, query }) => counters.statistics(experiment, query),
+    groups: (experiment) => counters.groups(experiment),
+    keep: ({ experiment, resolution }) => {
+      counters.keep(experiment, resolution)
+      return undefined
+    },
+    alive: ({ log, foldedTo }) => counters.alive(log, foldedTo),
+    positions: (log) => counters.positions(log),
     contents: () => counters.contents(),
     reset: () => {
       counters.reset()
@@ -52,6 +48,8 @@ function serve(port: MessagePort, settings: WorkerSettings): void {
     },
     close: () => {
       clearInterval(timer)
+      upkeep.stop()
+      if (!settings.readOnly) tables.time.keep()
       database.close()
       return undefined
     },
@@ -61,6 +59,59 @@ function serve(port: MessagePort, settings: WorkerSettings): void {
     port.postMessage(reply(handlers, request))
     if (request.operation === "close") port.close()
   })
+}
+
+const machineClock: Clock = { now: () => Date.now(), monotonicMs: () => performance.now() }
+
+function sharedClock(shared: SharedArrayBuffer): Clock {
+  const times = new Float64Array(shared)
+  return { now: () => times[0] as number, monotonicMs: () => times[1] as number }
+}
+
+/** Tidies up now and then, step by step: requests that have come meanwhile are answered between two steps. */
+class Upkeep {
+  readonly #tables: Tables
+  readonly #clock: Clock
+  readonly #failed: (error: unknown) => void
+  #steps: Generator<void> | undefined
+  #next: NodeJS.Immediate | undefined
+  #doneAt: number
+
+  constructor(tables: Tables, clock: Clock, failed: (error: unknown) => void) {
+    this.#tables = tables
+    this.#clock = clock
+    this.#failed = failed
+    this.#doneAt = clock.monotonicMs()
+  }
+
+  /** Begins after the requests that are waiting, unless it is at it already. */
+  run(): void {
+    if (this.#steps !== undefined) return
+    this.#steps = tidyUp(this.#tables)
+    this.#next = setImmediate(() => this.#step())
+  }
+
+  /** A store whose clock is not the machine's is folded into faster than the timer ticks. */
+  runIfDue(): void {
+    if (this.#clock.monotonicMs() - this.#doneAt >= TIDY_EVERY_MS) this.run()
+  }
+
+  stop(): void {
+    clearImmediate(this.#next)
+  }
+
+  #step(): void {
+    let done = true
+    try {
+      done = this.#steps?.next().done ?? true
+    } catch (error) {
+      this.#failed(error)
+    }
+    if (done) {
+      this.#steps = undefined
+      this.#doneAt = this.#clock.monotonicMs()
+    } else this.#next = setImmediate(() => this.#step())
+  }
 }
 
 function reply(handlers: Handlers, request: Request): Reply {
