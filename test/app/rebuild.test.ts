@@ -96,7 +96,7 @@ describe("given a check", () => {
     })
     expect(differences).toContainEqual({
       ...place,
-      rows: "group 0 of epoch 1",
+      rows: "group 7 of epoch 1",
       hour: undefined,
       counter: "sumSq",
       store: "5000000000",

@@ -52,6 +52,7 @@ describe("given value rewards of one decision", () => {
     await rig.publish({ policy, reward: { kind: "value", bounds: [0, 10], aggregation } })
     const { token, choice } = await rig.predict()
     for (const value of [2, 5, 3]) {
+      rig.clock.advance(1)
       await rig.post(token, value)
       expect(await rig.post(token, value)).toMatchObject({ status: "duplicate" })
     }
@@ -153,6 +154,7 @@ it("logs a reward that needs no document to be folded", async () => {
       aggregation: "first",
       learn: false,
       holdout: true,
+      expiresAt: "2026-11-21T14:00:00.000Z",
       status: "applied",
     },
   ])

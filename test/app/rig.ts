@@ -12,6 +12,7 @@ import { ServedExperiments } from "#src/app/served-experiments.ts"
 import { createDecisionIds } from "#src/domain/decision-id.ts"
 import type { OutcomeEvent } from "#src/domain/events.ts"
 import { parseExperiment } from "#src/domain/experiment.ts"
+import { boundOf, metricsOf } from "#src/domain/metric.ts"
 import type { Context } from "#src/domain/plan.ts"
 import type { Clock } from "#src/ports/clock.ts"
 import { createRememberingLogger } from "../remembering-logger.ts"
@@ -121,10 +122,13 @@ export function createRig() {
       return events
     },
     totals: async (metric = "click") => {
+      const served = experiments.get("e")
+      const definition = served && metricsOf(served.snapshot.experiment).find(({ id }) => id === metric)
+      if (definition === undefined) throw new Error(`there is no metric ${metric}`)
       await recorder.flush()
       const query = {
         metric,
-        bound: boundOf(served.snapshot.experiment.reward),
+        bound: boundOf(definition),
         series: { a: 1, b: 1 },
         memory: { kind: "all" },
         maturationSeconds: 0,

@@ -62,6 +62,18 @@ async function liveAndDie(folder: string, kills: number, random: () => number): 
   return traffic
 }
 
+/** In millionths of each metric's largest bound, which also bounds what one decision's rewards add up to. */
+function sumOf(postbacks: AdTraffic["postbacks"]): bigint {
+  const decisions = new Map<string, { bound: number; sum: number }>()
+  for (const { decisionId, experiment, value } of postbacks) {
+    const decision = decisions.get(decisionId) ?? { bound: experiment === "clicks" ? 1 : 100, sum: 0 }
+    decision.sum += value
+    decisions.set(decisionId, decision)
+  }
+  const units = [...decisions.values()].map(({ bound, sum }) => (Math.max(-bound, Math.min(bound, sum)) / bound) * 1e6)
+  return units.reduce((total, value) => total + BigInt(Math.round(value)), 0n)
+}
+
 async function expectNothingLostOrDoubled(folder: string, traffic: AdTraffic): Promise<void> {
   const { decisions, postbacks } = traffic
   expect(decisions.length).toBeGreaterThan(0)
@@ -80,7 +92,7 @@ async function expectNothingLostOrDoubled(folder: string, traffic: AdTraffic): P
   expect(sums).toEqual({
     decisions: decided.length,
     rewards: new Set(postbacks.map(({ decisionId }) => decisionId)).size,
-    sum: BigInt(postbacks.reduce((sum, { value }) => sum + value, 0)) * 1_000_000n,
+    sum: sumOf(postbacks),
   })
 }
 
