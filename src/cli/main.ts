@@ -12,8 +12,15 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   allocate: async () => (await import("./allocate.ts")).allocate,
   simulate: async () => (await import("./simulate.ts")).simulate,
   rebuild: async () => (await import("./rebuild.ts")).rebuild,
+  outcomes: async () => (await import("./outcomes.ts")).outcomes,
   demo: async () => (await import("./demo.ts")).demo,
 }
+
+// Whoever reads may have seen enough: `| head` is no fault of anybody.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") process.exit(0)
+  throw error
+})
 
 const io: Io = { stdout: process.stdout, stderr: process.stderr, env: process.env }
 

@@ -1,0 +1,52 @@
+import { open, readFile, rename } from "node:fs/promises"
+import * as z from "zod"
+import { GatewayError } from "../../domain/errors.ts"
+import type { LogCursor } from "../../ports/log-cursor.ts"
+
+const schema = z.object({ v: z.literal(1), file: z.number().int(), offset: z.number().int(), hash: z.string() })
+
+/** A cursor in a file, replaced whole and synced. */
+export function createLogCursorFile(path: string): LogCursor {
+  return {
+    load: async () => {
+      let text: string
+      try {
+        text = await readFile(path, "utf8")
+      } catch (error) {
+        if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined
+        throw unavailable(`${path} can't be read`, error)
+      }
+      const parsed = schema.safeParse(parseJson(text))
+      if (!parsed.success) throw unavailable(`${path} is not a log cursor: remove it to begin anew`, parsed.error)
+      const { file, offset, hash } = parsed.data
+      return { file, offset, hash }
+    },
+    save: async (position) => {
+      try {
+        const file = await open(`${path}.new`, "w", 0o640)
+        try {
+          await file.writeFile(`${JSON.stringify({ v: 1, ...position })}\n`)
+          await file.sync()
+        } finally {
+          await file.close()
+        }
+        await rename(`${path}.new`, path)
+      } catch (error) {
+        throw unavailable(`${path} can't be written`, error)
+      }
+    },
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined
+    throw error
+  }
+}
+
+function unavailable(what: string, cause: unknown): GatewayError {
+  return new GatewayError("store_unavailable", { detail: `[log-cursor] ${what}`, cause })
+}
