@@ -1,56 +1,84 @@
 import * as fc from "fast-check"
-import { expect, it } from "vitest"
-import { CounterTable } from "#src/domain/counter-table.ts"
-import { MAX_REWARD, MICRO, squareMicro } from "#src/domain/counters.ts"
+import { describe, expect, it } from "vitest"
+import { CounterTable, GroupTable } from "#src/domain/counter-table.ts"
+import type { CounterKey } from "#src/domain/counters.ts"
+import type { GroupKey } from "#src/domain/group-rows.ts"
 
 const HOUR = 3_600
-const key = { experiment: "e", variant: "a", metric: "click", bucket: 7_205 }
+const KEY: CounterKey = { experiment: "e", cohort: "learned", variant: "a", series: 1, metric: "click", bucket: 7_205 }
 
-it("keeps experiments, metrics, variants and buckets apart", () => {
-  const table = new CounterTable(1)
-  const delta = { decisions: 1, rewards: 0, sum: 0, sumSq: 0 }
-  table.add(key, delta)
-  table.add({ ...key, variant: "b" }, delta)
-  table.add({ ...key, bucket: key.bucket + 1 }, delta)
-  table.add({ ...key, metric: "sale" }, delta)
-  table.add({ ...key, experiment: "f" }, delta)
-  expect(table.rows("e", "click").map(({ variant, bucket }) => [variant, bucket])).toEqual([
-    ["a", 7_205],
-    ["b", 7_205],
-    ["a", 7_206],
-  ])
-  expect([...table.cells()]).toHaveLength(5)
-  expect(table.rows("unknown", "click")).toEqual([])
+describe("given counters", () => {
+  it("keeps experiments, cohorts, variants, series, metrics and buckets apart", () => {
+    const table = new CounterTable(1)
+    const others: readonly Partial<CounterKey>[] = [
+      { cohort: "holdout" },
+      { variant: "b" },
+      { series: 2 },
+      { metric: "" },
+      { bucket: 7_206 },
+    ]
+    for (const other of [{}, ...others, {}]) table.add({ ...KEY, ...other }, { count: 1, sum: 0, sumSq: 0 })
+    table.add({ ...KEY, experiment: "f" }, { count: 7, sum: 0, sumSq: 0 })
+    const counted = { ...KEY, widthSeconds: 1, count: 1, sum: 0, sumSq: 0 }
+    expect(table.rows("e")).toEqual([{ ...counted, count: 2 }, ...others.map((other) => ({ ...counted, ...other }))])
+    expect([...table.cells()]).toHaveLength(7)
+    expect(table.rows("unknown")).toEqual([])
+  })
+
+  it("stays exact where plain numbers would not", () => {
+    const table = new CounterTable(HOUR)
+    const large = Number.MAX_SAFE_INTEGER
+    for (let index = 0; index < 1_000; index++) table.add(KEY, { count: 1, sum: -1, sumSq: large })
+    table.add(KEY, { count: 0, sum: 0, sumSq: 1 })
+    const [cell] = table.cells()
+    expect(cell).toMatchObject({ count: 1_000, sum: -1_000n, sumSq: 1_000n * BigInt(large) + 1n })
+  })
+
+  it("makes the same wide table from narrow rows in any order as from the additions themselves", () => {
+    const additions = fc.array(
+      fc.tuple(fc.nat(10_000), fc.integer({ min: -1_000, max: 1_000 })).map(([bucket, sum]) => ({
+        key: { ...KEY, bucket },
+        delta: { count: 1, sum, sumSq: sum * sum },
+      })),
+    )
+    fc.assert(
+      fc.property(additions, (all) => {
+        const fine = new CounterTable(1)
+        const direct = new CounterTable(HOUR)
+        for (const { key: at, delta } of all) {
+          fine.add(at, delta)
+          direct.add(at, delta)
+        }
+        const merged = new CounterTable(HOUR)
+        for (const cell of [...fine.cells()].toReversed()) merged.addCell(cell)
+        const byBucket = (table: CounterTable) => new Map([...table.cells()].map((cell) => [cell.bucket, cell]))
+        expect(byBucket(merged)).toEqual(byBucket(direct))
+      }),
+    )
+  })
 })
 
-it("stays exact where plain numbers would not", () => {
-  const table = new CounterTable(HOUR)
-  const square = squareMicro(MAX_REWARD * MICRO)
-  for (let index = 0; index < 1_000; index++) table.add(key, { decisions: 0, rewards: 1, sum: 1, sumSq: square })
-  table.add(key, { decisions: 0, rewards: 0, sum: 0, sumSq: 1 })
-  const [cell] = table.cells()
-  expect(cell?.sumSq).toBe(1_000n * BigInt(square) + 1n)
-})
+describe("given group rows", () => {
+  const key: GroupKey = { experiment: "e", variant: "a", series: 1, metric: "", epoch: 1, hour: 7_200, group: 5 }
+  const delta = { count: 1, sum: 2, sumSq: 3, weighted: -4, allocated: 5 }
 
-it("makes the same wide table from narrow rows in any order as from the additions themselves", () => {
-  const additions = fc.array(
-    fc.tuple(fc.nat(10_000), fc.integer({ min: -1_000, max: 1_000 })).map(([bucket, sum]) => ({
-      key: { ...key, bucket },
-      delta: { decisions: 1, rewards: 1, sum, sumSq: sum * sum },
-    })),
-  )
-  fc.assert(
-    fc.property(additions, (all) => {
-      const fine = new CounterTable(1)
-      const direct = new CounterTable(HOUR)
-      for (const { key: at, delta } of all) {
-        fine.add(at, delta)
-        direct.add(at, delta)
-      }
-      const merged = new CounterTable(HOUR)
-      for (const cell of [...fine.cells()].toReversed()) merged.addCell(cell)
-      const byBucket = (table: CounterTable) => new Map([...table.cells()].map((cell) => [cell.bucket, cell]))
-      expect(byBucket(merged)).toEqual(byBucket(direct))
-    }),
-  )
+  it("keeps everything apart that a key tells apart, and adds up the rest", () => {
+    const table = new GroupTable()
+    const others: readonly Partial<GroupKey>[] = [
+      { variant: "b" },
+      { series: 2 },
+      { metric: "click" },
+      { epoch: 2 },
+      { hour: 10_800 },
+      { group: 6 },
+    ]
+    for (const other of [{}, ...others, {}]) table.add({ key: { ...key, ...other }, delta })
+    table.add({ key: { ...key, experiment: "f" }, delta })
+    const { experiment, ...place } = key
+    const row = { ...place, widthSeconds: HOUR, count: 1, sum: 2n, sumSq: 3n, weighted: -4n, allocated: 5n }
+    const twice = { ...row, count: 2, sum: 4n, sumSq: 6n, weighted: -8n, allocated: 10n }
+    expect(table.rows("e")).toEqual([twice, ...others.map((other) => ({ ...row, ...other }))])
+    expect([...table.all()].filter((one) => one.experiment === "f")).toEqual([{ experiment: "f", ...row }])
+    expect(experiment).toBe("e")
+  })
 })

@@ -1,121 +1,178 @@
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { MICRO } from "#src/domain/counters.ts"
+import { SQUARE_UNITS, SUM_UNITS } from "#src/domain/counters.ts"
 import { type CounterRow, type StatisticsQuery, summarise } from "#src/domain/statistics.ts"
 import { NOON } from "#test/outcomes.ts"
 
 const NOON_SECONDS = NOON / 1000
 
-function row(secondsAgo: number, counters: Partial<CounterRow> = {}): CounterRow {
+/** Decisions of one bucket. */
+function decided(secondsAgo: number, counters: Partial<CounterRow> = {}): CounterRow {
   return {
+    cohort: "learned",
     variant: "champion",
+    series: 1,
+    metric: "",
     bucket: NOON_SECONDS - secondsAgo,
     widthSeconds: 1,
-    decisions: 10,
-    rewards: 2,
-    sum: 2 * MICRO,
-    sumSq: 2 * MICRO,
+    count: 10,
+    sum: 0,
+    sumSq: 0,
     ...counters,
   }
 }
 
+/** Rewards of half the largest, of the decisions of one bucket. */
+function rewarded(secondsAgo: number, counters: Partial<CounterRow> = {}): CounterRow {
+  const { count = 2 } = counters
+  const sums = { count, sum: (count * SUM_UNITS) / 2, sumSq: (count * SQUARE_UNITS) / 4 }
+  return decided(secondsAgo, { metric: "click", ...sums, ...counters })
+}
+
+/** Ten decisions and two rewards of one bucket. */
+function both(secondsAgo: number, counters: Partial<CounterRow> = {}): CounterRow[] {
+  return [decided(secondsAgo, counters), rewarded(secondsAgo, counters)]
+}
+
 function query(partial: Partial<StatisticsQuery> = {}): StatisticsQuery {
-  return { metric: "click", memory: { kind: "all" }, maturationSeconds: 0, now: NOON, ...partial }
+  const asked = { metric: "click", bound: 4, series: { champion: 1, a: 1, b: 1 }, memory: { kind: "all" } } as const
+  return { ...asked, maturationSeconds: 0, now: NOON, ...partial }
+}
+
+function variantsOf(rows: readonly CounterRow[], partial: Partial<StatisticsQuery> = {}) {
+  return summarise(rows, query(partial)).variants
 }
 
 describe("given decisions that count at once", () => {
   it("adds up every row of a variant, in the reward's units", () => {
-    expect(summarise([row(0), row(100_000, { widthSeconds: 3_600 })], query())).toEqual([
-      {
-        variant: "champion",
-        n: 20,
-        pending: 0,
-        sum: 4,
-        sumSq: 4,
-        totals: { decisions: 20, rewards: 4, sum: 4, sumSq: 4 },
-      },
-    ])
+    const rows = [...both(0), ...both(100_000, { widthSeconds: 3_600 })]
+    expect(summarise(rows, query())).toEqual({
+      variants: [
+        {
+          variant: "champion",
+          n: 20,
+          pending: 0,
+          sum: 8,
+          sumSq: 16,
+          totals: { decisions: 20, rewards: 4, sum: 8, sumSq: 16 },
+          excluded: 0,
+        },
+      ],
+      holdout: [],
+    })
   })
 
   it("keeps variants apart, in the order that they appear in", () => {
-    const statistics = summarise(
-      [row(1, { variant: "b" }), row(2, { variant: "a" }), row(3, { variant: "b" })],
-      query(),
-    )
-    expect(statistics.map(({ variant, n }) => [variant, n])).toEqual([
+    const rows = [decided(1, { variant: "b" }), decided(2, { variant: "a" }), decided(3, { variant: "b" })]
+    expect(variantsOf(rows).map(({ variant, n }) => [variant, n])).toEqual([
       ["b", 20],
       ["a", 10],
     ])
   })
 
+  it("leaves out other metrics, other series and variants that nobody asked for", () => {
+    const others = [
+      rewarded(1, { metric: "sale" }),
+      decided(1, { metric: "error" }),
+      decided(1, { series: 2 }),
+      rewarded(1, { series: 2 }),
+      decided(1, { variant: "gone" }),
+    ]
+    expect(variantsOf([...both(1), ...others])).toEqual(variantsOf(both(1)))
+    expect(variantsOf(others)).toEqual([])
+  })
+
   it("lets a reward stand for its decision where the log had to drop the decision", () => {
-    const [statistics] = summarise([row(1, { decisions: 0, rewards: 3, sum: 3 * MICRO })], query())
-    expect(statistics).toMatchObject({ n: 3, sum: 3, totals: { decisions: 0, rewards: 3 } })
+    const [statistics] = variantsOf([rewarded(1, { count: 3 })])
+    expect(statistics).toMatchObject({ n: 3, sum: 6, totals: { decisions: 0, rewards: 3 } })
   })
 
   it("takes a late reward in a row of its own for one of the decisions in a wider row", () => {
-    const wide = row(3_600, { widthSeconds: 3_600, decisions: 10, rewards: 1, sum: MICRO })
-    const [statistics] = summarise([wide, row(3_000, { decisions: 0, rewards: 1, sum: MICRO })], query())
-    expect(statistics).toMatchObject({ n: 10, sum: 2 })
+    const wide = decided(3_600, { widthSeconds: 3_600 })
+    const [statistics] = variantsOf([
+      wide,
+      rewarded(3_600, { widthSeconds: 3_600, count: 1 }),
+      rewarded(3_000, { count: 1 }),
+    ])
+    expect(statistics).toMatchObject({ n: 10, sum: 4 })
   })
 
   it("has nothing to say of no rows", () => {
-    expect(summarise([], query())).toEqual([])
+    expect(summarise([], query())).toEqual({ variants: [], holdout: [] })
+  })
+})
+
+describe("given decisions that are not learned from", () => {
+  it("reports the holdout apart, whatever the memory", () => {
+    const held = both(100_000, { cohort: "holdout" })
+    const asked = query({ memory: { kind: "window", seconds: 60 }, maturationSeconds: 1_000_000 })
+    const { variants, holdout } = summarise([...held, ...both(1)], asked)
+    expect(holdout).toEqual([{ variant: "champion", decisions: 10, rewards: 2, sum: 4, sumSq: 8 }])
+    expect(variants).toMatchObject([{ n: 0, pending: 10, totals: { decisions: 10 } }])
+  })
+
+  it("counts those that are excluded, and nothing else of them", () => {
+    const excluded = both(1, { cohort: "excluded" })
+    expect(variantsOf([...excluded, ...both(1)])).toMatchObject([
+      { n: 10, sum: 4, excluded: 10, totals: { decisions: 10, rewards: 2 } },
+    ])
   })
 })
 
 describe("given a maturation of one minute", () => {
-  const maturing = query({ maturationSeconds: 60 })
+  const maturing = { maturationSeconds: 60 }
 
   it("leaves a bucket out, rewards and all, until the whole of it is older", () => {
-    expect(summarise([row(60)], maturing)).toMatchObject([
-      { n: 0, pending: 10, sum: 0, sumSq: 0, totals: { decisions: 10, rewards: 2, sum: 2 } },
+    expect(variantsOf(both(60), maturing)).toMatchObject([
+      { n: 0, pending: 10, sum: 0, sumSq: 0, totals: { decisions: 10, rewards: 2, sum: 4 } },
     ])
-    expect(summarise([row(61)], maturing)).toMatchObject([{ n: 10, pending: 0, sum: 2, sumSq: 2 }])
+    expect(variantsOf(both(61), maturing)).toMatchObject([{ n: 10, pending: 0, sum: 4, sumSq: 8 }])
   })
 
   it("waits for the end of a wide bucket", () => {
-    expect(summarise([row(119, { widthSeconds: 60 })], maturing)).toMatchObject([{ n: 0, pending: 10 }])
-    expect(summarise([row(120, { widthSeconds: 60 })], maturing)).toMatchObject([{ n: 10, pending: 0 }])
+    expect(variantsOf(both(119, { widthSeconds: 60 }), maturing)).toMatchObject([{ n: 0, pending: 10 }])
+    expect(variantsOf(both(120, { widthSeconds: 60 }), maturing)).toMatchObject([{ n: 10, pending: 0 }])
   })
 
   it("lets memory reach back from the closing, so that a window shorter than the maturation still learns", () => {
-    const window = query({ maturationSeconds: 3_600, memory: { kind: "window", seconds: 60 } })
-    expect(summarise([row(3_630)], window)).toMatchObject([{ n: 10 }])
-    expect(summarise([row(3_700)], window)).toMatchObject([{ n: 0, pending: 0 }])
+    const window = { maturationSeconds: 3_600, memory: { kind: "window", seconds: 60 } } as const
+    expect(variantsOf([decided(3_630)], window)).toMatchObject([{ n: 10 }])
+    expect(variantsOf([decided(3_700)], window)).toMatchObject([{ n: 0, pending: 0 }])
   })
 })
 
 describe("given a memory", () => {
   it("forgets what is older than its window, and never from the totals", () => {
-    const window = query({ memory: { kind: "window", seconds: 3_600 } })
-    expect(summarise([row(10), row(3_599), row(3_601)], window)).toMatchObject([{ n: 20, totals: { decisions: 30 } }])
+    const window = { memory: { kind: "window", seconds: 3_600 } } as const
+    const rows = [decided(10), decided(3_599), decided(3_601)]
+    expect(variantsOf(rows, window)).toMatchObject([{ n: 20, totals: { decisions: 30 } }])
   })
 
   it("takes a wide row on the edge of the window by its middle", () => {
-    const window = query({ memory: { kind: "window", seconds: 3_600 } })
-    expect(summarise([row(3_629, { widthSeconds: 60 })], window)).toMatchObject([{ n: 10 }])
-    expect(summarise([row(3_631, { widthSeconds: 60 })], window)).toMatchObject([{ n: 0 }])
+    const window = { memory: { kind: "window", seconds: 3_600 } } as const
+    expect(variantsOf([decided(3_629, { widthSeconds: 60 })], window)).toMatchObject([{ n: 10 }])
+    expect(variantsOf([decided(3_631, { widthSeconds: 60 })], window)).toMatchObject([{ n: 0 }])
   })
 
   it("halves the weight of everything at each half-life", () => {
-    const discount = query({ memory: { kind: "discount", halfLifeSeconds: 100 } })
-    const [statistics] = summarise([row(100.5), row(200.5)], discount)
+    const [statistics] = variantsOf([...both(100.5), ...both(200.5)], {
+      memory: { kind: "discount", halfLifeSeconds: 100 },
+    })
     expect(statistics?.n).toBeCloseTo(10 * (0.5 + 0.25), 12)
-    expect(statistics?.sum).toBeCloseTo(2 * (0.5 + 0.25), 12)
-    expect(statistics?.sumSq).toBeCloseTo(2 * (0.5 + 0.25), 12)
+    expect(statistics?.sum).toBeCloseTo(4 * (0.5 + 0.25), 12)
+    expect(statistics?.sumSq).toBeCloseTo(8 * (0.5 + 0.25), 12)
     expect(statistics?.totals.decisions).toBe(20)
   })
 
   it("weighs the current second fully and never more", () => {
-    const discount = query({ memory: { kind: "discount", halfLifeSeconds: 1 } })
-    expect(summarise([row(0)], discount)).toMatchObject([{ n: 10 }])
-    expect(summarise([row(-5)], discount)).toMatchObject([{ n: 10 }])
+    const discount = { memory: { kind: "discount", halfLifeSeconds: 1 } } as const
+    expect(variantsOf([decided(0)], discount)).toMatchObject([{ n: 10 }])
+    expect(variantsOf([decided(-5)], discount)).toMatchObject([{ n: 10 }])
   })
 
   it("discounts no pending decision", () => {
-    const discount = query({ maturationSeconds: 600, memory: { kind: "discount", halfLifeSeconds: 1 } })
-    expect(summarise([row(300)], discount)).toMatchObject([{ pending: 10, n: 0 }])
+    const discount = { maturationSeconds: 600, memory: { kind: "discount", halfLifeSeconds: 1 } } as const
+    expect(variantsOf([decided(300)], discount)).toMatchObject([{ pending: 10, n: 0 }])
   })
 })
 
@@ -123,17 +180,15 @@ it("counts each decision as matured or pending when it remembers everything", ()
   const rows = fc.array(
     fc.record({
       variant: fc.constantFrom("a", "b"),
-      bucket: fc.integer({ min: NOON_SECONDS - 10_000, max: NOON_SECONDS }),
-      widthSeconds: fc.constantFrom(1, 60, 3_600),
-      decisions: fc.nat(1_000),
-      rewards: fc.constant(0),
-      sum: fc.constant(0),
-      sumSq: fc.constant(0),
+      secondsAgo: fc.nat(10_000),
+      widthSeconds: fc.constantFrom(1, 10, 60, 600, 3_600),
+      count: fc.nat(1_000),
     }),
   )
   fc.assert(
     fc.property(rows, fc.nat(10_000), (counters, maturationSeconds) => {
-      for (const { n, pending, totals } of summarise(counters, query({ maturationSeconds }))) {
+      const all = counters.map(({ secondsAgo, ...counter }) => decided(secondsAgo, counter))
+      for (const { n, pending, totals } of variantsOf(all, { maturationSeconds })) {
         expect(n + pending).toBe(totals.decisions)
       }
     }),

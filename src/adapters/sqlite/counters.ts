@@ -1,5 +1,5 @@
 import type { StatementSync } from "node:sqlite"
-import { type CounterDelta, type CounterKey, DECISIONS } from "../../domain/counters.ts"
+import { type CounterKey, DECISIONS } from "../../domain/counters.ts"
 import type { CounterAddition, GroupAddition } from "../../domain/decision-facts.ts"
 import { type LogId, type LogPosition, samePosition } from "../../domain/log-position.ts"
 import { rewardAdditions } from "../../domain/reward-additions.ts"
@@ -111,9 +111,9 @@ export class Counters {
       return step.answer
     })
     const steps = tables.resolutions.stepsOf(experiment)
-    for (const { key, count, sum, sumSq } of additions.values()) {
+    for (const { key, ...sums } of additions.values()) {
       const place = { name: tables.names.idOf(key), ...bucketAt(key.bucket, nowSeconds, steps) }
-      tables.counters.add(place, { count, sum: BigInt(sum), sumSq: BigInt(sumSq) })
+      tables.counters.add(place, sums)
     }
     tables.groups.addPacked(experiment, groups, nowSeconds)
     tables.groups.addPacked(experiment, packGroups(groupAdditions), nowSeconds)
@@ -123,22 +123,22 @@ export class Counters {
   }
 }
 
-/** Additions to one counter of a batch. */
-interface Addition extends CounterDelta {
+/** Additions to one counter of a batch. Big integers, since those of many large rewards pass 2^53. */
+interface Addition {
   readonly key: CounterKey
   count: number
-  sum: number
-  sumSq: number
+  sum: bigint
+  sumSq: bigint
 }
 
 function addUp(additions: Map<string, Addition>, { key, delta }: CounterAddition): void {
   const name = `${key.cohort}\n${key.variant}\n${key.series}\n${key.metric}\n${key.bucket}`
-  const known = additions.get(name)
-  if (known === undefined) {
-    additions.set(name, { key, ...delta })
-    return
+  let addition = additions.get(name)
+  if (addition === undefined) {
+    addition = { key, count: 0, sum: 0n, sumSq: 0n }
+    additions.set(name, addition)
   }
-  known.count += delta.count
-  known.sum += delta.sum
-  known.sumSq += delta.sumSq
+  addition.count += delta.count
+  if (delta.sum !== 0) addition.sum += BigInt(delta.sum)
+  if (delta.sumSq !== 0) addition.sumSq += BigInt(delta.sumSq)
 }

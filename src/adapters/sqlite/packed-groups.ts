@@ -18,6 +18,7 @@ export interface GroupRowKey {
 
 /** Group additions as numbers: thousands of objects would take longer to hand to the thread than to fold. */
 export interface PackedGroups {
+  /** A row may be there more than once. */
   readonly rows: readonly GroupRowKey[]
   /** `ROW_CELLS` numbers for each of `rows`. */
   readonly cells: Float64Array<ArrayBuffer>
@@ -27,19 +28,36 @@ export function packGroups(additions: readonly GroupAddition[]): PackedGroups {
   const index = new RowIndex()
   const places = additions.map(({ key }) => index.indexOf(key))
   const cells = new Float64Array(index.rows.length * ROW_CELLS)
+  let exact = true
+  const addTo = (at: number, value: number): void => {
+    if (value === 0) return
+    const sum = (cells[at] as number) + value
+    if (!Number.isSafeInteger(sum)) exact = false
+    cells[at] = sum
+  }
   for (const [i, { key, delta }] of additions.entries()) {
     const at = (places[i] as number) * ROW_CELLS + key.group
-    addTo(cells, at, delta.count)
-    addTo(cells, at + UNIT_GROUPS, delta.sum)
-    addTo(cells, at + 2 * UNIT_GROUPS, delta.sumSq)
-    addTo(cells, at + 3 * UNIT_GROUPS, delta.weighted)
-    addTo(cells, at + 4 * UNIT_GROUPS, delta.allocated)
+    addTo(at, delta.count)
+    addTo(at + UNIT_GROUPS, delta.sum)
+    addTo(at + 2 * UNIT_GROUPS, delta.sumSq)
+    addTo(at + 3 * UNIT_GROUPS, delta.weighted)
+    addTo(at + 4 * UNIT_GROUPS, delta.allocated)
   }
-  return { rows: index.rows, cells }
+  return exact || additions.length === 1 ? { rows: index.rows, cells } : packedApart(additions)
 }
 
-function addTo(cells: Float64Array, at: number, value: number): void {
-  if (value !== 0) cells[at] = (cells[at] as number) + value
+/** Sums beyond 2^53 would lose their last digits: the halves then have rows of their own, as often as it takes. */
+function packedApart(additions: readonly GroupAddition[]): PackedGroups {
+  const middle = additions.length >> 1
+  const halves = [packGroups(additions.slice(0, middle)), packGroups(additions.slice(middle))]
+  const rows = halves.flatMap((half) => half.rows)
+  const cells = new Float64Array(rows.length * ROW_CELLS)
+  let at = 0
+  for (const half of halves) {
+    cells.set(half.cells, at)
+    at += half.cells.length
+  }
+  return { rows, cells }
 }
 
 /** Numbers rows in the order in which they are first met. By nested maps: a text made for every addition would cost more than all else. */

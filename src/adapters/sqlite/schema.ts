@@ -15,9 +15,12 @@ export const DATABASE_VERSION = MIGRATIONS.length
 export function openDatabase(path: string, readOnly: boolean): DatabaseSync {
   const database = new DatabaseSync(path, { readOnly, timeout: 2_000 })
   try {
-    database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL")
-    if (readOnly) requireVersion(database)
-    else migrate(database)
+    refuseNewer(versionOf(database))
+    if (readOnly) refuseOlder(versionOf(database))
+    else {
+      database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL")
+      migrate(database)
+    }
     return database
   } catch (error) {
     database.close()
@@ -30,27 +33,24 @@ function migrate(database: DatabaseSync): void {
     inTransaction(database, () => {
       // Read again inside the transaction: another process may have done this step meanwhile.
       const version = versionOf(database)
-      const step = MIGRATIONS[version]
-      if (step === undefined) throw newer(version)
-      step(database)
-      database.exec(`PRAGMA user_version = ${version + 1}`)
+      refuseNewer(version)
+      MIGRATIONS[version]?.(database)
+      database.exec(`PRAGMA user_version = ${Math.min(version + 1, MIGRATIONS.length)}`)
     })
   }
 }
 
-function requireVersion(database: DatabaseSync): void {
-  const version = versionOf(database)
-  if (version > MIGRATIONS.length) throw newer(version)
-  if (version < MIGRATIONS.length) {
-    throw new Error(
-      `the database has version ${version}, and this program reads version ${MIGRATIONS.length}: start the gateway once to bring it up to date`,
-    )
-  }
+function refuseNewer(version: number): void {
+  if (version <= MIGRATIONS.length) return
+  throw new Error(
+    `the database has version ${version}, which is newer than this program's ${MIGRATIONS.length}: run the program that wrote it, or a later one`,
+  )
 }
 
-function newer(version: number): Error {
-  return new Error(
-    `the database has version ${version}, which is newer than this program's ${MIGRATIONS.length}: run the program that wrote it, or a later one`,
+function refuseOlder(version: number): void {
+  if (version >= MIGRATIONS.length) return
+  throw new Error(
+    `the database has version ${version}, and this program reads version ${MIGRATIONS.length}: start the gateway once to bring it up to date`,
   )
 }
 

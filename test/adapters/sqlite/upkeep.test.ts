@@ -1,95 +1,146 @@
-import type { DatabaseSync } from "node:sqlite"
 import * as fc from "fast-check"
-import { describe, expect, it, onTestFinished } from "vitest"
-import { Counters } from "#src/adapters/sqlite/counters.ts"
-import { openDatabase } from "#src/adapters/sqlite/schema.ts"
-import { tidyUp } from "#src/adapters/sqlite/upkeep.ts"
-import { CounterTable } from "#src/domain/counter-table.ts"
-import { MAX_REWARD } from "#src/domain/counters.ts"
+import { describe, expect, it } from "vitest"
+import { CounterTable, GroupTable } from "#src/domain/counter-table.ts"
+import { addUnit, emptySketch, mergeSketch } from "#src/domain/unit-sketch.ts"
 import { decisions, NOON, rewardEvent } from "#test/outcomes.ts"
+import { SharedClock } from "#test/shared-clock.ts"
+import { openTables } from "./opened-tables.ts"
 
 const NOW = NOON / 1000
-const KEY = { experiment: "banner-ctr", variant: "champion", metric: "click", bucket: NOW }
+const KEY = { experiment: "banner-ctr", cohort: "learned", variant: "champion", series: 1, bucket: NOW } as const
 const DAY = 86_400
+const QUERY = {
+  metric: "click",
+  bound: 1,
+  series: { champion: 1 },
+  memory: { kind: "all" },
+  maturationSeconds: 0,
+  now: NOON,
+} as const
 
-function open(): { database: DatabaseSync; counters: Counters } {
-  const database = openDatabase(":memory:", false)
-  onTestFinished(() => database.close())
-  return { database, counters: new Counters(database, 30 * DAY) }
-}
+type Opened = ReturnType<typeof openTables>
 
-function byHour(counters: Counters) {
+function byHour({ counters }: Opened) {
   const table = new CounterTable(3_600)
   for (const cell of counters.contents().cells) table.addCell(cell)
-  return new Map([...table.cells()].map((cell) => [`${cell.variant} ${cell.bucket}`, cell]))
+  return new Map([...table.cells()].map((cell) => [`${cell.variant} ${cell.metric} ${cell.bucket}`, cell]))
+}
+
+/** A store whose clock was `ages` ago when it was opened, so that everything is fresh, and which is at noon when the clock has passed on. */
+function openedBefore(seconds: number): Opened {
+  return openTables({ clock: new SharedClock(NOON - seconds * 1000) })
 }
 
 describe("given counters of several ages", () => {
-  it("keeps seconds for ten minutes, minutes for two days, and hours", () => {
-    const { database, counters } = open()
-    const ages = [5, 599, 700, DAY, 2 * DAY - 1, 3 * DAY, 90 * DAY]
-    const batch = ages.map((age) => decisions({ ...KEY, bucket: NOW - age }, 1))
-    counters.fold({ decisions: batch, rewards: [], end: { file: 1, offset: 1 } }, NOW - 90 * DAY)
-    expect(counters.contents().cells.every(({ widthSeconds }) => widthSeconds === 1)).toBe(true)
-    tidyUp(database, NOW)
-    const widths = counters.contents().cells.map(({ bucket, widthSeconds }) => [NOW - bucket, widthSeconds])
-    expect(widths.sort(([a = 0], [b = 0]) => a - b)).toEqual([
+  it("keeps seconds for a minute, and then wider and wider buckets", () => {
+    const opened = openedBefore(90 * DAY)
+    const ages = [5, 59, 80, 599, 700, 21_000, 40_000, DAY, 2 * DAY - 1, 3 * DAY, 90 * DAY]
+    opened.fold({ counters: ages.map((age) => decisions({ ...KEY, bucket: NOW - age }, 1)) })
+    expect(opened.counters.contents().cells.every(({ widthSeconds }) => widthSeconds === 1)).toBe(true)
+    opened.clock.pass(90 * DAY * 1000)
+    opened.tidy()
+    const widths = opened.counters.contents().cells.map(({ bucket, widthSeconds }) => [NOW - bucket, widthSeconds])
+    expect(widths.toSorted(([a = 0], [b = 0]) => a - b)).toEqual([
       [5, 1],
-      [599, 1],
+      [59, 1],
+      [80, 10],
+      [600, 10],
       [720, 60],
-      [DAY, 60],
-      [2 * DAY, 60],
+      [21_000, 60],
+      [40_200, 600],
+      [DAY, 600],
+      [2 * DAY, 600],
       [3 * DAY, 3_600],
       [90 * DAY, 3_600],
     ])
   })
 
-  it("merges a late addition to a bucket that has been rolled up", () => {
-    const { database, counters } = open()
+  it("merges a late addition with a bucket that has been widened", () => {
+    const opened = openedBefore(0)
     for (const offset of [1, 2, 3]) {
-      const batch = [decisions({ ...KEY, bucket: NOW - 10 * DAY + offset }, offset)]
-      counters.fold({ decisions: batch, rewards: [], end: { file: 1, offset } }, NOW - 10 * DAY)
-      tidyUp(database, NOW)
+      opened.fold({ counters: [decisions({ ...KEY, bucket: NOW - 10 * DAY + offset }, offset)] })
+      opened.tidy()
     }
-    expect(counters.contents().cells).toMatchObject([{ bucket: NOW - 10 * DAY, widthSeconds: 3_600, decisions: 6 }])
+    const { cells } = opened.counters.contents()
+    expect(cells).toMatchObject([{ bucket: NOW - 10 * DAY, widthSeconds: 3_600, count: 6 }])
   })
 
-  it("puts a decision of long ago where a roll-up would have put it", () => {
+  it("puts a decision of long ago where it would have been widened to", () => {
     const ages = fc.array(fc.nat(5 * DAY), { minLength: 1, maxLength: 30 })
     fc.assert(
       fc.property(ages, (all) => {
-        const batch = all.map((age) => decisions({ ...KEY, bucket: NOW - age }, 1))
-        const end = { file: 1, offset: 1 }
-        const rolledUp = open()
-        rolledUp.counters.fold({ decisions: batch, rewards: [], end }, NOW - 5 * DAY)
-        tidyUp(rolledUp.database, NOW)
-        const direct = open()
-        direct.counters.fold({ decisions: batch, rewards: [], end }, NOW)
-        expect(direct.counters.contents()).toEqual(rolledUp.counters.contents())
+        const additions = { counters: all.map((age) => decisions({ ...KEY, bucket: NOW - age }, 1)) }
+        const widened = openedBefore(5 * DAY)
+        widened.fold(additions)
+        widened.clock.pass(5 * DAY * 1000)
+        widened.tidy()
+        const direct = openedBefore(0)
+        direct.fold(additions)
+        expect(direct.counters.contents()).toEqual(widened.counters.contents())
+        widened.database.close()
+        direct.database.close()
       }),
       { numRuns: 30 },
     )
   })
 
   it("shows in the statistics at once", () => {
-    const { database, counters } = open()
-    const query = { metric: "click", memory: { kind: "all" }, maturationSeconds: 0, now: NOON } as const
-    const decided = () => counters.statistics({ experiment: "banner-ctr", query }).variants[0]?.totals.decisions
-    const fold = (offset: number, at: number) => {
-      const batch = [decisions({ ...KEY, bucket: NOW - 3 * DAY }, 1)]
-      counters.fold({ decisions: batch, rewards: [], end: { file: 1, offset } }, at)
-    }
-    fold(1, NOW - 3 * DAY)
+    const opened = openedBefore(3 * DAY)
+    const decided = () => opened.counters.statistics("banner-ctr", QUERY).variants[0]?.totals.decisions
+    const fold = () => opened.fold({ counters: [decisions({ ...KEY, bucket: NOW - 3 * DAY }, 1)] })
+    fold()
     expect(decided()).toBe(1)
-    tidyUp(database, NOW)
-    counters.tableChanged()
+    opened.clock.pass(3 * DAY * 1000)
+    opened.tidy()
     expect(decided()).toBe(1)
-    fold(2, NOW)
+    fold()
     expect(decided()).toBe(2)
-    fold(3, NOW - 3 * DAY)
-    expect(decided()).toBe(3)
-    counters.reset()
+    opened.counters.reset()
     expect(decided()).toBeUndefined()
+  })
+
+  it("shows in the statistics what another connection has written", () => {
+    const opened = openedBefore(0)
+    opened.fold({ counters: [decisions(KEY, 2)] })
+    expect(opened.counters.statistics("banner-ctr", QUERY).variants[0]?.n).toBe(2)
+    opened.database.exec("UPDATE counters SET count = 5")
+    opened.tables.forget()
+    expect(opened.counters.statistics("banner-ctr", QUERY).variants[0]?.n).toBe(5)
+  })
+
+  it("answers statistics from memory as from the table, whatever was folded and widened between", () => {
+    const step = fc.record({
+      age: fc.nat(4 * DAY),
+      passed: fc.nat(DAY),
+      value: fc.integer({ min: -5, max: 5 }),
+      tidied: fc.boolean(),
+    })
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 15 }), (steps) => {
+        const opened = openTables()
+        const query = {
+          ...QUERY,
+          bound: 5,
+          memory: { kind: "window", seconds: DAY },
+          maturationSeconds: 3_600,
+        } as const
+        for (const [index, { age, passed, value, tidied }] of steps.entries()) {
+          opened.clock.pass(passed * 1000)
+          const decidedAt = opened.clock.now() - age * 1000
+          opened.fold({
+            counters: [decisions({ ...KEY, bucket: Math.floor(decidedAt / 1000) }, 1)],
+            rewards: [rewardEvent({ decisionId: `D${index % 4}`, value, bound: 5, aggregation: "last", decidedAt })],
+          })
+          if (tidied) opened.tidy()
+          const remembered = opened.counters.statistics("banner-ctr", { ...query, now: opened.clock.now() })
+          opened.tables.forget()
+          const read = opened.counters.statistics("banner-ctr", { ...query, now: opened.clock.now() })
+          expect(remembered).toEqual(read)
+        }
+        opened.database.close()
+      }),
+      { numRuns: 60 },
+    )
   })
 
   it("never changes what an hour adds up to", () => {
@@ -97,54 +148,160 @@ describe("given counters of several ages", () => {
       fc.record({
         age: fc.nat(4 * DAY),
         variant: fc.constantFrom("a", "b"),
-        value: fc.integer({ min: -MAX_REWARD, max: MAX_REWARD }),
+        value: fc.integer({ min: -100, max: 100 }),
       }),
       { minLength: 1, maxLength: 60 },
     )
     fc.assert(
       fc.property(additions, fc.array(fc.nat(2 * DAY), { maxLength: 4 }), (all, tidyings) => {
-        const { database, counters } = open()
-        const batch = {
-          decisions: all.map(({ age, variant }) => decisions({ ...KEY, variant, bucket: NOW - age }, 1)),
+        const opened = openedBefore(0)
+        opened.fold({
+          counters: all.map(({ age, variant }) => decisions({ ...KEY, variant, bucket: NOW - age }, 1)),
           rewards: all.map(({ age, variant, value }, index) =>
-            rewardEvent({ decisionId: `D${index}`, variant, value, decidedAt: (NOW - age) * 1000 }),
+            rewardEvent({ decisionId: `D${index}`, variant, value, bound: 100, decidedAt: (NOW - age) * 1000 }),
           ),
-          end: { file: 1, offset: 1 },
-        }
-        counters.fold(batch, NOW)
-        const before = byHour(counters)
-        let at = NOW
+        })
+        const before = byHour(opened)
         for (const later of tidyings) {
-          at += later
-          tidyUp(database, at)
-          expect(byHour(counters)).toEqual(before)
+          opened.clock.pass(later * 1000)
+          opened.tidy()
+          expect(byHour(opened)).toEqual(before)
         }
+        opened.database.close()
       }),
       { numRuns: 50 },
     )
   })
 
-  it("leaves apart what 64 bits can't hold together", () => {
-    const { database, counters } = open()
-    const insert = database.prepare("INSERT INTO counters VALUES ('e', 'click', 'a', ?, 1, 1, 1, 0, ?)")
-    const large = 2n ** 62n
-    for (const bucket of [7_200, 7_201, 7_202]) insert.run(bucket, large)
-    insert.run(7_260, 5n)
-    tidyUp(database, NOW)
-    const cells = counters.contents().cells
-    expect(cells.filter(({ widthSeconds }) => widthSeconds === 1)).toHaveLength(3)
-    expect(cells.reduce((sum, { sumSq }) => sum + sumSq, 0n)).toBe(3n * large + 5n)
+  it("widens buckets whose sums pass 64 bits together without losing any", () => {
+    const opened = openedBefore(DAY)
+    const large = Number.MAX_SAFE_INTEGER
+    const addition = { key: { ...KEY, metric: "click" }, delta: { count: 1, sum: -large, sumSq: large } }
+    for (let second = 0; second < 3; second++) {
+      const counters = Array.from({ length: 700 }, () => ({
+        ...addition,
+        key: { ...addition.key, bucket: NOW - DAY + second },
+      }))
+      opened.fold({ counters })
+    }
+    opened.clock.pass(DAY * 1000)
+    opened.tidy()
+    const { cells } = opened.counters.contents()
+    expect(cells.map(({ widthSeconds }) => widthSeconds)).toEqual(cells.map(() => 600))
+    expect(cells.length).toBeGreaterThan(1)
+    expect(cells.reduce((sum, { sumSq }) => sum + sumSq, 0n)).toBe(2_100n * BigInt(large))
+    expect(cells.reduce((sum, cell) => sum + cell.sum, 0n)).toBe(-2_100n * BigInt(large))
+  })
+
+  it("does not widen because a clock is 70 days ahead for half a minute", () => {
+    const opened = openTables()
+    opened.fold({ counters: [decisions(KEY, 1)] })
+    const width = () => opened.counters.contents().cells[0]?.widthSeconds
+    opened.clock.jump(70 * DAY * 1000)
+    opened.clock.pass(15_000)
+    opened.tidy()
+    expect(width()).toBe(1)
+    opened.clock.jump(-70 * DAY * 1000)
+    opened.clock.pass(3 * DAY * 1000)
+    opened.tidy()
+    expect(width()).toBe(3_600)
   })
 })
 
-describe("given credits", () => {
-  it("forgets them when they expire and not before", () => {
-    const { database, counters } = open()
-    const reward = rewardEvent()
-    counters.fold({ decisions: [], rewards: [reward], end: { file: 1, offset: 1 } }, NOW)
-    tidyUp(database, NOW + 30 * DAY)
-    expect(counters.seen([reward])).toEqual([true])
-    tidyUp(database, NOW + 30 * DAY + 1)
-    expect(counters.seen([reward])).toEqual([false])
+describe("given a resolution", () => {
+  it("is kept across restarts and through a reset", () => {
+    const opened = openedBefore(0)
+    const keep = (memorySeconds: number) =>
+      opened.counters.keep("banner-ctr", { memorySeconds, forgottenAfterSeconds: undefined, maturationSeconds: 0 })
+    keep(60)
+    opened.counters.reset()
+    opened.fold({ counters: [decisions({ ...KEY, bucket: NOW - 9 * DAY }, 1)] })
+    const widths = () => opened.counters.contents().cells.map(({ widthSeconds }) => widthSeconds)
+    expect(widths()).toEqual([1])
+    keep(3_600)
+    opened.tidy()
+    expect(widths()).toEqual([60])
+  })
+})
+
+describe("given group rows of several ages", () => {
+  it("makes days of hours and months of days, and never one row of two epochs", () => {
+    const opened = openedBefore(120 * DAY)
+    const delta = { count: 1, sum: 2, sumSq: 3, weighted: -4, allocated: 5 }
+    const key = { experiment: "banner-ctr", variant: "champion", series: 1, metric: "", group: 9 }
+    const hours = Array.from({ length: 120 * 24 }, (_, index) => NOW - index * 3_600)
+    const groups = hours.flatMap((hour, index) => [
+      { key: { ...key, epoch: 1 + (index % 2), hour }, delta },
+      { key: { ...key, epoch: 1 + (index % 2), hour, group: 10, variant: "challenger" }, delta },
+    ])
+    opened.fold({ groups })
+    expect(opened.counters.groups("banner-ctr").rows).toHaveLength(groups.length)
+    opened.clock.pass(120 * DAY * 1000)
+    opened.tidy()
+    const { rows } = opened.counters.groups("banner-ctr")
+    const of = (width: number) =>
+      rows.filter(({ widthSeconds, variant }) => widthSeconds === width && variant === "champion")
+    // From the hour that noon is in back to the start of the day 14 days ago; then one row for each day and epoch.
+    expect(of(3_600)).toHaveLength(14 * 24 + 13)
+    expect(of(DAY).length).toBeGreaterThanOrEqual(2 * 47)
+    expect(
+      rows.filter(({ widthSeconds }) => widthSeconds > DAY).map(({ hour }) => new Date(hour * 1000).toISOString()),
+    ).toEqual(
+      Array.from({ length: 8 }, (_, index) => (index < 4 ? "2026-07-01T00:00:00.000Z" : "2026-08-01T00:00:00.000Z")),
+    )
+    const summed = new GroupTable()
+    for (const row of rows) summed.addRow("e", { ...row, hour: 0 })
+    const half = BigInt(hours.length / 2)
+    const sums = { count: Number(half), sum: 2n * half, sumSq: 3n * half, weighted: -4n * half, allocated: 5n * half }
+    expect(summed.rows("e")).toHaveLength(4)
+    for (const row of summed.rows("e")) expect(row).toMatchObject(sums)
+  })
+
+  it("puts an addition of long ago where it would have been merged to", () => {
+    const key = { experiment: "banner-ctr", variant: "champion", series: 1, metric: "", group: 9, epoch: 1 }
+    const ages = fc.array(fc.nat(150 * 24), { minLength: 1, maxLength: 20 })
+    fc.assert(
+      fc.property(ages, (all) => {
+        const groups = all.map((age) => ({
+          key: { ...key, hour: NOW - age * 3_600 },
+          delta: { count: 1, sum: age, sumSq: 0, weighted: 0, allocated: 7 },
+        }))
+        const widened = openedBefore(150 * DAY)
+        widened.fold({ groups })
+        widened.clock.pass(150 * DAY * 1000)
+        widened.tidy()
+        const direct = openedBefore(0)
+        direct.fold({ groups })
+        expect(direct.counters.groups("banner-ctr")).toEqual(widened.counters.groups("banner-ctr"))
+        widened.database.close()
+        direct.database.close()
+      }),
+      { numRuns: 30 },
+    )
+  })
+})
+
+describe("given sketches of several days", () => {
+  it("makes months of days after 62 days, which have seen whoever their days have", () => {
+    const opened = openedBefore(100 * DAY)
+    const today = NOW - (NOW % DAY)
+    const sketches = Array.from({ length: 100 }, (_, daysAgo) => {
+      const sketch = emptySketch()
+      addUnit(sketch, `${String.fromCharCode(65 + (daysAgo % 26))}${daysAgo}AAAAAAAAAAAA`)
+      return { variant: "champion", series: 1, day: today - daysAgo * DAY, sketch }
+    })
+    opened.fold({ sketches })
+    opened.fold({ sketches: sketches.slice(50) })
+    opened.clock.pass(100 * DAY * 1000)
+    opened.tidy()
+    const kept = opened.counters.groups("banner-ctr").sketches
+    const month = Date.UTC(2026, 7) / 1000
+    expect(kept[0]).toMatchObject({ variant: "champion", series: 1, day: month })
+    expect(kept[1]?.day).toBe(Date.UTC(2026, 8, 1) / 1000)
+    const august = emptySketch()
+    for (const { day, sketch } of sketches) if (day < Date.UTC(2026, 8) / 1000) mergeSketch(august, sketch)
+    expect(kept[0]?.sketch).toEqual(august)
+    opened.fold({ sketches: sketches.slice(-1) })
+    expect(opened.counters.groups("banner-ctr").sketches).toEqual(kept)
   })
 })
