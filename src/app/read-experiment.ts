@@ -7,7 +7,9 @@ import { allocationFor, type Snapshot } from "../domain/snapshot.ts"
 import type { VariantStatistics } from "../domain/statistics.ts"
 import type { Clock } from "../ports/clock.ts"
 import type { CounterStore } from "../ports/counter-store.ts"
+import type { ModelEndpoint } from "../ports/model-endpoint.ts"
 import { statisticsQuery, toArms } from "./reallocate.ts"
+import type { Served } from "./served-experiments.ts"
 
 const NOTHING: VariantStatistics["totals"] = { decisions: 0, rewards: 0, sum: 0, sumSq: 0 }
 
@@ -67,7 +69,7 @@ export function readAllocation(snapshot: Snapshot) {
 }
 
 /** What a unit would get now, and why: every number that the choice is made from. */
-export function explainChoice(snapshot: Snapshot, unitId: string) {
+export function explainChoice({ snapshot, endpoints }: Served, unitId: string) {
   const { experiment, revision, stateVersion } = snapshot
   const choice = decide(snapshot, { decisionId: unitId, unitId, context: undefined, forcedIndex: undefined })
   const allocation = allocationFor(snapshot)
@@ -84,26 +86,45 @@ export function explainChoice(snapshot: Snapshot, unitId: string) {
     variant: choice.variant,
     propensity: choice.propensity,
     learn: choice.learn,
-    explanation:
-      experiment.stickiness === "unit" ? EXPLANATIONS[choice.reason] : `${DRAWN_ANEW} ${EXPLANATIONS[choice.reason]}`,
+    explanation: explanationOf(experiment, choice.reason),
     variants: experiment.variants.map(({ id, enabled }, i) => ({
       id,
       enabled,
       allocation: allocation[i] as number,
       score: scores[i] ?? null,
+      knownFeatures: knownFeatures(endpoints[i]),
     })),
   }
 }
 
+/** Sorted names; null where the model can't tell. */
+function knownFeatures(endpoint: ModelEndpoint | undefined): readonly string[] | null {
+  return endpoint?.knownFeatures === undefined ? null : [...endpoint.knownFeatures].sort()
+}
+
+function explanationOf({ stickiness }: Experiment, reason: keyof typeof EXPLANATIONS): string {
+  const drawn = reason === "policy" || reason === "burn_in"
+  const before = stickiness === "request" && drawn ? `${DRAWN_ANEW} ` : ""
+  return `${before}${EXPLANATIONS[reason]}${drawn ? ` ${PROPENSITY[stickiness]}` : ""}`
+}
+
 /** Under `stickiness: request` no unit keeps a variant. */
 const DRAWN_ANEW = "Every request is drawn anew by its decision id, so this is what a decision with this id would get."
+
+const PROPENSITY = {
+  unit:
+    "The propensity is the probability over the hash for a unit seen for the first time: a unit's later decisions follow from its first, " +
+    "so estimates take one row per unit.",
+  request:
+    "The propensity is the probability of this decision given everything before it: rows can be weighted by it as they are.",
+} as const
 
 const EXPLANATIONS = {
   policy:
     "The variant with the smallest score -ln(h) / allocation, h a hash of unit and variant, under the policy's allocation.",
   burn_in:
     "The variant with the smallest score -ln(h) / allocation, h a hash of unit and variant, under the burn-in weights.",
-  holdout: "The unit is in the holdout: it gets the control and nothing is learned from it.",
+  holdout: "The unit is in the holdout, whatever the stickiness: it gets the control and nothing is learned from it.",
   paused: "The experiment is not running: everyone gets the control and nothing is learned.",
   forced: "The caller forced the variant.",
 } as const

@@ -99,7 +99,12 @@ export const experimentSchema = z
     id: experimentId,
     description: z.string().max(1000).default(""),
     status: z.enum(["draft", "running", "paused", "concluded"]).default("running"),
-    stickiness: z.enum(["unit", "request"]).default("unit"),
+    stickiness: z
+      .enum(["unit", "request"])
+      .default("unit")
+      .describe(
+        "unit: a unit keeps its variant, and a propensity is that of its first decision; request: every request is drawn anew, and a propensity is that of this very decision",
+      ),
     variants: z.array(variantSchema).min(1).max(64),
     control: variantId.describe("Reference variant: what holdout units and paused experiments get"),
     fallback: variantId.optional().describe("Answers when the chosen variant can't; the control when left out"),

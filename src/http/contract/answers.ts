@@ -2,6 +2,14 @@ import * as z from "zod"
 import { PROBLEM_CODES } from "./problem-codes.ts"
 
 const probability = z.number().min(0).max(1)
+/** The same wherever a propensity is answered. */
+const propensity = z
+  .number()
+  .max(1)
+  .describe(
+    "Probability that the variant was chosen with. Under stickiness request, given everything before the request; under stickiness unit, over " +
+      "the hash for a unit seen for the first time, so that estimates take one row per unit, its first",
+  )
 const count = z.int().min(0)
 const revision = z.int().min(1).describe("Rises with every change of the experiment's document")
 const stateVersion = z.int().min(0).describe("Rises whenever a counter of the experiment changes")
@@ -19,7 +27,7 @@ const decided = {
   model: z.string().describe("The model that answered"),
   decisionId: z.string().describe("A ULID; the join key of the outcome log"),
   decision: z.string().max(200).describe("The decision token: send it back with the reward"),
-  propensity: z.number().gt(0).max(1).describe("Probability that the variant was chosen with"),
+  propensity: propensity.gt(0),
   policy: z.string(),
   reason,
   degraded: z.boolean().describe("Whether something else answered than what was chosen"),
@@ -115,7 +123,7 @@ export const explanationSchema = z.object({
   policy: z.string(),
   reason,
   variant: z.string(),
-  propensity: probability,
+  propensity: propensity.gt(0),
   learn: z.boolean(),
   explanation: z.string(),
   variants: z.array(
@@ -127,6 +135,10 @@ export const explanationSchema = z.object({
         .number()
         .nullable()
         .describe("-ln(h) / allocation, h a hash of unit and variant; the smallest is chosen"),
+      knownFeatures: z
+        .array(z.string())
+        .nullable()
+        .describe("Names of the features that the variant's model reads; null where the model can't tell"),
     }),
   ),
 })
