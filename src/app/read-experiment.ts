@@ -13,10 +13,16 @@ import type { Served } from "./served-experiments.ts"
 
 const NOTHING: VariantStatistics["totals"] = { decisions: 0, rewards: 0, sum: 0, sumSq: 0 }
 
-/** Counters of an experiment by variant, with what follows from them. @throws GatewayError `store_unavailable` */
+/**
+ * Counters of an experiment by variant at one moment, with what follows from them. `rate` and `probabilityBest` are of the same decisions:
+ * those that the policy counts now, after memory and maturation. The allocation may be a refresh older, which its own state version shows.
+ *
+ * @throws GatewayError `store_unavailable`
+ */
 export async function readStatistics(snapshot: Snapshot, counters: CounterStore, clock: Clock) {
   const { experiment, revision } = snapshot
-  const read = await counters.statistics(experiment.id, statisticsQuery(experiment, clock.now()))
+  const now = clock.now()
+  const read = await counters.statistics(experiment.id, statisticsQuery(experiment, now))
   const byVariant = new Map(read.variants.map((entry) => [entry.variant, entry]))
   const probabilityBest = probabilitiesBest(experiment, read.variants)
   const allocation = allocationFor(snapshot)
@@ -25,20 +31,23 @@ export async function readStatistics(snapshot: Snapshot, counters: CounterStore,
     revision,
     status: experiment.status,
     policy: experiment.policy.kind,
+    asOf: new Date(now).toISOString(),
     stateVersion: read.stateVersion,
+    allocationStateVersion: snapshot.stateVersion,
     variants: experiment.variants.map(({ id }, i) => {
-      const { decisions, rewards, sum, sumSq } = byVariant.get(id)?.totals ?? NOTHING
+      const known = byVariant.get(id)
+      const { decisions, rewards, sum, sumSq } = known?.totals ?? NOTHING
       return {
         id,
         decisions,
         rewards,
         sum,
         sumSq,
-        rate: decisions === 0 ? 0 : sum / decisions,
+        rate: known === undefined || known.n === 0 ? 0 : known.sum / known.n,
         allocation: allocation[i] as number,
         probabilityBest: probabilityBest[i] as number,
-        matured: byVariant.get(id)?.n ?? 0,
-        pending: byVariant.get(id)?.pending ?? 0,
+        matured: known?.n ?? 0,
+        pending: known?.pending ?? 0,
       }
     }),
   }

@@ -87,7 +87,12 @@ export const statisticsSchema = z.object({
   revision,
   status,
   policy: z.string(),
+  asOf: z.iso.datetime().describe("The moment of every number here"),
   stateVersion,
+  allocationStateVersion: z
+    .int()
+    .min(0)
+    .describe("State version that the allocation was made from: behind stateVersion until the next refresh"),
   variants: z.array(
     z.object({
       id: z.string(),
@@ -95,7 +100,7 @@ export const statisticsSchema = z.object({
       rewards: count.describe("Rewards that were applied"),
       sum: z.number(),
       sumSq: z.number().min(0),
-      rate: z.number().describe("Mean reward of a decision"),
+      rate: z.number().describe("Mean reward of the matured decisions, the same that probabilityBest is of"),
       allocation: probability.describe("Probability of the variant now"),
       probabilityBest: probability.describe("Posterior probability of having the largest mean reward"),
       matured: z.number().min(0).describe("Decisions the policy counts now, after memory and maturation"),
