@@ -3,18 +3,33 @@ import { parsePolicy } from "#policies/policy-document.ts"
 import { assignmentScores } from "../domain/assignment.ts"
 import { decide } from "../domain/decide.ts"
 import type { Experiment } from "../domain/experiment.ts"
+import { boundOf, type MetricDefinition } from "../domain/metric.ts"
 import { allocationFor, type Snapshot } from "../domain/snapshot.ts"
-import type { VariantStatistics } from "../domain/statistics.ts"
+import type { StatisticsQuery, VariantStatistics, VariantTotals } from "../domain/statistics.ts"
+import { emptySketch, estimateUnits, mergeSketch, type UnitSketch } from "../domain/unit-sketch.ts"
 import type { Clock } from "../ports/clock.ts"
 import type { CounterStore } from "../ports/counter-store.ts"
+import type { ModelEndpoint } from "../ports/model-endpoint.ts"
 import { statisticsQuery, toArms } from "./reallocate.ts"
+import type { Served } from "./served-experiments.ts"
 
 const NOTHING: VariantStatistics["totals"] = { decisions: 0, rewards: 0, sum: 0, sumSq: 0 }
 
-/** Counters of an experiment by variant, with what follows from them. @throws GatewayError `store_unavailable` */
+/**
+ * Counters of an experiment by variant at one moment, with what follows from them. `rate` and `probabilityBest` are of the same decisions:
+ * those that the policy counts now, after memory and maturation. The allocation may be a refresh older, which its own state version shows.
+ *
+ * @throws GatewayError `store_unavailable`
+ */
 export async function readStatistics(snapshot: Snapshot, counters: CounterStore, clock: Clock) {
   const { experiment, revision } = snapshot
-  const read = await counters.statistics(experiment.id, statisticsQuery(snapshot, clock.now()))
+  const now = clock.now()
+  const query = statisticsQuery(snapshot, now)
+  const [read, units, ...secondary] = await Promise.all([
+    counters.statistics(experiment.id, query),
+    readUnits(experiment, query.series, counters),
+    ...experiment.metrics.map((metric) => readSecondary(experiment, metric, query, counters)),
+  ])
   const byVariant = new Map(read.variants.map((entry) => [entry.variant, entry]))
   const probabilityBest = probabilitiesBest(experiment, read.variants)
   const allocation = allocationFor(snapshot)
@@ -23,23 +38,75 @@ export async function readStatistics(snapshot: Snapshot, counters: CounterStore,
     revision,
     status: experiment.status,
     policy: experiment.policy.kind,
+    asOf: new Date(now).toISOString(),
     stateVersion: read.stateVersion,
+    allocationStateVersion: snapshot.stateVersion,
     variants: experiment.variants.map(({ id }, i) => {
-      const { decisions, rewards, sum, sumSq } = byVariant.get(id)?.totals ?? NOTHING
+      const known = byVariant.get(id)
+      const { decisions, rewards, sum, sumSq } = known?.totals ?? NOTHING
       return {
         id,
+        series: query.series[id] ?? 1,
         decisions,
+        units: units.get(id) ?? 0,
         rewards,
         sum,
         sumSq,
-        rate: decisions === 0 ? 0 : sum / decisions,
+        rate: known === undefined || known.n === 0 ? 0 : known.sum / known.n,
         allocation: allocation[i] as number,
         probabilityBest: probabilityBest[i] as number,
-        matured: byVariant.get(id)?.n ?? 0,
-        pending: byVariant.get(id)?.pending ?? 0,
+        matured: known?.n ?? 0,
+        pending: known?.pending ?? 0,
+        excluded: known?.excluded ?? 0,
       }
     }),
+    holdout: read.holdout.map(({ variant, ...totals }) => ({ id: variant, ...totals, rate: perDecision(totals) })),
+    metrics: secondary,
   }
+}
+
+/** How many different units each variant of these series has had, to 3 per cent. */
+async function readUnits(
+  { id }: Experiment,
+  series: StatisticsQuery["series"],
+  counters: CounterStore,
+): Promise<ReadonlyMap<string, number>> {
+  const sketches = new Map<string, UnitSketch>()
+  for (const { variant, series: of, sketch } of (await counters.groups(id)).sketches) {
+    if (series[variant] !== of) continue
+    const known = sketches.get(variant) ?? emptySketch()
+    mergeSketch(known, sketch)
+    sketches.set(variant, known)
+  }
+  return new Map([...sketches].map(([variant, sketch]) => [variant, estimateUnits(sketch)]))
+}
+
+/** A metric that is counted and not learned from, over all decisions of the series. */
+async function readSecondary(
+  experiment: Experiment,
+  metric: MetricDefinition,
+  query: StatisticsQuery,
+  counters: CounterStore,
+) {
+  const read = await counters.statistics(experiment.id, {
+    ...query,
+    metric: metric.id,
+    bound: boundOf(metric),
+    memory: { kind: "all" },
+    maturationSeconds: 0,
+  })
+  const byVariant = new Map(read.variants.map((entry) => [entry.variant, entry.totals]))
+  return {
+    id: metric.id,
+    variants: experiment.variants.map(({ id }) => {
+      const { rewards, sum, sumSq, decisions } = byVariant.get(id) ?? NOTHING
+      return { id, rewards, sum, sumSq, rate: perDecision({ sum, decisions }) }
+    }),
+  }
+}
+
+function perDecision({ sum, decisions }: Pick<VariantTotals, "sum" | "decisions">): number {
+  return decisions === 0 ? 0 : sum / decisions
 }
 
 /** Posterior probability of having the largest mean among enabled variants, whatever the policy: Beta for binary rewards, else Student t. */
@@ -67,7 +134,7 @@ export function readAllocation(snapshot: Snapshot) {
 }
 
 /** What a unit would get now, and why: every number that the choice is made from. */
-export function explainChoice(snapshot: Snapshot, unitId: string) {
+export function explainChoice({ snapshot, endpoints }: Served, unitId: string) {
   const { experiment, revision, stateVersion } = snapshot
   const choice = decide(snapshot, { decisionId: unitId, unitId, context: undefined, forcedIndex: undefined })
   const allocation = allocationFor(snapshot)
@@ -84,26 +151,45 @@ export function explainChoice(snapshot: Snapshot, unitId: string) {
     variant: choice.variant,
     propensity: choice.propensity,
     learn: choice.learn,
-    explanation:
-      experiment.stickiness === "unit" ? EXPLANATIONS[choice.reason] : `${DRAWN_ANEW} ${EXPLANATIONS[choice.reason]}`,
+    explanation: explanationOf(experiment, choice.reason),
     variants: experiment.variants.map(({ id, enabled }, i) => ({
       id,
       enabled,
       allocation: allocation[i] as number,
       score: scores[i] ?? null,
+      knownFeatures: knownFeatures(endpoints[i]),
     })),
   }
 }
 
+/** Sorted names; null where the model can't tell. */
+function knownFeatures(endpoint: ModelEndpoint | undefined): readonly string[] | null {
+  return endpoint?.knownFeatures === undefined ? null : [...endpoint.knownFeatures].sort()
+}
+
+function explanationOf({ stickiness }: Experiment, reason: keyof typeof EXPLANATIONS): string {
+  const drawn = reason === "policy" || reason === "burn_in"
+  const before = stickiness === "request" && drawn ? `${DRAWN_ANEW} ` : ""
+  return `${before}${EXPLANATIONS[reason]}${drawn ? ` ${PROPENSITY[stickiness]}` : ""}`
+}
+
 /** Under `stickiness: request` no unit keeps a variant. */
 const DRAWN_ANEW = "Every request is drawn anew by its decision id, so this is what a decision with this id would get."
+
+const PROPENSITY = {
+  unit:
+    "The propensity is the probability over the hash for a unit seen for the first time: a unit's later decisions follow from its first, " +
+    "so estimates take one row per unit.",
+  request:
+    "The propensity is the probability of this decision given everything before it: rows can be weighted by it as they are.",
+} as const
 
 const EXPLANATIONS = {
   policy:
     "The variant with the smallest score -ln(h) / allocation, h a hash of unit and variant, under the policy's allocation.",
   burn_in:
     "The variant with the smallest score -ln(h) / allocation, h a hash of unit and variant, under the burn-in weights.",
-  holdout: "The unit is in the holdout: it gets the control and nothing is learned from it.",
+  holdout: "The unit is in the holdout, whatever the stickiness: it gets the control and nothing is learned from it.",
   paused: "The experiment is not running: everyone gets the control and nothing is learned.",
   forced: "The caller forced the variant.",
 } as const

@@ -111,7 +111,9 @@ const documentSchema = z.strictObject({
   stickiness: z
     .enum(["unit", "request"])
     .default("unit")
-    .describe("Whether a unit keeps its variant, or every request is drawn anew"),
+    .describe(
+      "unit: a unit keeps its variant, and a propensity is that of its first decision; request: every request is drawn anew, and a propensity is that of this very decision",
+    ),
   variants: z.array(variantSchema).min(1).max(MAX_VARIANTS).describe("The alternatives"),
   control: variantId.describe("Reference variant: what holdout units and paused experiments get"),
   fallback: variantId.optional().describe("Answers when the chosen variant can't; the control when left out"),

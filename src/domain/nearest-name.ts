@@ -1,13 +1,19 @@
 /**
  * The known name that a misspelt one was probably meant to be: the fewest letters to insert, remove or exchange, at most 0.4 of
- * the longer name's. Case and `_` or `-` between words don't count (`min_propensity` is `minPropensity`).
+ * the longer name's. Case and what separates words don't count (`min_propensity` is `minPropensity`).
  *
+ * @param otherWords other words for known names, lower case without separators, to the name that is right
  * @returns undefined where nothing is near, or the name is one of them; the first of several that are equally near
  */
-export function nearestName(name: string, known: readonly string[]): string | undefined {
+export function nearestName(
+  name: string,
+  known: readonly string[],
+  otherWords: ReadonlyMap<string, string> = new Map(),
+): string | undefined {
   if (known.includes(name)) return undefined
   const folded = fold(name)
-  let nearest: string | undefined
+  let nearest = otherWords.get(folded)
+  if (nearest !== undefined) return nearest
   let fewest = Number.POSITIVE_INFINITY
   for (const candidate of known) {
     const other = fold(candidate)
@@ -30,7 +36,7 @@ export function didYouMean(name: string, known: readonly string[]): string {
 }
 
 function fold(name: string): string {
-  return name.toLowerCase().replace(/[_-]/g, "")
+  return name.toLowerCase().replace(/[\s_.-]/g, "")
 }
 
 /** Letters to insert, remove, exchange, or swap with their neighbour. */

@@ -3,10 +3,12 @@ import type { Prediction } from "../app/predict.ts"
 import { readStatistics } from "../app/read-experiment.ts"
 import type { RewardReceipt } from "../app/reward.ts"
 import type { ServedExperiments } from "../app/served-experiments.ts"
+import { createUnknownFeatureCount, LOOK_EVERY } from "../app/unknown-features.ts"
 import { GatewayError } from "../domain/errors.ts"
 import { allocationFor } from "../domain/snapshot.ts"
 import type { Clock } from "../ports/clock.ts"
 import type { CounterStore } from "../ports/counter-store.ts"
+import type { Features, ModelEndpoint } from "../ports/model-endpoint.ts"
 
 /** Seconds. From 100 µs, since an embedded prediction takes less than a millisecond. */
 const LATENCY_BUCKETS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5]
@@ -24,6 +26,8 @@ export class Metrics {
   readonly #requestSeconds: Histogram<"route">
   readonly #problems: Counter<"code">
   readonly #macros: Counter
+  readonly #unknownFeatures: Counter<"experiment">
+  readonly #countUnknownFeatures = createUnknownFeatureCount()
   readonly #decisionChildren = new Map<string, Map<string, Counter.Internal>>()
   readonly #latencyChildren = new Map<string, Histogram.Internal<"route">>()
 
@@ -62,6 +66,12 @@ export class Metrics {
     this.#macros = new Counter({
       name: "bandit_reward_tokens_malformed_total",
       help: "Postbacks without a readable token, unexpanded ad-server macros among them",
+      registers,
+    })
+    this.#unknownFeatures = new Counter({
+      name: "bandit_unknown_features_total",
+      help: `Features that no variant's model reads, in one of ${LOOK_EVERY} predictions, the first of an experiment included`,
+      labelNames: ["experiment"],
       registers,
     })
     this.#requestSeconds = new Histogram({
@@ -134,10 +144,12 @@ export class Metrics {
     })
   }
 
-  predicted(prediction: Prediction): void {
+  predicted(prediction: Prediction, endpoints: readonly ModelEndpoint[], instances: readonly Features[]): void {
     const { choice, snapshot, answer } = prediction
     const { id } = snapshot.experiment
     this.#decisionChild(id, choice.variant, choice.reason).inc()
+    const unknown = this.#countUnknownFeatures(endpoints, instances)
+    if (unknown > 0) this.#unknownFeatures.inc({ experiment: id }, unknown)
     if (!answer.answered) this.#unanswered.inc({ experiment: id, reason: answer.error })
     else if (answer.error !== null) this.#fallbacks.inc({ experiment: id, reason: answer.error })
   }

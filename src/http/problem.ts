@@ -5,8 +5,6 @@ interface ProblemSpec {
   readonly title: string
   /** Seconds for `Retry-After`, where trying again can help. */
   readonly retryAfterSeconds?: number
-  /** The problem type's last path segment where it isn't the code with hyphens. */
-  readonly slug?: string
   /** What the person who gets it can do: the page behind the type. */
   readonly help: string
 }
@@ -26,8 +24,7 @@ export const PROBLEMS = {
   },
   not_an_object: {
     status: 400,
-    title: "Body does not fit the contract",
-    slug: "validation-failed",
+    title: "Body is not an object",
     help: "Send a JSON object, or for rewards an object, a list of objects or NDJSON.",
   },
   unauthorized: {
@@ -88,13 +85,11 @@ export const PROBLEMS = {
   features_invalid: {
     status: 422,
     title: "Features can't be scored",
-    slug: "validation-failed",
     help: "Each entry of `errors` points at a feature and says what would be right.",
   },
   token_malformed: {
     status: 400,
     title: "Decision token is missing or unreadable",
-    slug: "token-invalid",
     help: "Send the `decision` of a prediction unchanged. A placeholder such as ${TOKEN} means that the ad server did not fill it in.",
   },
   token_invalid: {
@@ -133,14 +128,12 @@ export const PROBLEMS = {
     status: 503,
     title: "Outcome log is unavailable",
     retryAfterSeconds: 1,
-    slug: "unavailable",
     help: "The reward was not taken. Send it again.",
   },
   store_unavailable: {
     status: 503,
     title: "State store is unavailable",
     retryAfterSeconds: 1,
-    slug: "unavailable",
     help: "Try again.",
   },
   config_invalid: { status: 422, title: "Configuration is not valid", help: "Correct what the detail names." },
@@ -164,9 +157,9 @@ export interface Problem {
   readonly errors?: readonly { readonly pointer: string; readonly detail: string }[]
 }
 
-/** The last path segment of a problem's type. */
+/** The last path segment of a problem's type: one for each code, with one title and one status. */
 export function problemSlug(code: ErrorCode): string {
-  return SPECS[code].slug ?? code.replaceAll("_", "-")
+  return code.replaceAll("_", "-")
 }
 
 /** A problem document. 5xx never carry a detail that came from elsewhere: only ours are put into GatewayErrors. */

@@ -75,6 +75,9 @@ describe("given a log that grows", () => {
 it("refuses a cursor file that isn't one, and says how to begin anew", async () => {
   const { follower, path, recorder } = await given()
   writeFileSync(path, "not a cursor")
-  await expect(follower().catchUp()).rejects.toMatchObject({ code: "store_unavailable", message: expect.stringContaining("remove it") })
+  await expect(follower().catchUp()).rejects.toMatchObject({
+    code: "store_unavailable",
+    message: expect.stringContaining("remove it"),
+  })
   await recorder.close()
 })

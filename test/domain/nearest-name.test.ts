@@ -1,3 +1,4 @@
+import * as fc from "fast-check"
 import { expect, it } from "vitest"
 import { nearestName } from "#src/domain/nearest-name.ts"
 
@@ -20,4 +21,35 @@ it.each([
   ["c".repeat(60_000), undefined],
 ])("takes %s for %s", (name, meant) => {
   expect(nearestName(name, KNOWN)).toBe(meant)
+})
+
+const WORDS = new Map([["user", "unitId"]])
+
+it.each([
+  ["unit_id", "unitId"],
+  ["UNIT-ID", "unitId"],
+  ["untiId", "unitId"],
+  ["user", "unitId"],
+  ["User_", "unitId"],
+  ["instance", "instances"],
+  ["propensity", undefined],
+  ["___", undefined],
+])("takes %s for %s where a name has other words", (name, meant) => {
+  expect(nearestName(name, ["unitId", "features", "instances", "variant"], WORDS)).toBe(meant)
+})
+
+it("finds any name with one slip in it, and never throws", () => {
+  const names = ["unitId", "features", "instances"]
+  fc.assert(
+    fc.property(
+      fc.constantFrom("features", "instances"),
+      fc.nat(8),
+      fc.string({ maxLength: 1 }),
+      (name, at, letter) => {
+        const slipped = name.slice(0, at) + letter + name.slice(at + 1)
+        expect(nearestName(slipped, names)).toBe(slipped === name ? undefined : name)
+      },
+    ),
+  )
+  fc.assert(fc.property(fc.string({ unit: "grapheme" }), (text) => void nearestName(text, names, WORDS)))
 })

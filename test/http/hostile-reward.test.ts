@@ -76,13 +76,13 @@ const BROKEN_ESCAPES = ["%2525", "%E0%A4%A", "%00", "%c0%ae", "%", "%zz", "%0d%0
  * nothing configures them yet.
  */
 const INPUTS: readonly Input[] = [
-  query(49, "no token", 400, "token-invalid", () => ""),
-  query(49, "an empty token", 400, "token-invalid", () => "d="),
-  query(49, "a token of 5 KB", 400, "token-invalid", (_, mark) => `d=${mark.padEnd(5000, "x")}`),
-  query(49, "a metric and no token", 400, "token-invalid", () => "m=click&v=1"),
-  body(49, "no token", 400, "token-invalid", () => "{}"),
-  body(49, "an empty token", 400, "token-invalid", () => '{"decision":""}'),
-  body(49, "a token of 5 KB", 400, "token-invalid", (_, mark) => `{"decision":"${mark.padEnd(5000, "x")}"}`),
+  query(49, "no token", 400, "token-malformed", () => ""),
+  query(49, "an empty token", 400, "token-malformed", () => "d="),
+  query(49, "a token of 5 KB", 400, "token-malformed", (_, mark) => `d=${mark.padEnd(5000, "x")}`),
+  query(49, "a metric and no token", 400, "token-malformed", () => "m=click&v=1"),
+  body(49, "no token", 400, "token-malformed", () => "{}"),
+  body(49, "an empty token", 400, "token-malformed", () => '{"decision":""}'),
+  body(49, "a token of 5 KB", 400, "token-malformed", (_, mark) => `{"decision":"${mark.padEnd(5000, "x")}"}`),
   forged(50, "a bit of the mac flipped", withField(10, flipLast)),
   forged(
     50,
@@ -211,7 +211,7 @@ const INPUTS: readonly Input[] = [
     query(66, `the value ${value}`, 422, "reward-out-of-range", ({ token }) => `d=${token}&v=${value}`),
   ),
   ...["${TOKEN}", "%%TOKEN%%", "{token}", "[TOKEN]", "%24%7BTOKEN%7D"].map((macro) =>
-    query(68, `the macro ${macro}`, 400, "token-invalid", () => `d=${macro}&m=click`),
+    query(68, `the macro ${macro}`, 400, "token-malformed", () => `d=${macro}&m=click`),
   ),
   body(
     69,
@@ -241,10 +241,10 @@ const INPUTS: readonly Input[] = [
       ({ token }) => `{"decision":"${token}","instance":${json}}`,
     ),
   ),
-  body(69, "no rewards", 400, "validation-failed", () => "[]"),
-  body(69, "no lines", 400, "validation-failed", () => "\n\n", "application/x-ndjson"),
-  body(69, "null", 400, "validation-failed", () => "null"),
-  body(69, "text", 400, "validation-failed", (_, mark) => `"${mark}"`),
+  body(69, "no rewards", 400, "not-an-object", () => "[]"),
+  body(69, "no lines", 400, "not-an-object", () => "\n\n", "application/x-ndjson"),
+  body(69, "null", 400, "not-an-object", () => "null"),
+  body(69, "text", 400, "not-an-object", (_, mark) => `"${mark}"`),
   body(69, "no JSON", 400, "invalid-json", (_, mark) => `{"decision":"${mark}`),
   body(69, "lines as plain text", 415, "unsupported-media-type", () => "{}", "text/plain"),
   body(

@@ -80,6 +80,14 @@ describe("metrics", () => {
     expect(read(samples, "bandit_decisions_total")).toBe(20)
   })
 
+  it("count features that no model knows", async () => {
+    const gateway = await createTestGateway()
+    for (const model of gateway.models) model.knownFeatures = new Set(["hour"])
+    await gateway.publish({ description: "again" })
+    await gateway.postJson("/predict", { experiment: "banner-ctr", features: { hour: "14102100", huor: "14102100" } })
+    expect(read(await scrape(gateway), "bandit_unknown_features_total", { experiment: "banner-ctr" })).toBe(1)
+  })
+
   it("count decisions that nobody answered among the others", async () => {
     const gateway = await createTestGateway()
     for (const model of gateway.models) model.behaviour = { kind: "fail", error: new Error("no") }

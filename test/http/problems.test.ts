@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest"
 import { type ErrorCode, GatewayError } from "#src/domain/errors.ts"
 import { PROBLEM_CODES } from "#src/http/contract/problem-codes.ts"
-import { PROBLEMS, problemSlug } from "#src/http/problem.ts"
+import { PROBLEMS, problemSlug, toProblem } from "#src/http/problem.ts"
 import { createTestGateway, type GatewayOptions, readJson, type TestGateway } from "./gateway.ts"
 import { mismatch } from "./published-schema.ts"
 
@@ -105,6 +105,13 @@ async function expectProblem(code: ErrorCode, response: Response): Promise<Recor
 }
 
 describe("problems", () => {
+  it("have a type, a title and a status of their own", () => {
+    const types = PROBLEM_CODES.map((code) => toProblem(new GatewayError(code)))
+    expect(new Set(types.map(({ type }) => type)).size).toBe(PROBLEM_CODES.length)
+    expect(new Set(types.map(({ title }) => title)).size).toBe(PROBLEM_CODES.length)
+    for (const { type, code } of types) expect(type).toBe(`/problems/${code.replaceAll("_", "-")}`)
+  })
+
   it("are all produced by a test, or have a reason not to be", () => {
     const covered = [...Object.keys(PRODUCERS), ...Object.keys(KEYED_PRODUCERS), ...Object.keys(ELSEWHERE)]
     expect(covered.toSorted()).toEqual([...PROBLEM_CODES].toSorted())

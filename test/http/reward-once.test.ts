@@ -86,7 +86,7 @@ describe("a reward", () => {
     ]) {
       const response = await send()
       expect(response.headers.get("retry-after")).toBe("1")
-      await expectRefused(response, 503, "unavailable")
+      await expectRefused(response, 503, "log-unavailable")
     }
     target.disk.full = false
     expect((await target.request(`/reward?d=${target.token}`)).status).toBe(200)

@@ -82,15 +82,15 @@ export function describeGateway(send: Send): void {
       .replace(".challenger.", ".champion.")
       .replace("CHAMPION", "challenger")
     expect(await problemOf(await post("/reward", { decision: forged }))).toBe("403 /problems/token-invalid")
-    expect(await problemOf(await send("/reward"))).toBe("400 /problems/token-invalid")
+    expect(await problemOf(await send("/reward"))).toBe("400 /problems/token-malformed")
   })
 
   it.each([
     ["invalid JSON", '{"a":', "400 /problems/invalid-json"],
     ["duplicate keys", '{"hour":"1","hour":"2"}', "400 /problems/invalid-json"],
-    ["a list", "[]", "400 /problems/validation-failed"],
+    ["a list", "[]", "400 /problems/not-an-object"],
     ["an unknown field", { experiment: "banner-ctr", features: {}, propensity: 1 }, "422 /problems/validation-failed"],
-    ["a malformed hour", { hour: "yesterday" }, "422 /problems/validation-failed"],
+    ["a malformed hour", { hour: "yesterday" }, "422 /problems/features-invalid"],
     ["an unknown experiment", { experiment: "nope", features: {} }, "404 /problems/experiment-not-found"],
   ])("refuses %s", async (_, body, expected) => {
     expect(await problemOf(await post("/predict", body))).toBe(expected)

@@ -20,16 +20,14 @@ export class MemoryModelEndpoint implements ModelEndpoint {
   behaviour: EndpointBehaviour
   calls = 0
   lastCall: ModelCall | undefined
-  readonly knownFeatures: ReadonlySet<string> | undefined
+  knownFeatures: ReadonlySet<string> | undefined = undefined
 
   constructor(options: {
     readonly model: string
     readonly remote: boolean
     readonly behaviour: EndpointBehaviour
-    readonly knownFeatures?: readonly string[]
   }) {
     this.model = options.model
-    this.knownFeatures = options.knownFeatures === undefined ? undefined : new Set(options.knownFeatures)
     this.remote = options.remote
     this.behaviour = options.behaviour
   }

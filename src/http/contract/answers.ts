@@ -2,6 +2,14 @@ import * as z from "zod"
 import { PROBLEM_CODES } from "./problem-codes.ts"
 
 const probability = z.number().min(0).max(1)
+/** The same wherever a propensity is answered. */
+const propensity = z
+  .number()
+  .max(1)
+  .describe(
+    "Probability that the variant was chosen with. Under stickiness request, given everything before the request; under stickiness unit, over " +
+      "the hash for a unit seen for the first time, so that estimates take one row per unit, its first",
+  )
 const count = z.int().min(0)
 const revision = z.int().min(1).describe("Rises with every change of the experiment's document")
 const stateVersion = z.int().min(0).describe("Rises whenever a counter of the experiment changes")
@@ -19,7 +27,7 @@ const decided = {
   model: z.string().describe("The model that answered"),
   decisionId: z.string().describe("A ULID; the join key of the outcome log"),
   decision: z.string().max(200).describe("The decision token: send it back with the reward"),
-  propensity: z.number().gt(0).max(1).describe("Probability that the variant was chosen with"),
+  propensity: propensity.gt(0),
   policy: z.string(),
   reason,
   degraded: z.boolean().describe("Whether something else answered than what was chosen"),
@@ -79,21 +87,57 @@ export const statisticsSchema = z.object({
   revision,
   status,
   policy: z.string(),
+  asOf: z.iso.datetime().describe("The moment of every number here"),
   stateVersion,
+  allocationStateVersion: z
+    .int()
+    .min(0)
+    .describe("State version that the allocation was made from: behind stateVersion until the next refresh"),
   variants: z.array(
     z.object({
       id: z.string(),
+      series: z.int().min(1).describe("Rises when what these numbers measure changes: older ones are not mixed in"),
       decisions: count.describe("Decisions that are learned from"),
+      units: count.describe("Different units among them, estimated with a standard error of 3 per cent"),
       rewards: count.describe("Rewards that were applied"),
       sum: z.number(),
       sumSq: z.number().min(0),
-      rate: z.number().describe("Mean reward of a decision"),
+      rate: z.number().describe("Mean reward of the matured decisions, the same that probabilityBest is of"),
       allocation: probability.describe("Probability of the variant now"),
       probabilityBest: probability.describe("Posterior probability of having the largest mean reward"),
       matured: z.number().min(0).describe("Decisions the policy counts now, after memory and maturation"),
       pending: z.number().min(0).describe("Decisions whose attribution window is still open"),
+      excluded: count.describe("Drawn decisions left out of learning because nobody or another variant answered"),
     }),
   ),
+  holdout: z
+    .array(
+      z.object({
+        id: z.string(),
+        decisions: count,
+        rewards: count,
+        sum: z.number(),
+        sumSq: z.number().min(0),
+        rate: z.number(),
+      }),
+    )
+    .describe("Units kept on the control, by the variant that was the control; never learned from"),
+  metrics: z
+    .array(
+      z.object({
+        id: z.string(),
+        variants: z.array(
+          z.object({
+            id: z.string(),
+            rewards: count,
+            sum: z.number(),
+            sumSq: z.number().min(0),
+            rate: z.number().describe("Sum over all decisions of the variant"),
+          }),
+        ),
+      }),
+    )
+    .describe("Metrics that are counted and not learned from"),
 })
 
 export const allocationSchema = z.object({
@@ -115,7 +159,7 @@ export const explanationSchema = z.object({
   policy: z.string(),
   reason,
   variant: z.string(),
-  propensity: probability,
+  propensity: propensity.gt(0),
   learn: z.boolean(),
   explanation: z.string(),
   variants: z.array(
@@ -127,6 +171,10 @@ export const explanationSchema = z.object({
         .number()
         .nullable()
         .describe("-ln(h) / allocation, h a hash of unit and variant; the smallest is chosen"),
+      knownFeatures: z
+        .array(z.string())
+        .nullable()
+        .describe("Names of the features that the variant's model reads; null where the model can't tell"),
     }),
   ),
 })

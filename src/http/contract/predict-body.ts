@@ -2,6 +2,7 @@ import * as z from "zod"
 import { GatewayError, type InputError } from "../../domain/errors.ts"
 import { EXPERIMENT_ID } from "../../domain/ids.ts"
 import { type FeatureValues, featuresSchema, readFeatures } from "./features.ts"
+import { unknownMembers } from "./unknown-members.ts"
 
 const MAX_INSTANCES = 256
 export const MAX_UNIT_LENGTH = 256
@@ -46,7 +47,31 @@ export interface PredictBody {
   readonly featuresAt: "/features" | ""
 }
 
-const ENVELOPE = new Set(Object.keys(predictBodySchema.shape))
+const MEMBERS = Object.keys(predictBodySchema.shape)
+const ENVELOPE = new Set(MEMBERS)
+/** What other gateways and flag services call them. */
+const OTHER_WORDS = new Map(
+  Object.entries({
+    unitId: [
+      "unit",
+      "user",
+      "userid",
+      "uid",
+      "visitor",
+      "visitorid",
+      "session",
+      "sessionid",
+      "subject",
+      "subjectkey",
+      "targetingkey",
+    ],
+    experiment: ["exp", "experimentid", "experimentname", "campaign", "flag", "test"],
+    features: ["feature", "input", "inputs", "data"],
+    instances: ["rows", "slate", "candidates", "items"],
+    context: ["attributes", "ctx"],
+    variant: ["variation", "arm", "forcevariant", "forcedvariant", "variantid"],
+  }).flatMap(([member, words]) => words.map((word) => [word, member] as const)),
+)
 
 /**
  * Reads a parsed body. A body with none of `experiment`, `features` and `instances` is taken whole as the features of the default experiment:
@@ -73,12 +98,8 @@ export function readPredictBody(body: unknown): PredictBody {
       featuresAt: "",
     }
   }
-  for (const key of Object.keys(record)) {
-    if (!ENVELOPE.has(key)) {
-      errors.push({ pointer: "", detail: `has a field besides ${[...ENVELOPE].join(", ")}` })
-      break
-    }
-  }
+  const unknown = Object.keys(record).filter((name) => !ENVELOPE.has(name))
+  if (unknown.length > 0) errors.push(...unknownMembers(unknown, MEMBERS, OTHER_WORDS))
   const experiment = readText(record["experiment"], "/experiment", experimentProblem, errors)
   const unit = readText(record["unitId"], "/unitId", unitProblem, errors)
   const variant = readText(record["variant"], "/variant", variantProblem, errors)

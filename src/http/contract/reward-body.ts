@@ -2,6 +2,7 @@ import * as z from "zod"
 import type { RewardCommand } from "../../app/reward.ts"
 import { GatewayError } from "../../domain/errors.ts"
 import { parseJson } from "../strict-json.ts"
+import { unknownMembers } from "./unknown-members.ts"
 
 const MAX_REWARDS = 1000
 const MAX_NAME_LENGTH = 64
@@ -31,6 +32,18 @@ export const rewardItemSchema = z
     id: "RewardItem",
     description: "A reward of one decision. metric defaults to the one that the experiment learns from, value to 1.",
   })
+
+const MEMBERS = Object.keys(rewardItemSchema.shape)
+const OTHER_WORDS = new Map(
+  Object.entries({
+    decision: ["token", "decisiontoken"],
+    metric: ["metricid", "metricname", "event", "name"],
+    value: ["reward", "amount", "val", "score"],
+    eventId: ["id", "rewardid", "transactionid", "idempotencykey"],
+    instance: ["index", "position", "slot", "item"],
+    experiment: ["exp", "experimentid"],
+  }).flatMap(([member, words]) => words.map((word) => [word, member] as const)),
+)
 
 /** What came in: the items, each readable or refused, and whether they came as a batch. */
 export interface RewardBody {
@@ -74,13 +87,11 @@ function readItem(item: unknown): RewardCommand | GatewayError {
   if (typeof item !== "object" || item === null || !("decision" in item)) {
     return new GatewayError("token_malformed", { detail: "Send the decision token of a prediction as `decision`." })
   }
-  const errors = parsed.error.issues.map((issue) => ({
-    pointer: issue.code === "unrecognized_keys" ? "" : `/${issue.path.join("/")}`,
-    detail:
-      issue.code === "unrecognized_keys"
-        ? "has a field besides decision, metric, value, eventId, instance, experiment"
-        : issue.message,
-  }))
+  const errors = parsed.error.issues.flatMap((issue) =>
+    issue.code === "unrecognized_keys"
+      ? unknownMembers(issue.keys, MEMBERS, OTHER_WORDS)
+      : [{ pointer: `/${issue.path.join("/")}`, detail: issue.message }],
+  )
   const outOfRange = errors.every(({ pointer }) => pointer === "/value")
   return new GatewayError(outOfRange ? "reward_out_of_range" : "validation_failed", { errors })
 }

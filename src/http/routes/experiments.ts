@@ -51,12 +51,12 @@ export function allocationRoute(deps: ExperimentRouteDeps): Handler {
 /** `GET /admin/experiments/{id}/explain?unitId=…`. */
 export function explainRoute(deps: ExperimentRouteDeps): Handler {
   return (c) => {
-    const { snapshot } = find(c, deps)
+    const served = find(c, deps)
     const unitId = c.req.query("unitId") ?? ""
     if (unitId === "" || isLongUnit(unitId) || !unitId.isWellFormed()) {
       throw new GatewayError("bad_request", { detail: `Ask with ?unitId=…, 1 to ${MAX_UNIT_LENGTH} characters.` })
     }
-    return answer(explainChoice(snapshot, unitId))
+    return answer(explainChoice(served, unitId))
   }
 }
 

@@ -47,7 +47,7 @@ export function predictRoute(deps: PredictRouteDeps): Handler {
       forcedVariant: body.variant,
       deadlineMs,
     })
-    deps.metrics.predicted(prediction)
+    deps.metrics.predicted(prediction, served.endpoints, body.instances)
     if (!prediction.answer.answered) throw pointedInto(body, prediction.answer.failure)
     return answer(prediction, prediction.answer, body.slate)
   }

@@ -154,6 +154,17 @@ describe("reading a prediction request", () => {
     expect(error.errors?.[0]).toEqual({ pointer: "/unitId", detail: "must have 1 to 256 characters" })
   })
 
+  it("names a misspelt member and what was meant, and repeats no other name", () => {
+    expect(errorOf({ user_id: "u", experiment: "e", features: {} }).errors).toEqual([
+      { pointer: "/user_id", detail: "is not a member; did you mean unitId?" },
+    ])
+    expect(errorOf({ unitID: "u", fetures: {}, instances: [{}], "zqjx/~": 1 }).errors).toEqual([
+      { pointer: "/unitID", detail: "is not a member; did you mean unitId?" },
+      { pointer: "/fetures", detail: "is not a member; did you mean features?" },
+      { pointer: "", detail: "has a field besides experiment, unitId, features, instances, context, variant" },
+    ])
+  })
+
   function errorOf(body: unknown): GatewayError {
     try {
       readPredictBody(body)
