@@ -26,10 +26,8 @@ it("examples/client.py gets a decision and has its reward counted once", async (
   expect(first.stdout).toMatch(/^(champion|challenger) 0\.\d+ with probability 0\.5\napplied\n$/)
   const stats = await (await fetch(`${address}/admin/experiments/banner-ctr/stats`)).json()
   const { variants } = z.object({ variants: z.array(z.object({ decisions: z.int(), rewards: z.int() })) }).parse(stats)
-  expect(variants.map(({ decisions, rewards }) => [decisions, rewards]).sort()).toEqual([
-    [0, 0],
-    [1, 1],
-  ])
+  const counted = variants.map(({ decisions, rewards }) => `${decisions} decisions, ${rewards} rewards`)
+  expect(new Set(counted)).toEqual(new Set(["0 decisions, 0 rewards", "1 decisions, 1 rewards"]))
 })
 
 it("the README's first decision and reward work as they stand", async () => {

@@ -10,6 +10,23 @@ import { contrastRatio } from "./contrast.ts"
 
 const gateway = await createTestGateway()
 
+/** Runs in the page: words that stand on two lines. Commands and answers apart, whose tokens are longer than a narrow page. */
+const BROKEN_WORDS = `
+  const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
+  const broken = []
+  while (walk.nextNode()) {
+    const text = walk.currentNode
+    if (text.parentElement.closest("pre, style")) continue
+    for (const word of text.data.matchAll(/[A-Za-z_]+/g)) {
+      const range = document.createRange()
+      range.setStart(text, word.index)
+      range.setEnd(text, word.index + word[0].length)
+      const lines = new Set([...range.getClientRects()].filter(({ width }) => width > 0).map(({ top }) => Math.round(top)))
+      if (lines.size > 1) broken.push(word[0])
+    }
+  }
+  broken`
+
 describe("given a browser that may reach nothing but the gateway", () => {
   const server = createNodeServer(gateway.app)
   let browser: Browser
@@ -88,6 +105,13 @@ describe("given a browser that may reach nothing but the gateway", () => {
     expect(least).toBeGreaterThanOrEqual(4.5)
     expect(new Set(inks).size).toBeGreaterThan(3)
     expect(complaints).toEqual([])
+    await page.close()
+  })
+
+  it.each([360, 640, 800, 1280])("breaks no word at %i pixels", async (width) => {
+    const { page } = await open("/docs", { width })
+    await page.evaluate('document.querySelectorAll("details").forEach((one) => (one.open = true))')
+    expect(await page.evaluate<string[]>(BROKEN_WORDS)).toEqual([])
     await page.close()
   })
 

@@ -1,6 +1,7 @@
 import { html } from "hono/html"
 import { OPERATIONS } from "../contract/operations.ts"
 import type { OpenApiDocument } from "../openapi.ts"
+import { breakable } from "./breakable.ts"
 import { GLOSSARY, glossaryAnchor } from "./glossary.ts"
 import { withCode } from "./inline-code.ts"
 import { type Html, layout } from "./layout.ts"
@@ -24,7 +25,8 @@ function navigation({ tags, components }: OpenApiDocument): Html {
 ${tags.map(
   ({ name }) => html`<h2>${name}</h2>
 <ul>${OPERATIONS.filter(({ tag }) => tag === name).map(
-    (operation) => html`<li><a href="#${operation.id}">${methodBadge(operation)}${operation.path}</a></li>`,
+    (operation) =>
+      html`<li><a href="#${operation.id}">${methodBadge(operation)}<span>${breakable(operation.path)}</span></a></li>`,
   )}</ul>`,
 )}
 <h2>Reference</h2>

@@ -2,6 +2,7 @@ import { html } from "hono/html"
 import type { Content, Operation, OperationAnswer, Parameter } from "../contract/operation.ts"
 import { problemsOf } from "../openapi.ts"
 import { PROBLEMS, problemSlug } from "../problem.ts"
+import { breakable } from "./breakable.ts"
 import { curlOf } from "./curl.ts"
 import type { Html } from "./layout.ts"
 import { schemaLink, typeOf } from "./schema-section.ts"
@@ -10,7 +11,7 @@ import { schemaLink, typeOf } from "./schema-section.ts"
 export function operationSection(operation: Operation): Html {
   const { id, summary, description, permission, parameters, request, answers } = operation
   return html`<section id="${id}">
-<h3>${methodBadge(operation)}<code class="path">${operation.path}</code></h3>
+<h3>${methodBadge(operation)}<code class="path">${breakable(operation.path)}</code></h3>
 <p><strong>${summary}.</strong> ${description}</p>
 ${permission === undefined ? "" : html`<p class="quiet">Where keys are configured: <code>Authorization: Bearer &lt;key&gt;</code> with the permission <code>${permission}</code>.</p>`}
 <pre><code>${curlOf(operation)}</code></pre>

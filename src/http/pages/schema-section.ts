@@ -1,5 +1,6 @@
 import { html } from "hono/html"
 import type { JsonSchema } from "../openapi.ts"
+import { breakable } from "./breakable.ts"
 import { withCode } from "./inline-code.ts"
 import type { Html } from "./layout.ts"
 import { alternativesOf, type SchemaRow, schemaRows } from "./schema-rows.ts"
@@ -26,9 +27,9 @@ ${rows.map(memberRow)}
 function memberRow({ path, schema, required, when }: SchemaRow): Html {
   const { description, default: preset } = schema
   return html`<tr>
-<th scope="row"><code>${path}</code>${required ? html` <span class="required">required</span>` : ""}${when === undefined ? "" : html`<span class="when">${when}</span>`}</th>
+<th scope="row"><code>${breakable(path)}</code>${required ? html` <span class="required">required</span>` : ""}${when === undefined ? "" : html`<span class="when">${when}</span>`}</th>
 <td>${typeOf(schema)}</td>
-<td>${description === undefined ? "" : html`${withCode(description)}. `}${preset === undefined ? "" : html`Default <code>${JSON.stringify(preset)}</code>`}</td>
+<td>${description === undefined ? "" : html`${withCode(description)}. `}${preset === undefined ? "" : html`Default <code>${breakable(JSON.stringify(preset))}</code>`}</td>
 </tr>`
 }
 
