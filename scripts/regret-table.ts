@@ -155,7 +155,7 @@ function page(): string {
   })
   return `${INTRODUCTION}
 Run on ${new Date().toISOString().slice(0, 10)}: \`${command.join(" ")}\`
-${within} of ${done.length} cells agree${done.length < cells.length ? ` (${cells.length - done.length} not run)` : ""}; of that many, chance alone puts
+${within} of ${done.length} cells agree${done.length < cells.length ? ` (${cells.length - done.length} not run)` : ""}. Of that many, chance alone puts
 ${(done.length * 0.0027).toFixed(1)} beyond three standard errors.
 
 | scenario | reference policy | our policy | reference | ours | replicates | z | verdict |
