@@ -149,7 +149,7 @@ async function startIn(
     server.once("error", (cause: NodeJS.ErrnoException) => {
       reject(
         new GatewayError("config_invalid", {
-          detail: `can't listen on ${config.host}:${config.port} (${cause.code})`,
+          detail: `can't listen on ${config.host}:${config.port} (${cause.code}). ${cause.code === "EADDRINUSE" ? "Something listens there already; choose another port: PORT=9000 npm start" : "HOST and PORT say where to listen"}`,
           cause,
         }),
       )
