@@ -15,15 +15,16 @@ import { type ReferenceCell, referenceCells } from "#test/app/reference-cells.ts
 
 const INTRODUCTION = `# Regret
 
-Cumulative pseudo-regret (expected rewards lost against always choosing the best variant) at the horizon, mean ± standard error over
-replicates, of our policies and of an independent simulation of the same ones in numpy (200 replicates a cell; its file, with scenarios
-and information model, is \`test/fixtures/policies/regret_reference.json\`). Two means are the same when they differ by at most three
-standard errors of their difference: |z| ≤ 3.
+Cumulative pseudo-[regret](glossary.md#regret) at the horizon: the expected rewards lost against always choosing the best variant. Our
+policies stand beside an independent simulation of the same ones in numpy, as mean ± standard error over replicates. The reference has 200
+replicates a cell. Its file, with scenarios and information model, is \`test/fixtures/policies/regret_reference.json\`. Two means are the
+same when they differ by at most three standard errors of their difference: |z| ≤ 3.
 
-- The allocation is always the policy's own (\`allocate\`), and every pull is drawn from it. Thompson sampling is P(best) by quadrature at
-  full accuracy, also where it is refreshed after each of 200,000 pulls; those cells have fewer replicates, as the table says.
-- Outcomes become visible at batch boundaries, after the delay. Decisions count at once, so that a policy that looks at open decisions
-  (\`ucb1-tuned\`, \`epsilon-greedy\` with \`decay\`) is refreshed at every pull; for the others that would change nothing.
+- The allocation is always the policy's own (\`allocate\`), and every pull is drawn from it. Thompson sampling is P(best), the probability of
+  being best, by [quadrature](glossary.md#quadrature) at full accuracy, also where it is refreshed after each of 200,000 pulls. Those cells
+  have fewer replicates, as the table says.
+- Outcomes become visible at batch boundaries, after the delay. Decisions count at once. So a policy that looks at open decisions
+  (\`ucb1-tuned\`, \`epsilon-greedy\` with \`decay\`) is refreshed at every pull. For the others that would change nothing.
 - The reference's \`epsilon_greedy_decay\` has ε = min(1, c K / t) with c = 100, ours min(1, decay / t): decay = 100 K.
 - Its \`thompson_floor\` mixes 5 % uniform: \`minPropensity\` = 0.05 / K.
 - Its \`ucb1_tuned\` is blind to open decisions. Ours is not, and is compared with \`ucb1_tuned_pending\`; where no decision is ever open
