@@ -18,12 +18,16 @@ import { createRecorder } from "../app/recorder.ts"
 import { type Config, ConfigError } from "../config.ts"
 import { GatewayError } from "../domain/errors.ts"
 import type { PartState } from "../http/routes/health.ts"
+import { SERVE_ANY_HOST, serveHosts } from "../http/served-hosts.ts"
 import type { Clock } from "../ports/clock.ts"
 import { authorization } from "./authorization.ts"
+import { compressOnThreads } from "./compress.ts"
 import { createGateway, type SigningKey } from "./gateway.ts"
+import { IncomingBodies } from "./incoming-body.ts"
 import { ModelFolder } from "./model-folder.ts"
-import { createNodeServer, readIncomingBytes } from "./node-server.ts"
-import { logReadings } from "./readings.ts"
+import { createNodeServer } from "./node-server.ts"
+import { limitsForThisProcess, Peers } from "./peers.ts"
+import { logReadings, wireReadings } from "./readings.ts"
 import { ExperimentWatch } from "./watch-experiments.ts"
 
 const LOOK_EVERY_MS = 1000
@@ -71,6 +75,8 @@ async function startIn(dataDir: string, config: Config, release: () => void): Pr
 
   const signingKeys = await readSigningKeys(config, dataDir)
   const models = new ModelFolder(config.modelsDir ?? packaged("examples/models"))
+  const peers = new Peers(limitsForThisProcess())
+  const bodies = new IncomingBodies()
   const state = { draining: false }
   const gateway = createGateway({
     recorder,
@@ -84,9 +90,11 @@ async function startIn(dataDir: string, config: Config, release: () => void): Pr
     signingKeys,
     authorize: authorization(config.apiKeys, (secret) => hash("sha256", secret, "base64url")),
     defaultExperiment: config.defaultExperiment,
-    readings: logReadings(log.counts, recorder.counts),
+    readings: { ...logReadings(log.counts, recorder.counts), ...wireReadings(peers, bodies) },
     readParts: () => readParts(),
-    readBytes: readIncomingBytes,
+    readBytes: bodies.read,
+    compress: compressOnThreads,
+    rewardOrigins: config.corsOrigins,
   })
   await gateway.publisher.load()
   const watch = new ExperimentWatch({
@@ -124,7 +132,12 @@ async function startIn(dataDir: string, config: Config, release: () => void): Pr
     }
   }
 
-  const server = createNodeServer(gateway.app, () => state.draining)
+  const server = createNodeServer(gateway.app, {
+    peers,
+    isDraining: () => state.draining,
+    judgeHost: config.servesAnyHost ? SERVE_ANY_HOST : serveHosts(config.allowedHosts),
+    onRefusal: (code) => gateway.metrics.answeredProblem(code),
+  })
   await new Promise<void>((settle, reject) => {
     server.once("error", (cause: NodeJS.ErrnoException) => {
       reject(
