@@ -164,7 +164,7 @@ export function createApp(deps: AppDeps): Hono {
 function metricsRoute({ metrics, authorize }: AppDeps): Handler {
   return async (c) => {
     authorize(c, "read")
-    return new Response(await metrics.registry.metrics(), {
+    return new Response((await metrics.exposition()) as Uint8Array<ArrayBuffer>, {
       headers: { "content-type": metrics.registry.contentType, "cache-control": "no-store" },
     })
   }
