@@ -24,6 +24,12 @@ export interface Config {
   /** Undefined: made once and kept in the data folder. */
   readonly unitKey: Uint8Array | undefined
   readonly apiKeys: readonly ApiKeySetting[]
+  /** Hosts served beside loopback names, in lower case, each with a port where only that port is meant. */
+  readonly allowedHosts: readonly string[]
+  /** Whether whoever names any host is served: callers need keys and no hosts were given. */
+  readonly servesAnyHost: boolean
+  /** Origins of the pages that may post rewards; `*` for all. */
+  readonly corsOrigins: readonly string[]
   readonly logLevel: string
   /** How long new connections are still taken after SIGTERM. */
   readonly shutdownDelaySeconds: number
@@ -86,6 +92,13 @@ const apiKeys = z.string().transform((text, context) => {
     const known = permissions.every((permission) => PERMISSIONS.includes(permission))
     return name === "" || !known || secret.length < MIN_SECRET_LENGTH || !/^[\x21-\x7e]+$/.test(secret)
   })
+  if (!wrong && new Set(keys.map(({ secret }) => secret)).size < keys.length) {
+    context.addIssue({
+      code: "custom",
+      message: `must have a secret of its own for each key: ${sharers(keys)} share one, so that nobody could say which of them a request used`,
+    })
+    return z.NEVER
+  }
   if (wrong || keys.length === 0) {
     context.addIssue({
       code: "custom",
@@ -95,6 +108,34 @@ const apiKeys = z.string().transform((text, context) => {
   }
   return keys
 })
+
+/** Names of the keys that share the first secret found twice. */
+function sharers(keys: readonly ApiKeySetting[]): string {
+  const groups = Map.groupBy(keys, ({ secret }) => secret)
+  const shared = [...groups.values()].find((group) => group.length > 1) ?? []
+  return shared.map(({ name }) => name).join(" and ")
+}
+
+/** A setting that lists things between commas; spaces around them and empty ones don't count. */
+function listOf(one: RegExp, message: string) {
+  return z.string().transform((text, context) => {
+    const entries = text.split(",").map((entry) => entry.trim().toLowerCase())
+    const given = entries.filter((entry) => entry !== "")
+    if (given.every((entry) => one.test(entry))) return given
+    context.addIssue({ code: "custom", message })
+    return z.NEVER
+  })
+}
+
+const allowedHosts = listOf(
+  /^(?:\[[0-9a-f:.]{2,45}\]|[a-z0-9](?:[a-z0-9._-]{0,253}[a-z0-9])?)(?::\d{1,5})?$/,
+  "must be a list of host names separated by commas, each with a port or without, such as gateway.example,gateway.example:8080",
+)
+
+const corsOrigins = listOf(
+  /^(?:\*|https?:\/\/(?:\[[0-9a-f:.]{2,45}\]|[a-z0-9._-]+)(?::\d{1,5})?)$/,
+  "must be a list of origins separated by commas, without a path, such as https://shop.example,https://shop.example:8443; or * for every page",
+)
 
 const unsupported = (feature: string) => z.never(`is not supported by this version: ${feature}`).optional()
 
@@ -116,6 +157,8 @@ const schema = z.object({
   SIGNING_KEYS: signingKeys.optional(),
   UNIT_KEY: unitKey.optional(),
   API_KEYS: apiKeys.default([]),
+  ALLOWED_HOSTS: allowedHosts.optional(),
+  CORS_ORIGINS: corsOrigins.default([]),
   LOG_LEVEL: z.enum(["debug", "info", "warn", "error"], "must be debug, info, warn or error").default("info"),
   SHUTDOWN_DELAY_SECONDS: z.coerce.number("must be a number of seconds").min(0).max(600).default(1),
   DRAIN_SECONDS: z.coerce.number("must be a number of seconds").min(0).max(600).default(5),
@@ -156,6 +199,9 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
     signingKeys: settings.SIGNING_KEYS,
     unitKey: settings.UNIT_KEY,
     apiKeys: settings.API_KEYS,
+    allowedHosts: settings.ALLOWED_HOSTS ?? [],
+    servesAnyHost: settings.ALLOWED_HOSTS === undefined && settings.API_KEYS.length > 0,
+    corsOrigins: settings.CORS_ORIGINS,
     logLevel: settings.LOG_LEVEL,
     shutdownDelaySeconds: settings.SHUTDOWN_DELAY_SECONDS,
     drainSeconds: settings.DRAIN_SECONDS,

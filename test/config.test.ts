@@ -50,6 +50,19 @@ it("reads the unit key in base64url, 16 to 64 bytes", () => {
   }
 })
 
+it("reads hosts and origins as they are compared", () => {
+  expect(
+    parseConfig({ ALLOWED_HOSTS: "Gateway.Example, [2001:db8::1]:8080,", CORS_ORIGINS: "https://Shop.example:8443" }),
+  ).toMatchObject({
+    allowedHosts: ["gateway.example", "[2001:db8::1]:8080"],
+    servesAnyHost: false,
+    corsOrigins: ["https://shop.example:8443"],
+  })
+  expect(parseConfig({}).servesAnyHost).toBe(false)
+  expect(parseConfig({ API_KEYS: "0123456789" }).servesAnyHost).toBe(true)
+  expect(parseConfig({ API_KEYS: "0123456789", ALLOWED_HOSTS: "a.example" }).servesAnyHost).toBe(false)
+})
+
 describe("given mistakes", () => {
   it("reports all of them at once, each with what would be right", () => {
     expect(problemsOf({ PORT: "http", LOG_LEVEL: "loud", DEFAULT_EXPERIMENT: "A B" })).toHaveLength(3)
@@ -61,6 +74,18 @@ describe("given mistakes", () => {
     [{ SIGNING_KEYS: `k1:${KEY},k1:${KEY}` }, /^SIGNING_KEYS must be a list of id:key/],
     [{ SIGNING_KEYS: "k1:short" }, /^SIGNING_KEYS/],
     [{ API_KEYS: "ads:everything:s3cretkey" }, /^API_KEYS must be .*predict, force, read/],
+    [
+      { API_KEYS: "ads:predict:s3cretkey,web:read:s3cretkey" },
+      /^API_KEYS must have a secret of its own .*: ads and web share/,
+    ],
+    [{ API_KEYS: "s3cretkey,s3cretkey" }, /^API_KEYS .*: key-1 and key-2 share/],
+    [{ ALLOWED_HOSTS: "https://gateway.example" }, /^ALLOWED_HOSTS must be a list of host names/],
+    [{ ALLOWED_HOSTS: "gateway.example/path" }, /^ALLOWED_HOSTS/],
+    [{ ALLOWED_HOSTS: "*" }, /^ALLOWED_HOSTS/],
+    [{ CORS_ORIGINS: "shop.example" }, /^CORS_ORIGINS must be a list of origins/],
+    [{ CORS_ORIGINS: "https://shop.example/" }, /^CORS_ORIGINS/],
+    [{ CORS_ORIGINS: "null" }, /^CORS_ORIGINS/],
+    [{ CORS_ORIGIN: "https://shop.example" }, /^CORS_ORIGIN is not a setting; did you mean CORS_ORIGINS/],
     [{ API_KEYS: "short" }, /^API_KEYS .*at least 8/],
     [{ EXPERIMENT_DIR: "/x" }, /^EXPERIMENT_DIR is not a setting; did you mean EXPERIMENTS_DIR\?/],
     [{ REDIS_URL: "redis://localhost" }, /^REDIS_URL is not supported by this version/],
@@ -69,6 +94,7 @@ describe("given mistakes", () => {
   })
 
   it("never repeats a secret", () => {
+    expect(problemsOf({ API_KEYS: "a:read:topsecretvalue,b:read:topsecretvalue" }).join()).not.toMatch(/topsecret/)
     expect(problemsOf({ API_KEYS: "ads:x:topsecretvalue", SIGNING_KEYS: "k1:topsecretvalue!" }).join()).not.toMatch(
       /topsecret/,
     )

@@ -1,12 +1,16 @@
 import type { Logger } from "#src/ports/logger.ts"
 
-/** Remembers what was logged instead of writing it. */
-export function createRememberingLogger(): Logger & { readonly messages: string[] } {
+type Fields = Readonly<Record<string, unknown>>
+
+/** Remembers what was logged instead of writing it: messages, and the fields of each. */
+export function createRememberingLogger(): Logger & { readonly messages: string[]; readonly fields: Fields[] } {
   const messages: string[] = []
+  const fields: Fields[] = []
   const remember =
     (level: string) =>
-    (_fields: Readonly<Record<string, unknown>>, message: string): void => {
+    (given: Fields, message: string): void => {
       messages.push(`${level}: ${message}`)
+      fields.push(given)
     }
-  return { messages, info: remember("info"), warn: remember("warn"), error: remember("error") }
+  return { messages, fields, info: remember("info"), warn: remember("warn"), error: remember("error") }
 }

@@ -25,13 +25,12 @@ export async function readStatistics(snapshot: Snapshot, counters: CounterStore,
   const { experiment, revision } = snapshot
   const now = clock.now()
   const query = statisticsQuery(snapshot, now)
-  const [read, units, ...secondary] = await Promise.all([
-    counters.statistics(experiment.id, query),
+  const [{ read, posteriors }, units, ...secondary] = await Promise.all([
+    readPosteriors(snapshot, counters, now),
     readUnits(experiment, query.series, counters),
     ...experiment.metrics.map((metric) => readSecondary(experiment, metric, query, counters)),
   ])
   const byVariant = new Map(read.variants.map((entry) => [entry.variant, entry]))
-  const probabilityBest = probabilitiesBest(experiment, read.variants)
   const allocation = allocationFor(snapshot)
   return {
     experiment: experiment.id,
@@ -52,9 +51,9 @@ export async function readStatistics(snapshot: Snapshot, counters: CounterStore,
         rewards,
         sum,
         sumSq,
-        rate: known === undefined || known.n === 0 ? 0 : known.sum / known.n,
+        rate: posteriors[i]?.rate ?? 0,
         allocation: allocation[i] as number,
-        probabilityBest: probabilityBest[i] as number,
+        probabilityBest: posteriors[i]?.probabilityBest ?? 0,
         matured: known?.n ?? 0,
         pending: known?.pending ?? 0,
         excluded: known?.excluded ?? 0,
@@ -63,6 +62,28 @@ export async function readStatistics(snapshot: Snapshot, counters: CounterStore,
     holdout: read.holdout.map(({ variant, ...totals }) => ({ id: variant, ...totals, rate: perDecision(totals) })),
     metrics: secondary,
   }
+}
+
+/** What is believed of one variant. */
+export interface Posterior {
+  readonly variant: string
+  /** Mean reward of the decisions that the policy counts now. */
+  readonly rate: number
+  /** Probability of having the largest mean reward, of the same decisions. */
+  readonly probabilityBest: number
+}
+
+/** What is believed of each variant, in the document's order, and the statistics behind it. @throws GatewayError `store_unavailable` */
+export async function readPosteriors(snapshot: Snapshot, counters: CounterStore, now: number) {
+  const { experiment } = snapshot
+  const read = await counters.statistics(experiment.id, statisticsQuery(snapshot, now))
+  const byVariant = new Map(read.variants.map((entry) => [entry.variant, entry]))
+  const best = probabilitiesBest(experiment, read.variants)
+  const posteriors: Posterior[] = experiment.variants.map(({ id }, i) => {
+    const { n = 0, sum = 0 } = byVariant.get(id) ?? {}
+    return { variant: id, rate: n === 0 ? 0 : sum / n, probabilityBest: best[i] as number }
+  })
+  return { read, posteriors }
 }
 
 /** How many different units each variant of these series has had, to 3 per cent. */

@@ -14,6 +14,7 @@ import type { Authorize } from "../http/authorize.ts"
 import { Metrics, type Readings } from "../http/metrics.ts"
 import type { ReadBytes } from "../http/read-body.ts"
 import type { ReadParts } from "../http/routes/health.ts"
+import type { Compress } from "../http/static-answer.ts"
 import type { Clock } from "../ports/clock.ts"
 import type { CounterStore } from "../ports/counter-store.ts"
 import type { ExperimentStore } from "../ports/experiment-store.ts"
@@ -43,10 +44,14 @@ export interface GatewayParts {
   readonly readings: Readings
   readonly readParts: ReadParts
   readonly readBytes: ReadBytes
+  /** How pages and contract are compressed, where the platform doesn't do it. */
+  readonly compress?: Compress
+  readonly rewardOrigins?: readonly string[]
 }
 
 export interface Gateway {
   readonly app: Hono
+  readonly metrics: Metrics
   readonly experiments: ServedExperiments
   readonly publisher: Publisher
   readonly reallocator: Reallocator
@@ -76,6 +81,7 @@ export function createGateway(parts: GatewayParts): Gateway {
     logger,
     keyId: active.id,
   })
+  const metrics = new Metrics(experiments, counters, clock, parts.readings)
   const app = createApp({
     experiments,
     predict,
@@ -83,10 +89,18 @@ export function createGateway(parts: GatewayParts): Gateway {
     counters,
     clock,
     logger,
-    metrics: new Metrics(experiments, counters, clock, parts.readings),
+    metrics,
     authorize: parts.authorize,
     readParts: parts.readParts,
     readBytes: parts.readBytes,
+    compress: parts.compress,
+    rewardOrigins: parts.rewardOrigins,
   })
-  return { app, experiments, publisher, reallocator: new Reallocator({ experiments, counters, clock, logger }) }
+  return {
+    app,
+    metrics,
+    experiments,
+    publisher,
+    reallocator: new Reallocator({ experiments, counters, clock, logger }),
+  }
 }

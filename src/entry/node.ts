@@ -23,13 +23,17 @@ import { recover } from "../app/recover.ts"
 import { type Config, ConfigError } from "../config.ts"
 import { GatewayError } from "../domain/errors.ts"
 import type { PartState } from "../http/routes/health.ts"
+import { SERVE_ANY_HOST, serveHosts } from "../http/served-hosts.ts"
 import type { Clock } from "../ports/clock.ts"
 import type { BackendCheck } from "../ports/document-source.ts"
 import { authorization } from "./authorization.ts"
+import { compressOnThreads } from "./compress.ts"
 import { createGateway, type SigningKey } from "./gateway.ts"
+import { IncomingBodies } from "./incoming-body.ts"
 import { ModelFolder } from "./model-folder.ts"
-import { createNodeServer, readIncomingBytes } from "./node-server.ts"
-import { logReadings } from "./readings.ts"
+import { createNodeServer } from "./node-server.ts"
+import { limitsForThisProcess, Peers } from "./peers.ts"
+import { logReadings, wireReadings } from "./readings.ts"
 import { ExperimentWatch } from "./watch-experiments.ts"
 
 const LOOK_EVERY_MS = 1000
@@ -90,6 +94,8 @@ async function startIn(
 
   const signingKeys = await readSigningKeys(config, dataDir)
   const models = new ModelFolder(config.modelsDir ?? packaged("examples/models"), logger)
+  const peers = new Peers(limitsForThisProcess())
+  const bodies = new IncomingBodies()
   const state = { draining: false }
   const gateway = createGateway({
     recorder,
@@ -103,9 +109,11 @@ async function startIn(
     signingKeys,
     authorize: authorization(config.apiKeys, (secret) => hash("sha256", secret, "base64url")),
     defaultExperiment: config.defaultExperiment,
-    readings: logReadings(log.counts, recorder.counts),
+    readings: { ...logReadings(log.counts, recorder.counts), ...wireReadings(peers, bodies) },
     readParts: () => readParts(),
-    readBytes: readIncomingBytes,
+    readBytes: bodies.read,
+    compress: compressOnThreads,
+    rewardOrigins: config.corsOrigins,
   })
   await gateway.publisher.load()
   const check: BackendCheck = (backend) => models.check(backend)
@@ -144,7 +152,12 @@ async function startIn(
     }
   }
 
-  const server = createNodeServer(gateway.app, () => state.draining)
+  const server = createNodeServer(gateway.app, {
+    peers,
+    isDraining: () => state.draining,
+    judgeHost: config.servesAnyHost ? SERVE_ANY_HOST : serveHosts(config.allowedHosts),
+    onRefusal: (code) => gateway.metrics.answeredProblem(code),
+  })
   await new Promise<void>((settle, reject) => {
     server.once("error", (cause: NodeJS.ErrnoException) => {
       reject(

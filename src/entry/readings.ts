@@ -1,6 +1,8 @@
 import type { OutcomeLogCounts } from "../adapters/ndjson/outcome-log.ts"
 import type { RecorderCounts } from "../app/recorder.ts"
 import type { Readings } from "../http/metrics.ts"
+import type { IncomingBodies } from "./incoming-body.ts"
+import type { Peers } from "./peers.ts"
 
 /** The outcome log's and the recorder's own counts as metrics. */
 export function logReadings(log: Readonly<OutcomeLogCounts>, recorder: Readonly<RecorderCounts>): Readings {
@@ -20,6 +22,33 @@ export function logReadings(log: Readonly<OutcomeLogCounts>, recorder: Readonly<
     bandit_folds_failed: {
       help: "Folds that the store refused; they are tried again",
       read: () => recorder.failedFolds,
+    },
+  }
+}
+
+/** What became of connections and of the bodies that came over them. */
+export function wireReadings(peers: Peers, bodies: IncomingBodies): Readings {
+  return {
+    bandit_connections: { help: "Connections open now", read: () => peers.counts.connections },
+    bandit_connections_stalled: {
+      help: "Connections closed because their peer did not take its answers",
+      read: () => peers.counts.stalled,
+    },
+    bandit_connections_flooding: {
+      help: "Connections closed because too many requests waited on them",
+      read: () => peers.counts.flooding,
+    },
+    bandit_connections_crowded_out: {
+      help: "Connections closed because too many were open",
+      read: () => peers.counts.crowdedOut,
+    },
+    bandit_bodies_aborted: {
+      help: "Requests whose peer went away before the body was whole",
+      read: () => bodies.counts.aborted,
+    },
+    bandit_bodies_refused: {
+      help: "Large bodies refused because too many were arriving at once",
+      read: () => bodies.counts.refused,
     },
   }
 }

@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram, Registry } from "prom-client"
 import type { Prediction } from "../app/predict.ts"
-import { readStatistics } from "../app/read-experiment.ts"
+import type { Posterior } from "../app/read-experiment.ts"
 import type { RewardReceipt } from "../app/reward.ts"
 import type { ServedExperiments } from "../app/served-experiments.ts"
 import { createUnknownFeatureCount, LOOK_EVERY } from "../app/unknown-features.ts"
@@ -9,6 +9,7 @@ import { allocationFor } from "../domain/snapshot.ts"
 import type { Clock } from "../ports/clock.ts"
 import type { CounterStore } from "../ports/counter-store.ts"
 import type { Features, ModelEndpoint } from "../ports/model-endpoint.ts"
+import { Posteriors } from "./posteriors.ts"
 
 /** Seconds. From 100 µs, since an embedded prediction takes less than a millisecond. */
 const LATENCY_BUCKETS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5]
@@ -29,6 +30,7 @@ export class Metrics {
   readonly #unknownFeatures: Counter<"experiment">
   readonly #countUnknownFeatures = createUnknownFeatureCount()
   readonly #decisionChildren = new Map<string, Map<string, Counter.Internal>>()
+  #exposition: Promise<Uint8Array> | undefined
   readonly #latencyChildren = new Map<string, Histogram.Internal<"route">>()
 
   constructor(experiments: ServedExperiments, counters: CounterStore, clock: Clock, readings: Readings = {}) {
@@ -82,7 +84,7 @@ export class Metrics {
       registers,
     })
     this.#watch(experiments)
-    this.#watchPosteriors(experiments, counters, clock)
+    this.#watchPosteriors(new Posteriors(experiments, counters, clock))
     for (const [name, { help, read }] of Object.entries(readings)) {
       const gauge: Gauge = new Gauge({ name, help, registers, collect: () => gauge.set(read()) })
     }
@@ -120,28 +122,40 @@ export class Metrics {
   }
 
   /** What is believed of each variant. Where the counters can't be read, the gauges are absent rather than old. */
-  #watchPosteriors(experiments: ServedExperiments, counters: CounterStore, clock: Clock): void {
-    const labelNames = ["experiment", "variant"] as const
-    const registers = [this.registry]
-    const rate = new Gauge({ name: "bandit_reward_rate", help: "Mean reward of a decision", labelNames, registers })
-    const best: Gauge<"experiment" | "variant"> = new Gauge({
-      name: "bandit_probability_best",
-      help: "Posterior probability of each variant having the largest mean reward",
-      labelNames,
-      registers,
-      collect: async () => {
-        best.reset()
-        rate.reset()
-        for (const { snapshot } of experiments.all()) {
-          const statistics = await readStatistics(snapshot, counters, clock).catch(() => undefined)
-          for (const variant of statistics?.variants ?? []) {
-            const labels = { experiment: snapshot.experiment.id, variant: variant.id }
-            best.set(labels, variant.probabilityBest)
-            rate.set(labels, variant.rate)
+  #watchPosteriors(posteriors: Posteriors): void {
+    const watch = (name: string, help: string, read: (posterior: Posterior) => number): void => {
+      const gauge: Gauge<"experiment" | "variant"> = new Gauge({
+        name,
+        help,
+        labelNames: ["experiment", "variant"],
+        registers: [this.registry],
+        // Each gauge waits for itself: they are rendered side by side.
+        collect: async () => {
+          const known = await posteriors.soon()
+          gauge.reset()
+          for (const [experiment, variants] of known) {
+            for (const posterior of variants) gauge.set({ experiment, variant: posterior.variant }, read(posterior))
           }
-        }
-      },
-    })
+        },
+      })
+    }
+    watch("bandit_reward_rate", "Mean reward of a decision", ({ rate }) => rate)
+    watch(
+      "bandit_probability_best",
+      "Posterior probability of each variant having the largest mean reward",
+      ({ probabilityBest }) => probabilityBest,
+    )
+  }
+
+  /** Everything in Prometheus' text format. Scrapes that come while one is under way get the same. */
+  exposition(): Promise<Uint8Array> {
+    this.#exposition ??= this.registry
+      .metrics()
+      .then((text) => new TextEncoder().encode(text))
+      .finally(() => {
+        this.#exposition = undefined
+      })
+    return this.#exposition
   }
 
   predicted(prediction: Prediction, endpoints: readonly ModelEndpoint[], instances: readonly Features[]): void {

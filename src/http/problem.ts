@@ -82,6 +82,33 @@ export const PROBLEMS = {
     title: "Content encoding is not supported",
     help: "Send the body uncompressed.",
   },
+  expectation_failed: {
+    status: 417,
+    title: "Expectation can't be met",
+    help: "Leave the Expect header out, or send `Expect: 100-continue`.",
+  },
+  misdirected: {
+    status: 421,
+    title: "Host is not served here",
+    help: "Call the gateway by a name that it serves. Without API keys these are localhost and loopback addresses; ALLOWED_HOSTS adds names.",
+  },
+  transfer_coding_unsupported: {
+    status: 501,
+    title: "Transfer coding is not supported",
+    help: "Send the body with a Content-Length, or with `Transfer-Encoding: chunked` alone.",
+  },
+  http_version_unsupported: { status: 505, title: "HTTP version is not supported", help: "Send HTTP/1.1." },
+  overloaded: {
+    status: 503,
+    title: "Gateway is overloaded",
+    retryAfterSeconds: 1,
+    help: "Too many large bodies are arriving at once. Send the request again.",
+  },
+  origin_not_allowed: {
+    status: 403,
+    title: "Origin is not allowed",
+    help: "Browsers may post rewards from the origins of CORS_ORIGINS, and nothing else.",
+  },
   features_invalid: {
     status: 422,
     title: "Features can't be scored",
@@ -175,17 +202,21 @@ export function toProblem(error: GatewayError): Problem {
   }
 }
 
+/** Headers of every problem document. */
+export function problemHeaders({ code }: GatewayError): Record<string, string> {
+  const { retryAfterSeconds } = SPECS[code]
+  return {
+    "content-type": "application/problem+json",
+    "cache-control": "no-store",
+    ...(retryAfterSeconds === undefined ? {} : { "retry-after": String(retryAfterSeconds) }),
+  }
+}
+
 /** The problem as a response. */
 export function problemResponse(error: GatewayError, headers: Readonly<Record<string, string>> = {}): Response {
   const problem = toProblem(error)
-  const { retryAfterSeconds } = SPECS[error.code]
   return new Response(JSON.stringify(problem), {
     status: problem.status,
-    headers: {
-      "content-type": "application/problem+json",
-      "cache-control": "no-store",
-      ...(retryAfterSeconds === undefined ? {} : { "retry-after": String(retryAfterSeconds) }),
-      ...headers,
-    },
+    headers: { ...problemHeaders(error), ...headers },
   })
 }

@@ -7,18 +7,29 @@ export interface BodyRules {
   readonly maxBytes: number
 }
 
-/** Reads a body of declared length whole. A runtime may have a shorter way to its bytes than the Request's. */
-export type ReadBytes = (c: Context) => Promise<Uint8Array>
+/**
+ * Reads a body whole. A runtime may have a shorter way to its bytes than the Request's.
+ *
+ * @throws GatewayError `payload_too_large` as soon as more than `maxBytes` have come, `bad_request` when the peer goes away before the end
+ */
+export type ReadBytes = (c: Context, maxBytes: number) => Promise<Uint8Array>
 
 /** Every runtime's way. */
-export const readRequestBytes: ReadBytes = async (c) => new Uint8Array(await c.req.arrayBuffer())
+export const readRequestBytes: ReadBytes = async (c, maxBytes) => {
+  try {
+    return await readCounted(c.req.raw.body, maxBytes)
+  } catch (cause) {
+    if (cause instanceof GatewayError) throw cause
+    throw new GatewayError("bad_request", { detail: "The connection closed before the body was whole.", cause })
+  }
+}
 
 const CHARSET = /;\s*charset\s*=\s*"?([^";\s]+)"?/i
 
 /**
  * Reads a request's body whole, within bounds. The declared length is checked before a byte is read; a chunked body is counted as it comes.
  *
- * @throws GatewayError `unsupported_media_type`, `unsupported_encoding` or `payload_too_large`
+ * @throws GatewayError `unsupported_media_type`, `unsupported_encoding`, `payload_too_large`, or `bad_request` for a body that ends too soon
  */
 export async function readBody(
   c: Context,
@@ -31,11 +42,8 @@ export async function readBody(
     throw new GatewayError("unsupported_encoding", { detail: "Send the body without Content-Encoding." })
   }
   const declared = c.req.header("content-length")
-  if (declared !== undefined) {
-    if (Number(declared) > rules.maxBytes) throw tooLarge(rules)
-    return { bytes: await readBytes(c), mediaType }
-  }
-  return { bytes: await readCounted(c.req.raw.body, rules), mediaType }
+  if (declared !== undefined && Number(declared) > rules.maxBytes) throw tooLarge(rules.maxBytes)
+  return { bytes: await readBytes(c, rules.maxBytes), mediaType }
 }
 
 function checkMediaType(header: string | undefined, rules: BodyRules): string {
@@ -48,13 +56,13 @@ function checkMediaType(header: string | undefined, rules: BodyRules): string {
   return mediaType
 }
 
-async function readCounted(body: ReadableStream<Uint8Array> | null, rules: BodyRules): Promise<Uint8Array> {
+async function readCounted(body: ReadableStream<Uint8Array> | null, maxBytes: number): Promise<Uint8Array> {
   if (body === null) return new Uint8Array(0)
   const chunks: Uint8Array[] = []
   let total = 0
   for await (const chunk of body) {
     total += chunk.byteLength
-    if (total > rules.maxBytes) throw tooLarge(rules)
+    if (total > maxBytes) throw tooLarge(maxBytes)
     chunks.push(chunk)
   }
   const bytes = new Uint8Array(total)
@@ -66,6 +74,6 @@ async function readCounted(body: ReadableStream<Uint8Array> | null, rules: BodyR
   return bytes
 }
 
-function tooLarge(rules: BodyRules): GatewayError {
-  return new GatewayError("payload_too_large", { detail: `The body may have at most ${rules.maxBytes} bytes.` })
+export function tooLarge(maxBytes: number): GatewayError {
+  return new GatewayError("payload_too_large", { detail: `The body may have at most ${maxBytes} bytes.` })
 }

@@ -12,8 +12,9 @@ import { GatewayError } from "#src/domain/errors.ts"
 import { type Experiment, parseExperiment } from "#src/domain/experiment.ts"
 import { authorization } from "#src/entry/authorization.ts"
 import { createGateway } from "#src/entry/gateway.ts"
-import { readRequestBytes } from "#src/http/read-body.ts"
+import { type ReadBytes, readRequestBytes } from "#src/http/read-body.ts"
 import type { PartState } from "#src/http/routes/health.ts"
+import type { Compress } from "#src/http/static-answer.ts"
 import type { ModelEndpoint } from "#src/ports/model-endpoint.ts"
 import { GatedStore } from "../app/gated-store.ts"
 import { FakeClock } from "../app/rig.ts"
@@ -43,6 +44,10 @@ function bannerDocument(changes: Readonly<Record<string, unknown>> = {}) {
 export interface GatewayOptions {
   readonly apiKeys?: readonly ApiKeySetting[]
   readonly defaultExperiment?: string
+  /** How bodies are read. Default: as on every runtime. */
+  readonly readBytes?: ReadBytes
+  readonly compress?: Compress
+  readonly rewardOrigins?: readonly string[]
 }
 
 /** The whole application over the memory adapters, wired as an entry wires it: a fake clock, seeded ids, models that obey the test. */
@@ -87,7 +92,9 @@ export async function createTestGateway(options: GatewayOptions = {}) {
     defaultExperiment: options.defaultExperiment,
     readings: {},
     readParts: () => readParts(),
-    readBytes: readRequestBytes,
+    readBytes: options.readBytes ?? readRequestBytes,
+    ...(options.compress === undefined ? {} : { compress: options.compress }),
+    ...(options.rewardOrigins === undefined ? {} : { rewardOrigins: options.rewardOrigins }),
   })
 
   const publish = async (changes: Readonly<Record<string, unknown>> = {}): Promise<Experiment> => {

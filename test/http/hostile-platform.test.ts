@@ -1,5 +1,6 @@
 import type { AddressInfo } from "node:net"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { IncomingBodies } from "#src/entry/incoming-body.ts"
 import { createNodeServer } from "#src/entry/node-server.ts"
 import { createTestGateway } from "./gateway.ts"
 import { expectIntactPrototype, MARKS, soon, titleOf } from "./hostile.ts"
@@ -10,8 +11,7 @@ interface RawInput {
   readonly what: string
   readonly bytes: (mark: string) => string | Uint8Array
   readonly status: number
-  /** Undefined where Node answers by itself, without a body. */
-  readonly slug?: string
+  readonly slug: string
 }
 
 const HOST = "Host: gateway\r\n"
@@ -32,7 +32,14 @@ const chunk = (text: string) => `${text.length.toString(16)}\r\n${text}\r\n`
 const CHUNKED = "Transfer-Encoding: chunked\r\n"
 
 const INPUTS: readonly RawInput[] = [
-  { row: 1, what: "no Host", bytes: get((mark) => `X-Mark: ${mark}\r\n`), status: 400 },
+  { row: 1, what: "no Host", bytes: get((mark) => `X-Mark: ${mark}\r\n`), ...bad },
+  { row: 1, what: "an empty Host", bytes: get(() => "Host:\r\n"), ...bad },
+  ...["a b", "a/b", "a@b", "a:", "a:123456", "[::1", "a,b", "é", "a\\b", "%61"].map((host) => ({
+    row: 1,
+    what: `the Host ${host}`,
+    bytes: get(() => `Host: ${host}\r\n`),
+    ...bad,
+  })),
   { row: 2, what: "two Hosts", bytes: get((mark) => `${HOST}Host: ${mark}\r\n`), ...bad },
   { row: 2, what: "two Hosts that agree", bytes: get(() => HOST + HOST.toLowerCase()), ...bad },
   { row: 3, what: "a length and chunks", bytes: post(length(BODY) + CHUNKED), ...bad },
@@ -45,7 +52,28 @@ const INPUTS: readonly RawInput[] = [
     bytes: post(`Content-Length: ${value}\r\n`),
     ...bad,
   })),
+  { row: 4, what: "chunks in chunks", bytes: post("Transfer-Encoding: chunked, chunked\r\n"), ...bad },
   { row: 4, what: "an unknown transfer coding", bytes: post("Transfer-Encoding: xchunked\r\n"), ...bad },
+  ...["gzip, chunked", "identity, chunked", "chunked2, Chunked"].map((coding) => ({
+    row: 4,
+    what: `the transfer coding ${coding}`,
+    bytes: post(`Transfer-Encoding: ${coding}\r\n`, () => "0\r\n\r\n"),
+    status: 501,
+    slug: "transfer-coding-unsupported",
+  })),
+  {
+    row: 4,
+    what: "two transfer codings in two headers",
+    bytes: post(`Transfer-Encoding: gzip\r\n${CHUNKED}`, () => "0\r\n\r\n"),
+    status: 501,
+    slug: "transfer-coding-unsupported",
+  },
+  {
+    row: 4,
+    what: "chunks under HTTP/1.0",
+    bytes: () => `POST /predict HTTP/1.0\r\n${HOST}Content-Type: application/json\r\n${CHUNKED}\r\n0\r\n\r\n`,
+    ...bad,
+  },
   { row: 4, what: "a chunk without a size", bytes: post(CHUNKED, (mark) => `${mark}\r\n{}\r\n0\r\n\r\n`), ...bad },
   { row: 4, what: "a negative chunk", bytes: post(CHUNKED, () => "-2\r\n{}\r\n0\r\n\r\n"), ...bad },
   {
@@ -81,6 +109,27 @@ const INPUTS: readonly RawInput[] = [
     ...longUrl,
   },
   {
+    row: 10,
+    what: "HTTP/2.0 in a request line",
+    bytes: () => `GET /healthz HTTP/2.0\r\n${HOST}\r\n`,
+    status: 505,
+    slug: "http-version-unsupported",
+  },
+  ...["*", "healthz", "gateway:80", "ftp://gateway/healthz", "http://", "http://a b/"].map((target) => ({
+    row: 10,
+    what: `the target ${target}`,
+    bytes: () => `GET ${target} HTTP/1.1\r\n${HOST}\r\n`,
+    ...bad,
+  })),
+  { row: 10, what: "a backslash in a path", bytes: () => `GET /\\evil HTTP/1.1\r\n${HOST}\r\n`, ...bad },
+  {
+    row: 11,
+    what: "OPTIONS for everything",
+    bytes: () => `OPTIONS * HTTP/1.1\r\n${HOST}\r\n`,
+    status: 405,
+    slug: "method-not-allowed",
+  },
+  {
     row: 11,
     what: "TRACE",
     bytes: () => `TRACE /healthz HTTP/1.1\r\n${HOST}\r\n`,
@@ -102,7 +151,13 @@ const INPUTS: readonly RawInput[] = [
     status: 405,
     slug: "method-not-allowed",
   },
-  { row: 13, what: "an expectation", bytes: get((mark) => `${HOST}Expect: ${mark}\r\n`), status: 417 },
+  {
+    row: 13,
+    what: "an expectation",
+    bytes: get((mark) => `${HOST}Expect: ${mark}\r\n`),
+    status: 417,
+    slug: "expectation-failed",
+  },
   { row: 14, what: "a TLS hello", bytes: () => Uint8Array.of(22, 3, 1, 2, 0, 1, 0, 1, 252, 3, 3), ...bad },
   { row: 14, what: "the preface of HTTP/2", bytes: () => "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", ...bad },
   { row: 27, what: "65,537 bytes", bytes: post(length(" ".repeat(65_537)), () => " ".repeat(65_537)), ...tooLarge },
@@ -122,7 +177,7 @@ const INPUTS: readonly RawInput[] = [
 ]
 
 describe("given a server on a port", async () => {
-  const gateway = await createTestGateway()
+  const gateway = await createTestGateway({ readBytes: new IncomingBodies().read })
   const server = createNodeServer(gateway.app)
   let port = 0
 
@@ -148,10 +203,9 @@ describe("given a server on a port", async () => {
     const [first, second] = answers
     expect(first?.status).toBe(status)
     expect(first?.body).toBe(second?.body)
-    expect(first?.headers.get("content-type")).toBe(slug === undefined ? undefined : "application/problem+json")
-    const problem: unknown = slug === undefined ? {} : JSON.parse(first?.body ?? "")
-    const members = slug === undefined ? {} : { type: `/problems/${slug}`, status, code: slug.replaceAll("-", "_") }
-    expect(problem).toMatchObject(members)
+    expect(first?.headers.get("content-type")).toBe("application/problem+json")
+    const problem: unknown = JSON.parse(first?.body ?? "")
+    expect(problem).toMatchObject({ type: `/problems/${slug}`, status, code: slug.replaceAll("-", "_") })
     expect(first?.headers.has("allow")).toBe(status === 405)
     expectIntactPrototype()
     expect((await send(get(() => HOST)(""))).status).toBe(200)
@@ -159,6 +213,42 @@ describe("given a server on a port", async () => {
 
   it("10: a request without a version gets a 400", async () => {
     expect((await soon(send("GET /healthz\r\n\r\n"))).status).toBe(400)
+  })
+
+  it("1: HTTP/1.0, which health checks speak, needs no Host", async () => {
+    for (const path of ["/healthz", "/readyz", "/healthcheck"]) {
+      const answer = await soon(send(`GET ${path} HTTP/1.0\r\n\r\n`))
+      expect([path, answer.status, answer.headers.get("connection")]).toEqual([path, 200, "close"])
+    }
+    expect((await send(`GET http://gateway/healthz HTTP/1.1\r\n${HOST}\r\n`)).status).toBe(200)
+  })
+
+  it.each([
+    ["a header that grows in later packets", ["GET /healthz HTTP/1.1\r\n", `${HOST}X: `, "x".repeat(9000)], 431],
+    ["a header after a URL of 3 KB", [`GET /${"x".repeat(3000)} HTTP/1.1\r\n`, HOST, `X: ${"x".repeat(7000)}`], 431],
+    [
+      "the end of a URL in its own packet",
+      [`GET /${"x".repeat(8000)}`, `${"x".repeat(1000)} HTTP/1.1\r\n${HOST}`],
+      414,
+    ],
+    ["a URL of 5 KB and a header of 9 KB", [`GET /${"x".repeat(5000)} HTTP/1.1\r\n${HOST}X: ${"x".repeat(9000)}`], 414],
+  ])("7, 9: says what grew too long: %s", async (_what, chunks, status) => {
+    const [answer] = await exchange(port, { chunks, pauseMs: 50 })
+    expect(answer?.status).toBe(status)
+  })
+
+  it("3, 16: what can't be read after good requests is refused after their answers", async () => {
+    const good = get(() => HOST)("")
+    const slow = post(length(BODY))("")
+    const statuses = async (text: string) =>
+      (await exchange(port, { chunks: [text], answers: 4 })).map(({ status }) => status)
+    expect(await statuses(`${good}${slow}${good}NONSENSE\r\n\r\n`)).toEqual([200, 200, 200, 400])
+    const [first, second] = await exchange(port, {
+      chunks: [good, "BREW / HTTP/1.1\r\n\r\n"],
+      pauseMs: 100,
+      answers: 2,
+    })
+    expect([first?.status, second?.status]).toEqual([200, 400])
   })
 
   it("15, 29: headers and bodies that drip or stop are given up on", async () => {

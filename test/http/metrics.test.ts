@@ -117,6 +117,32 @@ describe("metrics", () => {
     expect(read(samples, "bandit_allocation")).toBeCloseTo(1, 12)
   })
 
+  it("are answered while the counters keep a scrape waiting, with the posterior of the round before", async () => {
+    const gateway = await createTestGateway()
+    await gateway.request(`/reward?d=${await gateway.decide()}`)
+    expect(await gateway.rewards()).toBe(1)
+    const before = await scrape(gateway)
+    expect(read(before, "bandit_reward_rate")).toBeGreaterThan(0)
+    gateway.store.state = "hangs"
+    const during = await scrape(gateway)
+    expect(read(during, "bandit_reward_rate")).toBe(read(before, "bandit_reward_rate"))
+    expect(read(during, "bandit_allocation")).toBeCloseTo(1, 12)
+  })
+
+  it("ask the store once for each experiment, however many scrape at once", async () => {
+    const gateway = await createTestGateway()
+    for (let i = 0; i < 20; i++) await gateway.publish({ id: `e-${i}` })
+    let asked = 0
+    const { statistics } = gateway.store
+    gateway.store.statistics = (experiment, query) => {
+      asked++
+      return statistics(experiment, query)
+    }
+    const scrapes = await Promise.all(Array.from({ length: 50 }, () => scrape(gateway)))
+    expect(asked).toBe(21)
+    for (const samples of scrapes) expect(read(samples, "bandit_probability_best")).toBeCloseTo(21, 9)
+  })
+
   it("have no label that a caller can make up", async () => {
     const gateway = await createTestGateway()
     const { postJson, request } = gateway

@@ -33,6 +33,11 @@ const PRODUCERS: Readonly<Partial<Record<ErrorCode, Produce>>> = {
   },
   method_not_allowed: ({ request }) => request("/predict"),
   not_acceptable: ({ postJson }) => postJson("/predict", { features: FEATURES }, { accept: "text/html" }),
+  origin_not_allowed: ({ request }) =>
+    request("/reward", {
+      method: "OPTIONS",
+      headers: { origin: "https://evil.example", "access-control-request-method": "POST" },
+    }),
   payload_too_large: ({ postJson }) => postJson("/predict", { features: { x: "x".repeat(70_000) } }),
   uri_too_long: ({ request }) => request(`/healthz?${"x".repeat(5000)}`),
   unsupported_media_type: ({ request }) => request("/predict", { method: "POST", body: "{}" }),
@@ -87,6 +92,11 @@ const KEYED_PRODUCERS: Readonly<Partial<Record<ErrorCode, Produce>>> = {
 
 /** Problems that something else than the app answers with, and where they are tested. */
 const ELSEWHERE: Readonly<Partial<Record<ErrorCode, string>>> = {
+  expectation_failed: "the Node server refuses before the app: hostile-platform.test.ts",
+  misdirected: "the Node server refuses before the app: hosts.test.ts",
+  transfer_coding_unsupported: "the Node server refuses before the app: hostile-platform.test.ts",
+  http_version_unsupported: "the Node server refuses before the app: hostile-platform.test.ts",
+  overloaded: "the Node server's reader of bodies: incoming-body.test.ts",
   headers_too_large: "the Node server refuses before the app: hostile-platform.test.ts",
   request_timeout: "the Node server gives up before the app: hostile-platform.test.ts",
   config_invalid: "a start refuses, and the command line: nothing over HTTP edits configuration",

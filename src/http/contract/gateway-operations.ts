@@ -1,7 +1,21 @@
-import type { Operation } from "./operation.ts"
+import type { Operation, OperationAnswer } from "./operation.ts"
+
+const notModified: OperationAnswer = {
+  status: 304,
+  description: "The client has it already: If-None-Match names its ETag",
+}
 
 /** Health, metrics and the contract itself. */
 export const GATEWAY_OPERATIONS: readonly Operation[] = [
+  {
+    id: "root",
+    method: "get",
+    path: "/",
+    tag: "Operations",
+    summary: "Leads to the documentation",
+    description: "For a person who types the address alone.",
+    answers: [{ status: 302, description: "To /docs", headers: { Location: "Relative: docs" } }],
+  },
   {
     id: "healthz",
     method: "get",
@@ -53,7 +67,7 @@ export const GATEWAY_OPERATIONS: readonly Operation[] = [
     tag: "Operations",
     summary: "This contract as OpenAPI 3.1",
     description: "For code generators and gateways.",
-    answers: [{ status: 200, description: "The document", content: [{ mediaType: "application/json" }] }],
+    answers: [{ status: 200, description: "The document", content: [{ mediaType: "application/json" }] }, notModified],
   },
   {
     id: "docs",
@@ -62,7 +76,7 @@ export const GATEWAY_OPERATIONS: readonly Operation[] = [
     tag: "Operations",
     summary: "This contract as a page",
     description: "Made from the OpenAPI document; loads nothing else.",
-    answers: [{ status: 200, description: "The page", content: [{ mediaType: "text/html" }] }],
+    answers: [{ status: 200, description: "The page", content: [{ mediaType: "text/html" }] }, notModified],
   },
   {
     id: "problem",
@@ -81,7 +95,7 @@ export const GATEWAY_OPERATIONS: readonly Operation[] = [
         example: "token-invalid",
       },
     ],
-    answers: [{ status: 200, description: "The page", content: [{ mediaType: "text/html" }] }],
+    answers: [{ status: 200, description: "The page", content: [{ mediaType: "text/html" }] }, notModified],
     problems: ["not_found"],
   },
 ]

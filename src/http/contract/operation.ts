@@ -31,7 +31,7 @@ export interface OperationAnswer {
 /** One method of one path, as the OpenAPI document and the page tell it. */
 export interface Operation {
   readonly id: string
-  readonly method: "get" | "post"
+  readonly method: "get" | "post" | "options"
   /** With `{name}` for each path parameter. */
   readonly path: string
   readonly tag: "Predict" | "Reward" | "Experiments" | "Operations"
@@ -53,6 +53,10 @@ export const COMMON_PROBLEMS: readonly ErrorCode[] = [
   "uri_too_long",
   "headers_too_large",
   "request_timeout",
+  "expectation_failed",
+  "misdirected",
+  "transfer_coding_unsupported",
+  "http_version_unsupported",
   "not_configured",
   "internal",
 ]

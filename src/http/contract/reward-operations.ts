@@ -123,8 +123,38 @@ export const REWARD_OPERATIONS: readonly Operation[] = [
       "payload_too_large",
       "unsupported_media_type",
       "unsupported_encoding",
+      "overloaded",
       ...rewardProblems,
     ],
+  },
+  {
+    id: "rewardPreflight",
+    method: "options",
+    path: "/reward",
+    tag: "Reward",
+    summary: "Whether a page's script may post rewards",
+    description:
+      "A browser asks this before it posts JSON to another origin. Pages of the origins in CORS_ORIGINS may, none when it is not set.",
+    parameters: [
+      {
+        name: "Origin",
+        in: "header",
+        required: true,
+        description: "Where the page comes from",
+        schema: { type: "string" },
+        example: "https://shop.example",
+      },
+      {
+        name: "Access-Control-Request-Method",
+        in: "header",
+        required: true,
+        description: "What the script wants to send",
+        schema: { type: "string", enum: ["GET", "POST"] },
+        example: "POST",
+      },
+    ],
+    answers: [{ status: 204, description: "It may, as the headers say" }],
+    problems: ["origin_not_allowed"],
   },
   {
     id: "rewardPostback",

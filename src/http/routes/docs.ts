@@ -1,20 +1,48 @@
 import type { Handler } from "hono"
 import { GatewayError } from "../../domain/errors.ts"
+import { PROBLEM_CODES } from "../contract/problem-codes.ts"
 import { openApiDocument } from "../openapi.ts"
 import { docsPage } from "../pages/docs-page.ts"
-import { pageHeaders } from "../pages/layout.ts"
+import { type Html, pageHeaders } from "../pages/layout.ts"
 import { problemPage } from "../pages/problem-page.ts"
+import { problemSlug } from "../problem.ts"
+import { type Compress, StaticAnswer, type StaticContent } from "../static-answer.ts"
+
+/** `GET /`: leads to what there is to see. The location is relative, so that it holds behind a proxy's prefix. */
+export const rootRoute: Handler = () =>
+  new Response(null, { status: 302, headers: { location: "docs", "cache-control": "no-store" } })
 
 /** `GET /openapi.json`. */
-export const openApiRoute: Handler = () =>
-  Response.json(openApiDocument(), { headers: { "cache-control": "no-cache" } })
+export function openApiRoute(compress: Compress | undefined): Handler {
+  const answer = new StaticAnswer(
+    () => ({ text: JSON.stringify(openApiDocument()), headers: { "content-type": "application/json" } }),
+    compress,
+  )
+  return (c) => answer.answer(c)
+}
 
 /** `GET /docs`: the contract for people. */
-export const docsRoute: Handler = async (c) => c.html(docsPage(openApiDocument()), 200, await pageHeaders())
+export function docsRoute(compress: Compress | undefined): Handler {
+  const answer = new StaticAnswer(() => pageContent(docsPage(openApiDocument())), compress)
+  return (c) => answer.answer(c)
+}
 
 /** `GET /problems/{slug}`: what the `type` of a problem document leads to. */
-export const problemPageRoute: Handler = async (c) => {
-  const page = problemPage(c.req.param("slug") ?? "")
-  if (page === undefined) throw new GatewayError("not_found", { detail: "There is no such problem. See /docs." })
-  return c.html(page, 200, await pageHeaders())
+export function problemPageRoute(compress: Compress | undefined): Handler {
+  const answers = new Map(
+    PROBLEM_CODES.map((code) => {
+      const slug = problemSlug(code)
+      return [slug, new StaticAnswer(() => pageContent(problemPage(slug)), compress)]
+    }),
+  )
+  return (c) => {
+    const answer = answers.get(c.req.param("slug") ?? "")
+    if (answer === undefined) throw new GatewayError("not_found", { detail: "There is no such problem. See /docs." })
+    return answer.answer(c)
+  }
+}
+
+async function pageContent(page: Html | undefined): Promise<StaticContent> {
+  const text = String(await page)
+  return { text, headers: { ...(await pageHeaders()), "content-type": "text/html; charset=UTF-8" } }
 }
