@@ -32,11 +32,13 @@ export class UnsyncedEntries {
     }
     const added: WriteEntries = { write, entries: [entry], end: undefined }
     this.#writes.push(added)
-    void write.written.then((end) => {
-      added.end = end
-      if (end === undefined) this.#writes.splice(this.#writes.indexOf(added), 1)
-      else if (this.#synced !== undefined) this.synced(this.#synced)
-    })
+    void this.#settle(added)
+  }
+
+  async #settle(added: WriteEntries): Promise<void> {
+    added.end = await added.write.written
+    if (added.end === undefined) this.#writes.splice(this.#writes.indexOf(added), 1)
+    else if (this.#synced !== undefined) this.synced(this.#synced)
   }
 
   /** The log is durable up to `end`. */
