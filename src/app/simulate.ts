@@ -64,6 +64,11 @@ function curveTimes({ T, checkpoints }: Scenario): number[] {
   return [...new Set([...even, ...checkpoints])].sort((a, b) => a - b)
 }
 
+/** Whether a policy's allocation moves with every decision, so that a batch of them doesn't share one. */
+export function allocatesEveryPull(policy: PolicyChoice): boolean {
+  return findPolicy(policy.kind).countsPending?.(policy.params) === true || policy.burnInDecisions > 0
+}
+
 /** One replicate: the cumulative regret at `times`. Adds every pull to `pulls`. */
 function playOnce(simulation: Simulation, random: Random, times: readonly number[], pulls: Float64Array): Float64Array {
   const { scenario, policy, memory } = simulation
@@ -72,7 +77,7 @@ function playOnce(simulation: Simulation, random: Random, times: readonly number
   const arms = Array.from(pulls, (_, arm): Seen => ({ id: String(arm), n: 0, pending: 0, sum: 0, sumSq: 0, weight: 1 }))
   const open: BatchOutcome[] = []
   const regretAt = new Float64Array(times.length)
-  const everyPull = findPolicy(policy.kind).countsPending?.(policy.params) === true || policy.burnInDecisions > 0
+  const everyPull = allocatesEveryPull(policy)
   const world = new World(scenario)
   let regret = 0
   let point = 0

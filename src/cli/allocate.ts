@@ -6,7 +6,7 @@ import { type PolicyChoice, parsePolicy } from "#policies/policy-document.ts"
 import { POLICY_KINDS } from "#policies/registry.ts"
 import type { Command } from "./command.ts"
 import { describeIssues, parseJson, parseShape, Refusal, refuse } from "./refusal.ts"
-import { DEFAULT_COLUMNS } from "./wrapped.ts"
+import { widthOf } from "./wrapped.ts"
 
 const MOST_BAR_CELLS = 40
 
@@ -40,7 +40,7 @@ is known of them. Nothing is served or written.
       io.stdout.write(
         json
           ? `${JSON.stringify({ allocation, reason })}\n`
-          : table(statistics, allocation, reason, io.stdout.columns ?? DEFAULT_COLUMNS),
+          : table(statistics, allocation, reason, widthOf(io.stdout)),
       )
       return 0
     } catch (error) {

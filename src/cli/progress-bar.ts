@@ -1,5 +1,5 @@
 import type { Output } from "./command.ts"
-import { DEFAULT_COLUMNS } from "./wrapped.ts"
+import { widthOf } from "./wrapped.ts"
 
 const QUIET_MS = 2_000
 const TERMINAL_EVERY_MS = 100
@@ -35,7 +35,7 @@ export class ProgressBar {
       const filled = Math.round(share * CELLS)
       const bar = `${"█".repeat(filled)}${"░".repeat(CELLS - filled)} ${text}`
       // A bar that wraps would be two lines, of which the next one covers the second only.
-      this.output.write(`\r${bar.slice(0, (this.output.columns ?? DEFAULT_COLUMNS) - 1)}\u001b[K`)
+      this.output.write(`\r${bar.slice(0, widthOf(this.output) - 1)}\u001b[K`)
     } else this.output.write(`${text}\n`)
   }
 

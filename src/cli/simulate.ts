@@ -14,7 +14,7 @@ import { type RegretLine, regretChart, regretTable } from "./regret-chart.ts"
 import { type RegretPanel, regretHtml, regretSvg } from "./regret-picture.ts"
 import { parseSimulatedPolicies, type SimulatedPolicy } from "./simulated-policies.ts"
 import { type Cell, estimateCells, warnOfSlowness } from "./simulation-estimate.ts"
-import { columnsOf, DEFAULT_COLUMNS, wrapped } from "./wrapped.ts"
+import { columnsOf, widthOf, wrapped } from "./wrapped.ts"
 
 const SHIPPED_SCENARIOS = fileURLToPath(new URL("../../examples/scenarios.json", import.meta.url))
 
@@ -60,7 +60,7 @@ is made every "batch" pulls. Outcomes are known "delay" pulls late.
         const draw = order.plot.endsWith(".html") ? regretHtml : regretSvg
         write(order.plot, draw(panels, order.replicates))
       }
-      io.stdout.write(order.json ? document(panels, order) : report(panels, io.stdout.columns ?? DEFAULT_COLUMNS))
+      io.stdout.write(order.json ? document(panels, order) : report(panels, widthOf(io.stdout)))
       return 0
     } catch (error) {
       if (!(error instanceof Refusal || error instanceof PolicyError)) throw error

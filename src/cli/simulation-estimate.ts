@@ -1,4 +1,4 @@
-import { type Simulation, simulate } from "../app/simulate.ts"
+import { allocatesEveryPull, type Simulation, simulate } from "../app/simulate.ts"
 
 /** A simulation to come: a policy in a scenario, under the name that it was asked for by. */
 export interface Cell {
@@ -16,6 +16,8 @@ export interface CellEstimate {
 const GLANCE_MS = 8
 const LOOK_MS = 150
 const SEEMS_SLOW_SECONDS = 10
+/** Of a batch longer than that only a part is played, so that a batch of a thousand million is no reason to wait. */
+const FIRST_SAMPLE_PULLS = 1000
 /** Allocations in a whole run that the advice proposes: enough to follow the outcomes closely. */
 const REFRESHES = 200
 const WORTH_SAYING_SECONDS = 60
@@ -44,7 +46,8 @@ export function warnOfSlowness(estimates: readonly CellEstimate[], monotonicMs: 
     .slice(0, SHOWN_CELLS)
   const lines = slow.map(({ cell: { text, simulation }, seconds }) => {
     const { id, T, batch } = simulation.scenario
-    const refresh = batch === 1 ? "an allocation after every pull" : `an allocation every ${number(batch)} pulls`
+    const everyPull = batch === 1 || allocatesEveryPull(simulation.policy)
+    const refresh = everyPull ? "an allocation after every pull" : `an allocation every ${number(batch)} pulls`
     return `  ${id} ${text}: ${duration(seconds)} for ${number(simulation.replicates)} runs of ${number(T)} pulls, ${refresh}`
   })
   return [
@@ -60,11 +63,17 @@ function advice(slow: readonly CellEstimate[], total: number, monotonicMs: () =>
   if (first === undefined) return []
   const { replicates, scenario } = first.cell.simulation
   const fewer = Math.max(2, Math.floor((replicates * WORTH_SAYING_SECONDS) / total))
+  const secondsOfFewer = (total * fewer) / replicates
   const lines: string[] = []
   if (fewer < replicates) {
     const wider = Math.sqrt(replicates / fewer).toFixed(1)
-    const takes = duration((total * fewer) / replicates)
-    lines.push(`  --replicates ${fewer} takes about ${takes}; its standard errors are ${wider} times as large`)
+    lines.push(
+      `  --replicates ${fewer} takes about ${duration(secondsOfFewer)}; its standard errors are ${wider} times as large`,
+    )
+  }
+  if (secondsOfFewer > 2 * WORTH_SAYING_SECONDS) {
+    const pulls = Math.floor((scenario.T * WORTH_SAYING_SECONDS) / secondsOfFewer)
+    lines.push(`  "T": ${Number(pulls.toPrecision(2))} in scenario ${scenario.id}: about ${WORTH_SAYING_SECONDS} s`)
   }
   const batch = Math.ceil(scenario.T / REFRESHES)
   if (scenario.batch < batch) {
@@ -83,7 +92,7 @@ function sampleSeconds(simulation: Simulation, sampleMs: number, monotonicMs: ()
   const { scenario, replicates } = simulation
   const startedAt = monotonicMs()
   let cheapestMs = Infinity
-  let pulls = Math.min(scenario.T, scenario.batch)
+  let pulls = Math.min(scenario.T, scenario.batch, FIRST_SAMPLE_PULLS)
   while (cheapestMs === Infinity || monotonicMs() - startedAt < sampleMs) {
     const begunAt = monotonicMs()
     const run = simulate({ ...simulation, replicates: 1, scenario: { ...scenario, T: pulls, checkpoints: [] } })

@@ -1,14 +1,18 @@
 import type { Output } from "./command.ts"
 
-/** Width of a terminal that doesn't say how wide it is. */
-export const DEFAULT_COLUMNS = 80
+const DEFAULT_COLUMNS = 80
+
+/** How wide the output is; one that doesn't say, or says 0 as some pseudo-terminals do, is taken for 80 columns. */
+export function widthOf({ columns = 0 }: Output): number {
+  return columns > 0 ? columns : DEFAULT_COLUMNS
+}
 
 /** Where a line may be broken: not between a number and its sign, as in `88 %` or `> 0.999`. */
 const BREAK = /(?<![<>]) +(?!%)/
 
 /** The width to write for: a terminal's own, undefined where nobody reads along and lines may be of any length. */
 export function columnsOf(output: Output): number | undefined {
-  return output.isTTY === true ? (output.columns ?? DEFAULT_COLUMNS) : undefined
+  return output.isTTY === true ? widthOf(output) : undefined
 }
 
 /**

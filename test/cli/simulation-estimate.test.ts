@@ -41,6 +41,14 @@ it("scales the beginning of a run to the whole", () => {
   expect(estimate?.seconds).toBeCloseTo(5000 * 0.002 * 100, 6)
 })
 
+it("looks at a part of a batch that is long itself", () => {
+  const machine = slowMachine()
+  const [estimate] = estimateCells([cell(machine, { T: 1e9, batch: 1e9 }, 1)], machine.monotonicMs)
+  expect(estimate?.seconds).toBeCloseTo(1e9 * 0.002, 0)
+  // Two samples of a thousand pulls, two milliseconds each.
+  expect(machine.monotonicMs()).toBeLessThanOrEqual(4000)
+})
+
 it("says at once how many minutes it will take, why, and what would be faster", () => {
   const machine = slowMachine()
   const estimates = estimateCells([cell(machine, {}, 100)], machine.monotonicMs)
@@ -48,6 +56,16 @@ it("says at once how many minutes it will take, why, and what would be faster", 
   long thompson: 34 min for 100 runs of 10,000 pulls, an allocation after every pull
 What would be faster:
   --replicates 3 takes about 60 s; its standard errors are 5.8 times as large
+`)
+})
+
+it("proposes a shorter scenario where two runs of it are too long already", () => {
+  const machine = slowMachine()
+  const estimates = estimateCells([cell(machine, { T: 1_000_000, batch: 5000 }, 2)], machine.monotonicMs)
+  expect(warnOfSlowness(estimates, machine.monotonicMs)).toBe(`This will take about 67 min on this machine:
+  long thompson: 67 min for 2 runs of 1,000,000 pulls, an allocation every 5,000 pulls
+What would be faster:
+  "T": 15000 in scenario long: about 60 s
 `)
 })
 

@@ -23,5 +23,6 @@ it("leaves everything as it is where there is no terminal", () => {
   const text = "word ".repeat(50)
   expect(wrapped(text, columnsOf({ write: () => true }))).toBe(text)
   expect(columnsOf({ write: () => true, isTTY: true })).toBe(80)
+  expect(columnsOf({ write: () => true, isTTY: true, columns: 0 })).toBe(80)
   expect(columnsOf({ write: () => true, isTTY: true, columns: 120 })).toBe(120)
 })

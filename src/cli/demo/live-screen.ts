@@ -1,5 +1,5 @@
 import type { Output } from "../command.ts"
-import { DEFAULT_COLUMNS } from "../wrapped.ts"
+import { widthOf } from "../wrapped.ts"
 import { frame, line, type Moment } from "./screen.ts"
 
 const LINE_EVERY_SECONDS = 5
@@ -17,7 +17,7 @@ export class LiveScreen {
   show(moment: Moment): void {
     if (this.#output.isTTY === true) {
       // A line that wraps would be two to the cursor, and the next picture would not cover this one.
-      const columns = this.#output.columns ?? DEFAULT_COLUMNS
+      const columns = widthOf(this.#output)
       const lines = frame(moment).map((text) => text.slice(0, columns))
       const up = this.#drawnLines === 0 ? "" : `\x1b[${this.#drawnLines}A`
       this.#output.write(up + lines.map((text) => `\x1b[2K${text}\n`).join(""))
