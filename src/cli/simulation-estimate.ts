@@ -73,7 +73,9 @@ function advice(slow: readonly CellEstimate[], total: number, monotonicMs: () =>
   }
   if (secondsOfFewer > 2 * WORTH_SAYING_SECONDS) {
     const pulls = Math.floor((scenario.T * WORTH_SAYING_SECONDS) / secondsOfFewer)
-    lines.push(`  "T": ${Number(pulls.toPrecision(2))} in scenario ${scenario.id}: about ${WORTH_SAYING_SECONDS} s`)
+    lines.push(
+      `  "T": ${Number(pulls.toPrecision(2))} in scenario ${scenario.id}, with ${fewer} replicates: about ${WORTH_SAYING_SECONDS} s`,
+    )
   }
   const batch = Math.ceil(scenario.T / REFRESHES)
   if (scenario.batch < batch) {

@@ -65,7 +65,7 @@ it("proposes a shorter scenario where two runs of it are too long already", () =
   expect(warnOfSlowness(estimates, machine.monotonicMs)).toBe(`This will take about 67 min on this machine:
   long thompson: 67 min for 2 runs of 1,000,000 pulls, an allocation every 5,000 pulls
 What would be faster:
-  "T": 15000 in scenario long: about 60 s
+  "T": 15000 in scenario long, with 2 replicates: about 60 s
 `)
 })
 
