@@ -6,7 +6,7 @@ import { boundOf } from "../domain/metric.ts"
 import { createSnapshot, type Snapshot, type SnapshotParts } from "../domain/snapshot.ts"
 import type { StatisticsQuery, VariantStatistics } from "../domain/statistics.ts"
 import type { Clock } from "../ports/clock.ts"
-import type { CounterStore } from "../ports/counter-store.ts"
+import type { CounterStore, Resolution } from "../ports/counter-store.ts"
 import type { Logger } from "../ports/logger.ts"
 import type { ServedExperiments } from "./served-experiments.ts"
 
@@ -24,6 +24,20 @@ export function statisticsQuery(
     maturationSeconds: reward.maturation === "window" ? reward.attributionWindowSeconds : 0,
     now,
   }
+}
+
+/** Half-lives after which a discounted decision weighs less than a millionth. */
+const HALF_LIVES = 20
+
+/** How finely the counters of an experiment have to tell ages apart. */
+export function resolutionOf({ memory, reward }: Experiment): Resolution {
+  const maturationSeconds = reward.maturation === "window" ? reward.attributionWindowSeconds : 0
+  if (memory.kind === "all") return { memorySeconds: undefined, forgottenAfterSeconds: undefined, maturationSeconds }
+  if (memory.kind === "window") {
+    return { memorySeconds: memory.seconds, forgottenAfterSeconds: memory.seconds, maturationSeconds }
+  }
+  const { halfLifeSeconds } = memory
+  return { memorySeconds: halfLifeSeconds, forgottenAfterSeconds: HALF_LIVES * halfLifeSeconds, maturationSeconds }
 }
 
 /** The experiment's variants as arms, in the document's order; a variant without statistics has zeros. */

@@ -35,10 +35,11 @@ export function firstLineage(experiment: Experiment): Lineage {
  * holdout, the kind of policy or a canary's challenger and share change. What only a policy's own parameters change moves the allocation within
  * an epoch, as learning does.
  *
+ * @param previous `experiment` is null where it was removed, or its document can't be read any more: every series and the epoch rise
  * @param reset variants whose statistics start anew although their documents say nothing of it: somebody asked, or a model's files changed
  */
 export function nextLineage(
-  previous: { readonly experiment: Experiment; readonly lineage: Lineage },
+  previous: { readonly experiment: Experiment | null; readonly lineage: Lineage },
   next: Experiment,
   reset: ReadonlySet<string> = new Set(),
 ): Lineage {
@@ -48,7 +49,7 @@ export function nextLineage(
     const known = lineage.metrics[metric.id]
     return known !== undefined && !same(measured(known), measured(metric))
   })
-  const backends = new Map(experiment.variants.map(({ id, backend }) => [String(id), backend]))
+  const backends = new Map(experiment?.variants.map(({ id, backend }) => [String(id), backend]))
   const series = next.variants.map(({ id, backend }) => {
     const last = lineage.series[id] ?? 0
     const rises = last === 0 || redefined || reset.has(id) || !same(backends.get(id), backend)
@@ -56,7 +57,7 @@ export function nextLineage(
   })
   return {
     series: { ...lineage.series, ...Object.fromEntries(series) },
-    epoch: lineage.epoch + (same(division(experiment), division(next)) ? 0 : 1),
+    epoch: lineage.epoch + (experiment !== null && same(division(experiment), division(next)) ? 0 : 1),
     metrics: { ...lineage.metrics, ...metrics },
   }
 }

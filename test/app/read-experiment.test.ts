@@ -88,3 +88,63 @@ describe("statistics", () => {
     expect(b?.probabilityBest).toBeGreaterThan(0.99)
   })
 })
+
+describe("statistics of everything that is counted", () => {
+  async function read(rig: ReturnType<typeof createRig>) {
+    await rig.recorder.flush()
+    const served = rig.experiments.get("e")
+    if (served === undefined) throw new Error("not served")
+    return await readStatistics(served.snapshot, rig.counters, rig.clock)
+  }
+
+  it("keep the holdout in a row of its own, with its rewards", async () => {
+    const rig = createRig()
+    await rig.publish({ holdout: 1 })
+    for (let i = 0; i < 3; i++) await rig.post((await rig.predict({ unitId: `u${i}` })).token)
+    const statistics = await read(rig)
+    expect(statistics.holdout).toEqual([{ id: "a", decisions: 3, rewards: 3, sum: 3, sumSq: 3, rate: 1 }])
+    expect(statistics.variants).toMatchObject([
+      { id: "a", decisions: 0, units: 0, rewards: 0 },
+      { id: "b", decisions: 0 },
+    ])
+  })
+
+  it("count units, not their visits", async () => {
+    const rig = createRig()
+    await rig.publish({ policy: { kind: "static" } })
+    for (let visit = 0; visit < 4; visit++) {
+      for (let unit = 0; unit < 20; unit++) await rig.predict({ unitId: `user-${unit}` })
+    }
+    const { variants } = await read(rig)
+    expect(variants.reduce((sum, { decisions }) => sum + decisions, 0)).toBe(80)
+    // A sketch of 20 units has room to spare: it is exact or one off.
+    expect(variants.reduce((sum, { units }) => sum + units, 0)).toBeGreaterThanOrEqual(19)
+    expect(variants.reduce((sum, { units }) => sum + units, 0)).toBeLessThanOrEqual(21)
+  })
+
+  it("have every metric that is counted beside the one that is learned from", async () => {
+    const rig = createRig()
+    const revenue = { id: "revenue", kind: "value", bounds: [0, 500], aggregation: "sum" }
+    await rig.publish({ metrics: [revenue], policy: { kind: "static" } })
+    const { token, choice } = await rig.predict({ unitId: "u" })
+    await rig.reward([{ ...POSTBACK, decision: token, metric: "revenue", value: 12.5 }])
+    const { metrics, variants } = await read(rig)
+    expect(metrics).toMatchObject([{ id: "revenue" }])
+    const own = metrics[0]?.variants.find(({ id }) => id === choice.variant)
+    expect(own).toEqual({ id: choice.variant, rewards: 1, sum: 12.5, sumSq: 156.25, rate: 12.5 })
+    expect(variants.find(({ id }) => id === choice.variant)).toMatchObject({ rewards: 0, sum: 0 })
+  })
+
+  it("say how many drawn decisions are left out of learning", async () => {
+    const rig = createRig()
+    await rig.publish({ reward: { failures: "exclude" }, policy: { kind: "static" } })
+    rig.model("a").behaviour = { kind: "fail", error: new Error("down") }
+    rig.model("b").behaviour = { kind: "fail", error: new Error("down") }
+    for (let i = 0; i < 5; i++) await rig.predict({ unitId: `u${i}` })
+    const { variants } = await read(rig)
+    expect(variants.reduce((sum, { excluded }) => sum + excluded, 0)).toBe(5)
+    expect(variants.map(({ decisions }) => decisions)).toEqual([0, 0])
+  })
+})
+
+const POSTBACK = { metric: undefined, value: undefined, eventId: undefined, experiment: undefined, instance: undefined }

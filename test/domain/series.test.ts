@@ -119,3 +119,9 @@ it("begins an epoch when a canary's share or challenger changes, or the salt of 
   expect(after(canary(0.01, "b"), canary(0.05, "b"), canary(0.05, "a")).epoch).toBe(3)
   expect(after({ holdout: 0.1 }, { holdout: 0.1, holdoutSalt: "q4" }).epoch).toBe(2)
 })
+
+it("begins every series and the epoch anew for an experiment that had been removed", () => {
+  const experiment = experimentOf({})
+  const lineage = firstLineage(experiment)
+  expect(nextLineage({ experiment: null, lineage }, experiment)).toMatchObject({ series: { a: 2, b: 2 }, epoch: 2 })
+})
