@@ -2,15 +2,18 @@
 # Installs what tests, load tests and benchmarks need beside npm packages, where it is missing, and says what it does.
 # Needs nothing when all is there. Without root or network it says what to install and exits 1.
 #
-#   scripts/setup-tools.sh [tool...]     default: all of redis-server chromium curl script nginx wrk taskset k6
+#   scripts/setup-tools.sh [tool...]     default: all of redis-server chromium curl script nginx wrk taskset k6 schemathesis
 #
-# k6 is built from source into ${XDG_CACHE_HOME:-$HOME/.cache}/bandit-gateway/bin, where loadtest/ looks first.
+# k6 is built from source into ${XDG_CACHE_HOME:-$HOME/.cache}/bandit-gateway/bin, where loadtest/ looks first; schemathesis is installed with pip
+# into a virtual environment beside it, where test/tools/ looks.
 set -euo pipefail
 
 K6_MODULE=go.k6.io/k6
 K6_VERSION=v1.8.1
 K6_GO_MINOR=21 # from Go 1.21 on, `go install` fetches the newer toolchain that k6 asks for
-CACHE_BIN="${XDG_CACHE_HOME:-$HOME/.cache}/bandit-gateway/bin"
+SCHEMATHESIS_VERSION=4.32.5
+CACHE="${XDG_CACHE_HOME:-$HOME/.cache}/bandit-gateway"
+CACHE_BIN="$CACHE/bin"
 
 # Debian keeps nginx in /usr/sbin, which is not on every user's PATH.
 export PATH="$CACHE_BIN:$PATH:/usr/sbin:/sbin"
@@ -71,13 +74,29 @@ install_k6() {
   fi
 }
 
+has_schemathesis() { [ -x "$CACHE/schemathesis/bin/schemathesis" ]; }
+
+install_schemathesis() {
+  local instruction="python3 -m venv $CACHE/schemathesis && $CACHE/schemathesis/bin/pip install schemathesis==$SCHEMATHESIS_VERSION"
+  if ! has python3; then
+    say "missing: schemathesis. It needs Python 3.10 or newer with venv and pip; install it (Debian: python3-venv), then run: $instruction"
+    return 1
+  fi
+  say "installing schemathesis $SCHEMATHESIS_VERSION into $CACHE/schemathesis"
+  if ! python3 -m venv "$CACHE/schemathesis" || ! "$CACHE/schemathesis/bin/pip" install --quiet --disable-pip-version-check "schemathesis==$SCHEMATHESIS_VERSION"; then
+    rm -rf "$CACHE/schemathesis"
+    say "installing schemathesis failed (is there a network, and Debian's python3-venv?). When it works again, run: $instruction"
+    return 1
+  fi
+}
+
 tools=("$@")
-if [ ${#tools[@]} -eq 0 ]; then tools=(redis-server chromium curl script nginx wrk taskset k6); fi
+if [ ${#tools[@]} -eq 0 ]; then tools=(redis-server chromium curl script nginx wrk taskset k6 schemathesis); fi
 
 packages=()
 failed=0
 for tool in "${tools[@]}"; do
-  if has "$tool" || [ "$tool" = k6 ]; then continue; fi
+  if has "$tool" || [ "$tool" = k6 ] || [ "$tool" = schemathesis ]; then continue; fi
   packages+=("$(package_of "$tool")")
 done
 if [ ${#packages[@]} -gt 0 ]; then install_packages "${packages[@]}" || failed=1; fi
@@ -85,7 +104,12 @@ case " ${tools[*]} " in
   *" k6 "*) has k6 || install_k6 || failed=1 ;;
 esac
 
+case " ${tools[*]} " in
+  *" schemathesis "*) has_schemathesis || install_schemathesis || failed=1 ;;
+esac
+
 for tool in "${tools[@]}"; do
+  if [ "$tool" = schemathesis ] && has_schemathesis; then say "schemathesis: $CACHE/schemathesis/bin/schemathesis"; fi
   if has "$tool"; then say "$tool: $(command -v "$tool")"; fi
 done
 exit "$failed"

@@ -107,15 +107,24 @@ function assemble(): OpenApiDocument {
   }
 }
 
+/** Text without control characters, line and paragraph separators. */
+const NO_CONTROLS = "^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]+$"
+
 function componentSchemas(): Record<string, JsonSchema> {
   const registry = z.registry<{ id: string }>()
   for (const [id, schema] of Object.entries(NAMED)) registry.add(schema, { id })
   const generated = z.toJSONSchema(registry, { io: "input", target: "draft-2020-12", uri: refTo }).schemas
   const schemas: Record<string, JsonSchema> = {}
-  for (const [id, { $schema: _, $id: __, id: ___, ...schema }] of Object.entries(generated)) schemas[id] = schema
-  // JSON Schema says this in a way that the zod refinement can't be translated to.
+  for (const [id, { $schema: _, $id: __, id: ___, ...schema }] of Object.entries(generated))
+    schemas[id] = withPlainTuples(schema) as JsonSchema
+  // JSON Schema says these in ways that zod refinements can't be translated to.
   const { PredictRequest: request, Experiment: experiment } = schemas
-  schemas["PredictRequest"] = { ...request, oneOf: [{ required: ["features"] }, { required: ["instances"] }] }
+  const unitId = request?.properties?.["unitId"]
+  schemas["PredictRequest"] = {
+    ...request,
+    properties: { ...request?.properties, unitId: { ...(unitId as JsonSchema), pattern: NO_CONTROLS } },
+    oneOf: [{ required: ["features"] }, { required: ["instances"] }],
+  }
   schemas["PublishedExperiment"] = {
     ...experiment,
     description: "An Experiment with its revision, defaults filled in",
@@ -123,6 +132,16 @@ function componentSchemas(): Record<string, JsonSchema> {
     required: ["revision", ...(experiment?.required ?? [])],
   }
   return schemas
+}
+
+/** A tuple of equals as a list of that length: few generators and checkers read `prefixItems`. */
+function withPlainTuples(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(withPlainTuples)
+  if (typeof schema !== "object" || schema === null) return schema
+  const members = Object.fromEntries(Object.entries(schema).map(([name, value]) => [name, withPlainTuples(value)]))
+  const { prefixItems, ...rest } = members
+  if (!Array.isArray(prefixItems) || new Set(prefixItems.map((one) => JSON.stringify(one))).size !== 1) return members
+  return { ...rest, items: prefixItems[0], minItems: prefixItems.length, maxItems: prefixItems.length }
 }
 
 function refTo(id: string): string {
@@ -161,11 +180,16 @@ function toContents(contents: readonly Content[]): Record<string, unknown> {
 function toSchema(alternatives: readonly Content[]): Record<string, unknown> {
   const schemas = alternatives.flatMap(({ schemas = [], list = false }) =>
     schemas.map((id) =>
-      list ? { type: "array", minItems: 1, maxItems: 1000, items: { $ref: refTo(id) } } : { $ref: refTo(id) },
+      list ? { type: "array", minItems: 1, maxItems: 1000, items: judgedAlone(id) } : { $ref: refTo(id) },
     ),
   )
   if (schemas.length === 0) return {}
   return { schema: schemas.length === 1 ? schemas[0] : { anyOf: schemas } }
+}
+
+/** An item that does not fit spoils only itself: the list is taken all the same. */
+function judgedAlone(id: string): Record<string, unknown> {
+  return { anyOf: [{ $ref: refTo(id) }, { description: "Anything else is refused in its place of the answer" }] }
 }
 
 function toExamples(alternatives: readonly Content[]): Record<string, unknown> {

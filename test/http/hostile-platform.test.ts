@@ -1,4 +1,4 @@
-import type { AddressInfo } from "node:net"
+import { type AddressInfo, connect } from "node:net"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { IncomingBodies } from "#src/entry/incoming-body.ts"
 import { createNodeServer } from "#src/entry/node-server.ts"
@@ -272,6 +272,16 @@ describe("given a server on a port", async () => {
     const answers = await exchange(port, { chunks: [post(length(BODY), () => BODY + second)("")], answers: 2 })
     expect(answers.map(({ status }) => status)).toEqual([200, 200])
     expect(answers[1]?.body).toBe('{"status":"ok"}')
+  })
+
+  it("a peer that has said all it had to say, and closed its side, gets every answer", async () => {
+    const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true })
+    socket.end(post(length(BODY))("").repeat(3))
+    const parts: string[] = []
+    socket.setEncoding("latin1")
+    for await (const part of socket) parts.push(String(part))
+    expect(parts.join("").match(/HTTP\/1\.1 \d+/g)).toEqual(Array(3).fill("HTTP/1.1 200"))
+    expect(parts.join("").match(/"decisionId":/g)).toHaveLength(3)
   })
 
   it("takes as many headers, as long a URL and as large a body as it says", async () => {

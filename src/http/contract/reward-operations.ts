@@ -1,6 +1,6 @@
 import type { ErrorCode } from "../../domain/errors.ts"
 import { BATCH_ANSWER, RECEIPT_EXAMPLE, TOKEN_EXAMPLE } from "./examples.ts"
-import { type Operation, type OperationAnswer, type Parameter, textUpTo } from "./operation.ts"
+import type { Operation, OperationAnswer, Parameter } from "./operation.ts"
 
 const rewardProblems: readonly ErrorCode[] = [
   "token_malformed",
@@ -32,13 +32,18 @@ const prefetched: OperationAnswer = {
   description: "A browser's prefetch (Sec-Purpose or Purpose: prefetch): nothing was counted",
 }
 
+/** What is no text: a query that holds it was put together wrongly. */
+const CONTROLS = "\\u0000-\\u001f\\u007f-\\u009f"
+/** No experiment's bounds go further. */
+const MAX_REWARD = 10_000
+
 const postbackParameters: readonly Parameter[] = [
   {
     name: "d",
     in: "query",
     required: true,
-    description: "The decision token",
-    schema: textUpTo(200),
+    description: "The decision token, unchanged",
+    schema: { type: "string", pattern: "^[A-Za-z0-9._-]{1,200}$" },
     example: TOKEN_EXAMPLE,
   },
   {
@@ -46,14 +51,14 @@ const postbackParameters: readonly Parameter[] = [
     in: "query",
     required: false,
     description: "Metric; the one that the experiment learns from when left out",
-    schema: textUpTo(64),
+    schema: { type: "string", pattern: `^[^%${CONTROLS}]{1,64}$` },
   },
   {
     name: "v",
     in: "query",
     required: false,
     description: "Value, a decimal number within the metric's bounds; 1 when left out",
-    schema: { type: "number", default: 1 },
+    schema: { type: "number", default: 1, minimum: -MAX_REWARD, maximum: MAX_REWARD },
     example: "1",
   },
   {
@@ -75,7 +80,7 @@ const postbackParameters: readonly Parameter[] = [
     in: "query",
     required: false,
     description: "The experiment that the caller expects; a token of another one is refused",
-    schema: { type: "string" },
+    schema: { type: "string", pattern: `^[^%${CONTROLS}]*$` },
   },
 ]
 

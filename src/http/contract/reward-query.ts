@@ -55,7 +55,7 @@ function decode(text: string): string {
 }
 
 function readName(metric: string): string {
-  if (metric.length === 0 || metric.length > 64) throw bad("m must be a metric's name.")
+  if (!/^.{1,64}$/u.test(metric)) throw bad("m must be a metric's name of 1 to 64 characters.")
   return metric
 }
 
