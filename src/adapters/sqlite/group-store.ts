@@ -4,14 +4,10 @@ import { UNIT_GROUPS } from "../../domain/unit.ts"
 import { daysBefore, groupSpanAt, hoursBefore } from "./bucket-widths.ts"
 import type { CounterNames } from "./counter-names.ts"
 import { decodeGroups, encodeGroups, type GroupCells } from "./group-blob.ts"
-import { FIELDS, type GroupRowKey, type PackedGroups, ROW_CELLS } from "./packed-groups.ts"
+import { type GroupRowKey, type PackedGroups, ROW_CELLS } from "./packed-groups.ts"
 
 const HOUR = 3_600
 const DAY = 86_400
-
-/** The widest sum that a row can hold. */
-const LARGEST = 2n ** 63n - 1n
-const LEAST = -(2n ** 63n)
 
 type Row = Record<string, SQLOutputValue>
 
@@ -25,11 +21,12 @@ interface RowPlace {
 /**
  * Group rows in their table: the 64 groups of one name, epoch and hour together, since a fold touches most of them.
  *
- * Rows of different epochs are never merged. A row whose sums pass 64 bits goes on in its next `part`.
+ * Rows of different epochs are never merged. A row whose sums would pass 2^53 goes on in its next `part`: plain numbers are exact up to
+ * there, and quick.
  */
 export class GroupStore {
   readonly #names: CounterNames
-  readonly #get: StatementSync
+  readonly #last: StatementSync
   readonly #put: StatementSync
   readonly #remove: StatementSync
   readonly #old: StatementSync
@@ -39,7 +36,8 @@ export class GroupStore {
   constructor(database: DatabaseSync, names: CounterNames) {
     this.#names = names
     const place = "name = ? AND epoch = ? AND width = ? AND start = ? AND part = ?"
-    this.#get = database.prepare(`SELECT cells FROM group_rows WHERE ${place}`)
+    this.#last = database.prepare(`
+      SELECT part, cells FROM group_rows WHERE name = ? AND epoch = ? AND width = ? AND start = ? ORDER BY part DESC LIMIT 1`)
     this.#put = database.prepare(`
       INSERT INTO group_rows (name, epoch, width, start, part, cells) VALUES (?, ?, ?, ?, ?, ?)
       ON CONFLICT DO UPDATE SET cells = excluded.cells`)
@@ -49,8 +47,8 @@ export class GroupStore {
     )
     const named = `SELECT experiment, variant, series, metric, epoch, width, start, cells
       FROM group_rows JOIN counter_names ON counter_names.id = group_rows.name`
-    this.#of = database.prepare(`${named} WHERE experiment = ? ORDER BY start, group_rows.name`)
-    this.#all = database.prepare(`${named} ORDER BY start, group_rows.name`)
+    this.#of = database.prepare(`${named} WHERE experiment = ? ORDER BY start, group_rows.name, epoch, width`)
+    this.#all = database.prepare(`${named} ORDER BY start, group_rows.name, epoch, width`)
   }
 
   addPacked(experiment: string, { rows, cells }: PackedGroups, nowSeconds: number): void {
@@ -63,7 +61,7 @@ export class GroupStore {
   add(experiment: string, key: GroupRowKey, deltas: Float64Array, nowSeconds: number): void {
     const { variant, series, metric, epoch, hour } = key
     const name = this.#names.idOf({ experiment, cohort: "learned", variant, series, metric })
-    this.#addAt({ name, epoch, ...groupSpanAt(hour, nowSeconds) }, BigInt64Array.from(deltas, BigInt))
+    this.#addAt({ name, epoch, ...groupSpanAt(hour, nowSeconds) }, deltas)
   }
 
   /**
@@ -83,34 +81,29 @@ export class GroupStore {
   }
 
   rows(experiment: string): GroupRow[] {
-    return this.#of.all(experiment).flatMap(groupRows)
+    return groupRows(this.#of.all(experiment)).flatMap(({ rows }) => rows)
   }
 
   all(): (GroupRow & { readonly experiment: string })[] {
-    return this.#all.all().flatMap((row) => {
-      const experiment = String(row["experiment"])
-      return groupRows(row).map((group) => ({ experiment, ...group }))
-    })
+    return groupRows(this.#all.all()).flatMap(({ experiment, rows }) => rows.map((row) => ({ experiment, ...row })))
   }
 
   #addAt({ name, epoch, width, start }: RowPlace, deltas: GroupCells): void {
-    for (let part = 0; ; part++) {
-      const known = this.#get.get(name, epoch, width, start, part)
-      const sums = known === undefined ? deltas : sumOf(decodeGroups(bytesOf(known)), deltas)
-      if (sums === undefined) continue
-      this.#put.run(name, epoch, width, start, part, encodeGroups(sums))
-      return
-    }
+    if (!deltas.every(Number.isSafeInteger))
+      throw new RangeError("[sqlite] a group addition has numbers that are not whole")
+    const last = this.#last.get(name, epoch, width, start)
+    const part = Number(last?.["part"] ?? 0)
+    const sums = last === undefined ? deltas : sumOf(decodeGroups(bytesOf(last)), deltas)
+    if (sums === undefined) this.#put.run(name, epoch, width, start, part + 1, encodeGroups(deltas))
+    else this.#put.run(name, epoch, width, start, part, encodeGroups(sums))
   }
 }
 
-/** Undefined where a sum passes 64 bits. */
+/** Undefined where a sum is no longer exact. */
 function sumOf(cells: GroupCells, deltas: GroupCells): GroupCells | undefined {
   for (let i = 0; i < ROW_CELLS; i++) {
-    const delta = deltas[i] as bigint
-    if (delta === 0n) continue
-    const sum = (cells[i] as bigint) + delta
-    if (sum > LARGEST || sum < LEAST) return undefined
+    const sum = (cells[i] as number) + (deltas[i] as number)
+    if (!Number.isSafeInteger(sum)) return undefined
     cells[i] = sum
   }
   return cells
@@ -131,9 +124,32 @@ function bytesOf(row: Row): Uint8Array {
   return cells
 }
 
-/** One row for each group that has anything. */
-function groupRows(row: Row): GroupRow[] {
-  const cells = decodeGroups(bytesOf(row))
+interface ExperimentRows {
+  readonly experiment: string
+  readonly rows: readonly GroupRow[]
+}
+
+/**
+ * One row for each group that has anything.
+ *
+ * @param stored parts of a row follow one another
+ */
+function groupRows(stored: readonly Row[]): ExperimentRows[] {
+  const rows: ExperimentRows[] = []
+  let parts: GroupCells[] = []
+  for (const [index, row] of stored.entries()) {
+    parts.push(decodeGroups(bytesOf(row)))
+    const next = stored[index + 1]
+    if (next !== undefined && KEY_COLUMNS.every((column) => row[column] === next[column])) continue
+    rows.push({ experiment: String(row["experiment"]), rows: rowsOfParts(row, parts) })
+    parts = []
+  }
+  return rows
+}
+
+const KEY_COLUMNS = ["start", "width", "epoch", "metric", "series", "variant", "experiment"]
+
+function rowsOfParts(row: Row, parts: readonly GroupCells[]): GroupRow[] {
   const shared = {
     variant: String(row["variant"]),
     series: Number(row["series"]),
@@ -144,12 +160,12 @@ function groupRows(row: Row): GroupRow[] {
   }
   const rows: GroupRow[] = []
   for (let group = 0; group < UNIT_GROUPS; group++) {
-    const [count = 0n, sum = 0n, sumSq = 0n, weighted = 0n, allocated = 0n] = Array.from(
-      { length: FIELDS },
-      (_, field) => cells[field * UNIT_GROUPS + group] as bigint,
-    )
-    if (count === 0n && sum === 0n && sumSq === 0n && weighted === 0n && allocated === 0n) continue
-    rows.push({ ...shared, group, count: Number(count), sum, sumSq, weighted, allocated })
+    const sum = (field: number) =>
+      parts.reduce((total, cells) => total + BigInt(cells[field * UNIT_GROUPS + group] ?? 0), 0n)
+    const sums = { sum: sum(1), sumSq: sum(2), weighted: sum(3), allocated: sum(4) }
+    const count = Number(sum(0))
+    if (count === 0 && Object.values(sums).every((value) => value === 0n)) continue
+    rows.push({ ...shared, group, count, ...sums })
   }
   return rows
 }

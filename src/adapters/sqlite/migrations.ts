@@ -35,7 +35,7 @@ function countByLogAndGroup(database: DatabaseSync): void {
     UPDATE versions SET version = version + 1;
 
     CREATE TABLE counter_names (
-      id INTEGER PRIMARY KEY, experiment TEXT NOT NULL, cohort TEXT NOT NULL, variant TEXT NOT NULL, series INTEGER NOT NULL,
+      id INTEGER PRIMARY KEY AUTOINCREMENT, experiment TEXT NOT NULL, cohort TEXT NOT NULL, variant TEXT NOT NULL, series INTEGER NOT NULL,
       metric TEXT NOT NULL, UNIQUE (experiment, cohort, variant, series, metric)
     ) STRICT;
     CREATE TABLE counters (

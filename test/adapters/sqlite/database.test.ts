@@ -113,6 +113,8 @@ describe("given a database file", () => {
     for (const count of [0.5, Number.NaN, Number.POSITIVE_INFINITY]) {
       const counters = [{ key, delta: { count, sum: 0, sumSq: 0 } }]
       await expect(store.fold({ ...BATCH, counters })).rejects.toMatchObject({ code: "store_unavailable" })
+      const groups = BATCH.groups.map((addition) => ({ ...addition, delta: { ...addition.delta, weighted: count } }))
+      await expect(store.fold({ ...BATCH, groups })).rejects.toMatchObject({ code: "store_unavailable" })
     }
     expect(await store.fold(BATCH)).toEqual(FOLDED)
     expect(logger.messages).toEqual([])

@@ -7,12 +7,13 @@ const KEY = { experiment: "e", variant: "a", series: 1, metric: "", epoch: 1, ho
 const DELTA = { count: 1, sum: 2, sumSq: 3, weighted: -4, allocated: 5 }
 
 it("reads back every number, from none to the widest", () => {
-  const edges = [7n, 8n, 15n, 16n, 31n, 32n, 53n, 63n].flatMap((bits) => [2n ** bits - 1n, -(2n ** bits)])
-  const values = fc.oneof(fc.constantFrom(0n, 1n, -1n, ...edges), fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }))
-  const field = fc.oneof(fc.constant([0n]), fc.array(values, { minLength: 1, maxLength: 64 }))
+  const edges = [7, 8, 15, 16, 31, 32].flatMap((bits) => [2 ** bits - 1, -(2 ** bits)])
+  const widest = [Number.MAX_SAFE_INTEGER, Number.MIN_SAFE_INTEGER]
+  const values = fc.oneof(fc.constantFrom(0, 1, -1, ...edges, ...widest), fc.maxSafeInteger())
+  const field = fc.oneof(fc.constant([0]), fc.array(values, { minLength: 1, maxLength: 64 }))
   fc.assert(
     fc.property(fc.array(field, { minLength: 5, maxLength: 5 }), (fields) => {
-      const cells = new BigInt64Array(ROW_CELLS)
+      const cells = new Float64Array(ROW_CELLS)
       for (const [index, numbers] of fields.entries()) cells.set(numbers, index * 64)
       const bytes = encodeGroups(cells)
       expect(decodeGroups(bytes)).toEqual(cells)
@@ -25,12 +26,12 @@ it("reads back every number, from none to the widest", () => {
 })
 
 it("takes as little room as its numbers need", () => {
-  const cells = new BigInt64Array(ROW_CELLS)
+  const cells = new Float64Array(ROW_CELLS)
   expect(encodeGroups(cells)).toHaveLength(8)
-  cells[0] = 127n
+  cells[0] = 127
   expect(encodeGroups(cells)).toHaveLength(8 + 64)
-  cells[0] = 128n
-  cells[4 * 64] = 10n ** 12n
+  cells[0] = 128
+  cells[4 * 64] = 10 ** 12
   expect(encodeGroups(cells)).toHaveLength(8 + 2 * 64 + 8 * 64)
 })
 

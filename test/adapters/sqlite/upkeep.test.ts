@@ -1,5 +1,6 @@
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
+import { tidyUp } from "#src/adapters/sqlite/upkeep.ts"
 import { CounterTable, GroupTable } from "#src/domain/counter-table.ts"
 import { addUnit, emptySketch, mergeSketch } from "#src/domain/unit-sketch.ts"
 import { decisions, NOON, rewardEvent } from "#test/outcomes.ts"
@@ -221,6 +222,25 @@ describe("given a resolution", () => {
     keep(3_600)
     opened.tidy()
     expect(widths()).toEqual([60])
+  })
+})
+
+describe("given a reset in the middle of upkeep", () => {
+  it("widens nothing by what another experiment had to keep", () => {
+    const opened = openedBefore(0)
+    for (const variant of ["a", "b", "c"]) {
+      opened.fold({ experiment: "coarse", counters: [decisions({ ...KEY, experiment: "coarse", variant }, 1)] })
+    }
+    const upkeep = tidyUp(opened.tables)
+    for (let step = 0; step < 3; step++) upkeep.next()
+    opened.counters.reset()
+    opened.counters.keep("fine", { memorySeconds: 30, forgottenAfterSeconds: undefined, maturationSeconds: 0 })
+    for (const variant of ["a", "b", "c"]) {
+      const key = { ...KEY, experiment: "fine", variant, bucket: NOW - 9 * DAY }
+      opened.fold({ experiment: "fine", counters: [decisions(key, 1)] })
+    }
+    for (const _ of upkeep) expect(opened.database.isTransaction).toBe(false)
+    expect(opened.counters.contents().cells.map(({ widthSeconds }) => widthSeconds)).toEqual([1, 1, 1])
   })
 })
 
