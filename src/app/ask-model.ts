@@ -86,13 +86,16 @@ function callOf({ request, variants }: Question, index: number): ModelCall {
 
 /** @throws WrongShape for an answer that doesn't fit the question */
 function answered(question: Question, servedIndex: number, result: ModelAnswer, first: unknown): Answered {
-  if (result.kind !== "scores") {
-    if (!question.takesOpaque) throw new WrongShape()
-  } else if (result.scores.length !== question.request.instances.length || !result.scores.every(Number.isFinite)) {
-    throw new WrongShape()
-  }
+  const fits = result.kind === "scores" ? fitsScores(question, result.scores) : question.takesOpaque
+  if (!fits) throw new WrongShape()
   const endpoint = question.endpoints[servedIndex] as ModelEndpoint
   return { answered: true, result, endpoint, servedIndex, error: first === undefined ? null : reasonOf(first) }
+}
+
+/** How many instances a payload has only the caller and the backend know. */
+function fitsScores({ request: { instances, payload } }: Question, scores: readonly number[]): boolean {
+  const expected = payload === undefined ? instances.length : Math.max(1, scores.length)
+  return scores.length === expected && scores.every(Number.isFinite)
 }
 
 class WrongShape extends Error {}
