@@ -113,6 +113,13 @@ export const experimentSchema = z
     metrics: z.array(metricSchema).max(15).default([]).describe("Further metrics that rewards may name"),
     memory: memorySchema.default({ kind: "all" }),
     refreshSeconds: z.number().min(0.05).max(3600).default(1),
+    deadlineMs: z
+      .number()
+      .int()
+      .min(5)
+      .max(60_000)
+      .default(100)
+      .describe("Of a whole request, where the caller doesn't ask for another"),
     holdout: z.number().min(0).max(1).default(0).describe("Share of units kept on control and never learned from"),
     holdoutSalt: name
       .optional()
