@@ -89,11 +89,12 @@ export function createPredict(deps: PredictDeps): (command: PredictCommand) => P
 
     const asked = askModel(
       {
-        request: {
+        call: {
           instances: command.instances,
           payload: command.payload,
           decisionId,
           experiment: experiment.id,
+          variant: choice.variant,
           traceparent: command.traceparent,
         },
         variants: experiment.variants,
