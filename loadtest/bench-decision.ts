@@ -8,8 +8,9 @@ import { bench, do_not_optimize, run, summary } from "mitata"
 import { allocate } from "#policies/allocate.ts"
 import { policyChoice } from "#policies/policy-document.ts"
 import { loadModelFolder } from "#src/adapters/embedded-scorer/folder.ts"
-import { createTextMac } from "#src/adapters/node-crypto/mac.ts"
+import { createPseudonyms, createTextMac } from "#src/adapters/node-crypto/mac.ts"
 import { choiceText } from "#src/app/choice-text.ts"
+import { createPredict } from "#src/app/predict.ts"
 import { assign } from "#src/domain/assignment.ts"
 import { decide } from "#src/domain/decide.ts"
 import { createDecisionIds } from "#src/domain/decision-id.ts"
@@ -75,6 +76,32 @@ bench("whole decision with id and token, 10 variants", () => {
   return do_not_optimize(signToken(choiceText(snapshot, choice, choice.learn).token, 42, id, sign))
 })
 bench("score one ad of 22 features", () => do_not_optimize(scorer.score([AD_FEATURES])))
+
+const predict = createPredict({
+  clock: { now: () => Date.now(), monotonicMs: () => performance.now() },
+  decisionIds: nextDecisionId,
+  signingKeys: new Map([["k1", sign]]),
+  pseudonym: createPseudonyms(randomBytes(32)),
+  recorder: { recordDecision: () => Promise.resolve(true) },
+})
+const endpoints = snapshot.experiment.variants.map(() => scorer)
+const served = { snapshot, endpoints, definitions: new Map() }
+bench("whole prediction: decision, score, token, log line", async () =>
+  do_not_optimize(
+    await predict({
+      served,
+      unitId: nextUnit(),
+      instances: [AD_FEATURES],
+      context: undefined,
+      slate: false,
+      payload: undefined,
+      takesOpaque: false,
+      traceparent: undefined,
+      forcedVariant: undefined,
+      deadlineMs: 100,
+    }),
+  ),
+)
 
 for (const count of [2, 10, 20]) {
   const policy = policyChoice({

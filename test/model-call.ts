@@ -9,7 +9,7 @@ export function modelCall(parts: Partial<ModelCall>): ModelCall {
     decisionId: "01JD5XKQ3V8E0N6T2B4C9GHMRW" as DecisionId,
     experiment: "e" as ExperimentId,
     variant: "a" as VariantId,
-    traceparent: undefined,
+    traceHeaders: () => ({}),
     ...parts,
   }
 }

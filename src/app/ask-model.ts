@@ -6,7 +6,8 @@ import { TIMED_OUT, within } from "./within.ts"
 
 /** What to ask, whom, and whom instead. */
 export interface Question {
-  readonly request: Omit<ModelCall, "variant">
+  /** What the chosen variant is asked; whoever stands in is asked the same, as itself. */
+  readonly call: ModelCall
   /** In the document's order, like `endpoints`. */
   readonly variants: readonly { readonly id: VariantId }[]
   readonly endpoints: readonly ModelEndpoint[]
@@ -78,21 +79,23 @@ async function askDown(question: Question, clock: Clock, from: number, firstErro
   return { answered: false, error: reasonOf(first), failure: asGatewayError(last) }
 }
 
-function callOf({ request, variants }: Question, index: number): ModelCall {
-  const { instances, payload, decisionId, experiment, traceparent } = request
+function callOf({ call, variants }: Question, index: number): ModelCall {
   const { id } = variants[index] as { readonly id: VariantId }
-  return { instances, payload, decisionId, experiment, variant: id, traceparent }
+  return id === call.variant ? call : { ...call, variant: id }
 }
 
 /** @throws WrongShape for an answer that doesn't fit the question */
 function answered(question: Question, servedIndex: number, result: ModelAnswer, first: unknown): Answered {
-  if (result.kind !== "scores") {
-    if (!question.takesOpaque) throw new WrongShape()
-  } else if (result.scores.length !== question.request.instances.length || !result.scores.every(Number.isFinite)) {
-    throw new WrongShape()
-  }
+  const fits = result.kind === "scores" ? fitsScores(question, result.scores) : question.takesOpaque
+  if (!fits) throw new WrongShape()
   const endpoint = question.endpoints[servedIndex] as ModelEndpoint
   return { answered: true, result, endpoint, servedIndex, error: first === undefined ? null : reasonOf(first) }
+}
+
+/** How many instances a payload has only the caller and the backend know. */
+function fitsScores({ call: { instances, payload } }: Question, scores: readonly number[]): boolean {
+  const expected = payload === undefined ? instances.length : Math.max(1, scores.length)
+  return scores.length === expected && scores.every(Number.isFinite)
 }
 
 class WrongShape extends Error {}

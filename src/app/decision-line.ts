@@ -57,7 +57,7 @@ function answerMembers(experiment: Experiment, answer: Answer, slate: boolean): 
 /** Null for an answer that only the caller can read. */
 function loggedPrediction(result: ModelAnswer, slate: boolean): string {
   if (result.kind !== "scores") return "null"
-  return slate ? `[${result.scores.join()}]` : String(result.scores[0])
+  return slate || result.scores.length > 1 ? `[${result.scores.join()}]` : String(result.scores[0])
 }
 
 function loggedFeatures(experiment: Experiment, command: DecisionFacts["command"]): string {
@@ -66,5 +66,5 @@ function loggedFeatures(experiment: Experiment, command: DecisionFacts["command"
   const picked = command.instances.map((instance) =>
     Object.fromEntries(names.filter((name) => Object.hasOwn(instance, name)).map((name) => [name, instance[name]])),
   )
-  return JSON.stringify(command.slate ? picked : picked[0])
+  return JSON.stringify(command.slate ? picked : (picked[0] ?? null))
 }

@@ -27,8 +27,8 @@ export interface PredictCommand {
   readonly payload: OpaqueBody | undefined
   /** Whether the caller can do something with a body that the gateway doesn't read, or with a location. */
   readonly takesOpaque: boolean
-  /** W3C Trace Context of the request. */
-  readonly traceparent: string | undefined
+  /** Headers that continue the request's trace; made when a remote model is called. */
+  readonly traceHeaders: () => Readonly<Record<string, string>>
   readonly forcedVariant: string | undefined
   /** Milliseconds, for the whole request. */
   readonly deadlineMs: number
@@ -89,12 +89,13 @@ export function createPredict(deps: PredictDeps): (command: PredictCommand) => P
 
     const asked = askModel(
       {
-        request: {
+        call: {
           instances: command.instances,
           payload: command.payload,
           decisionId,
           experiment: experiment.id,
-          traceparent: command.traceparent,
+          variant: choice.variant,
+          traceHeaders: command.traceHeaders,
         },
         variants: experiment.variants,
         endpoints,

@@ -89,7 +89,10 @@ function attribute(command: RewardCommand, deps: RewardDeps, now: number): Attri
   if (command.experiment !== undefined && command.experiment !== token.experiment) return refuse("token_invalid")
   const definition = deps.experiments.get(token.experiment)?.definitions.get(token.revision)
   if (definition === undefined) {
-    return refuse(deps.experiments.wasRemoved(token.experiment) ? "experiment_gone" : "revision_not_served")
+    if (deps.experiments.wasRemoved(token.experiment)) return refuse("experiment_gone")
+    return refuse("revision_not_served", {
+      detail: `Revision ${token.revision} of ${token.experiment} is not known here.`,
+    })
   }
   const metric = definition.metrics.get(command.metric ?? definition.primary)
   if (metric === undefined) {

@@ -122,6 +122,13 @@ const documentSchema = z.strictObject({
   metrics: z.array(metricSchema).max(MAX_METRICS).default([]).describe("Further metrics that rewards may name"),
   memory: memorySchema.default({ kind: "all" }).describe("Which decisions the policy looks back on"),
   refreshSeconds: z.number().min(0.05).max(3600).default(1).describe("How often the allocation follows the counters"),
+  deadlineMs: z
+    .number()
+    .int()
+    .min(5)
+    .max(60_000)
+    .default(100)
+    .describe("Of a whole request, where the caller doesn't ask for another"),
   holdout: z.number().min(0).max(1).default(0).describe("Share of units kept on control and never learned from"),
   holdoutSalt: name
     .optional()

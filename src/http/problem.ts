@@ -127,12 +127,12 @@ export const PROBLEMS = {
   token_expired: {
     status: 410,
     title: "Decision token has expired",
-    help: "A token lives for two attribution windows.",
+    help: "A token lives for twice the longest attribution window of its experiment's metrics.",
   },
   reward_out_of_range: {
     status: 422,
-    title: "Reward is outside the experiment's bounds",
-    help: "Send a value within reward.bounds.",
+    title: "Reward is outside the metric's bounds",
+    help: "Send a value within the metric's bounds, exactly 0 or 1 for a binary metric.",
   },
   reward_out_of_window: {
     status: 409,

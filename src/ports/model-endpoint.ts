@@ -19,8 +19,8 @@ export interface ModelCall {
   readonly experiment: ExperimentId
   /** The variant that is asked: the chosen one, or the one that stands in for it. */
   readonly variant: VariantId
-  /** W3C Trace Context of the request, passed on to a remote model. */
-  readonly traceparent: string | undefined
+  /** Headers that continue the request's trace (W3C Trace Context) in a call to a remote model; made when asked for. */
+  readonly traceHeaders: () => Readonly<Record<string, string>>
 }
 
 /**

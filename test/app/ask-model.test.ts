@@ -18,7 +18,7 @@ function questionOf(behaviours: readonly EndpointBehaviour[], changes: Partial<Q
   const { remote = true, ...rest } = changes
   const endpoints = behaviours.map((behaviour, i) => new MemoryModelEndpoint({ model: `m${i}`, remote, behaviour }))
   const question: Question = {
-    request: modelCall({ instances: [{ a: "1" }, { a: "2" }] }),
+    call: modelCall({ instances: [{ a: "1" }, { a: "2" }], variant: "m0" as VariantId }),
     variants: endpoints.map(({ model }) => ({ id: model as VariantId })),
     endpoints,
     ladder: endpoints.map((_, i) => i),
@@ -79,11 +79,14 @@ it("answers a local model without a promise, and the next of the ladder where it
 })
 
 it("hands the model everything about the call, the variant being the one that is asked", async () => {
-  const request = modelCall({ payload: BODY, traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01" })
-  const { question, endpoints } = questionOf([FAILS, scores(0.5)], { request: { ...request, instances: [{}] } })
+  const call = modelCall({
+    payload: BODY,
+    traceHeaders: () => ({ traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01" }),
+  })
+  const { question, endpoints } = questionOf([FAILS, scores(0.5)], { call })
   await askModel(question, realClock)
   for (const [i, { lastCall }] of endpoints.entries()) {
-    expect(lastCall).toEqual({ ...request, instances: [{}], variant: `m${i}` })
+    expect(lastCall).toEqual({ ...call, variant: `m${i}` })
   }
 })
 

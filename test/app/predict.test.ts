@@ -84,6 +84,48 @@ it("logs the context that a contextual policy decided on, with the allocation it
   expect(await rig.post((await rig.predict({ context })).token)).toMatchObject({ status: "applied" })
 })
 
+it("logs the decision of a body that it doesn't read: what answered, whatever it answered", async () => {
+  const rig = createRig()
+  await rig.publish({ logFeatures: ["hour"] })
+  const payload = { bytes: new TextEncoder().encode("1,2"), contentType: "text/csv" }
+  const answers = [
+    { kind: "scores", scores: [0.25, 0.75] },
+    { kind: "scores", scores: [0.5] },
+    { kind: "body", body: payload },
+    { kind: "accepted", location: "s3://answers/1" },
+  ] as const
+  for (const answer of answers) {
+    for (const name of ["a", "b"]) rig.model(name).behaviour = { kind: "answer", answer }
+    expect((await rig.predict({ payload, takesOpaque: true })).answer).toMatchObject({ answered: true, result: answer })
+  }
+  const logged = await decisions(rig)
+  expect(logged.map(({ prediction }) => prediction)).toEqual([[0.25, 0.75], 0.5, null, null])
+  for (const { features, servedBy, variant, error } of logged) {
+    expect([features, servedBy, error]).toEqual([null, variant, null])
+  }
+})
+
+it("writes series and epoch into the line and the token, every variant's series where they differ", async () => {
+  const rig = createRig()
+  await rig.publish()
+  const served = rig.experiments.get("e")
+  if (served === undefined) throw new Error("not served")
+  const republish = (series: Readonly<Record<string, number>>) => {
+    const parts = { ...served.snapshot, plan: { allocation: [0, 1], reason: "policy" as const } }
+    rig.experiments.publish({ ...served, snapshot: createSnapshot({ ...parts, lineage: { series, epoch: 4 } }) })
+  }
+  republish({ a: 1, b: 3, gone: 7 })
+  const { token } = await rig.predict()
+  republish({ a: 3, b: 3 })
+  await rig.predict()
+  const [differing, equal] = await decisions(rig)
+  expect(differing).toMatchObject({ variant: "b", series: 3, seriesByVariant: { a: 1, b: 3 }, epoch: 4 })
+  expect(equal).toMatchObject({ series: 3, epoch: 4 })
+  expect(equal).not.toHaveProperty("seriesByVariant")
+  await rig.post(token)
+  expect((await rig.events()).at(-1)).toMatchObject({ type: "reward", series: 3, group: differing?.group })
+})
+
 describe("given a chosen variant that does not answer", () => {
   it.each([
     ["fails", { kind: "fail", error: new Error("connection refused") }, "backend_failed"],

@@ -15,6 +15,7 @@ import { parseExperiment } from "#src/domain/experiment.ts"
 import { boundOf, metricsOf } from "#src/domain/metric.ts"
 import type { Context } from "#src/domain/plan.ts"
 import type { Clock } from "#src/ports/clock.ts"
+import type { OpaqueBody } from "#src/ports/model-endpoint.ts"
 import { createRememberingLogger } from "../remembering-logger.ts"
 
 /** A clock that moves when it is told to. */
@@ -92,6 +93,7 @@ export function createRig() {
         instances?: number
         context?: Context
         takesOpaque?: boolean
+        payload?: OpaqueBody
       } = {},
     ) => {
       const served = experiments.get("e")
@@ -99,12 +101,15 @@ export function createRig() {
       return predict({
         served,
         unitId: options.unitId,
-        instances: Array.from({ length: options.instances ?? 1 }, () => ({ hour: "14102100", device_ip: "secret" })),
+        instances: Array.from({ length: options.instances ?? (options.payload === undefined ? 1 : 0) }, () => ({
+          hour: "14102100",
+          device_ip: "secret",
+        })),
         context: options.context,
         slate: options.instances !== undefined,
-        payload: undefined,
+        payload: options.payload,
         takesOpaque: options.takesOpaque ?? false,
-        traceparent: undefined,
+        traceHeaders: () => ({}),
         forcedVariant: options.variant,
         deadlineMs: options.deadlineMs ?? 100,
       })

@@ -5,8 +5,9 @@ const deadline: Parameter = {
   name: "X-Deadline-Ms",
   in: "header",
   required: false,
-  description: "Milliseconds for the whole request, clamped to 5 to 2000",
-  schema: { type: "number", default: 100 },
+  description:
+    "Milliseconds for the whole request, clamped to 5 and to the larger of 2000 and the experiment's own deadlineMs, which is the default",
+  schema: { type: "number" },
 }
 
 const predict = {

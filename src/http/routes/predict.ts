@@ -2,9 +2,11 @@ import type { Handler } from "hono"
 import type { Answered } from "../../app/ask-model.ts"
 import type { PredictCommand, Prediction } from "../../app/predict.ts"
 import type { Served, ServedExperiments } from "../../app/served-experiments.ts"
+import { requestDeadlineMs } from "../../domain/deadline.ts"
 import { GatewayError } from "../../domain/errors.ts"
 import { parseExperimentId } from "../../domain/experiment.ts"
 import type { Authorize } from "../authorize.ts"
+import { callContextOf } from "../call-context.ts"
 import { type PredictBody, readPredictBody } from "../contract/predict-body.ts"
 import type { Metrics } from "../metrics.ts"
 import { type BodyRules, type ReadBytes, readBody } from "../read-body.ts"
@@ -19,10 +21,6 @@ export interface PredictRouteDeps {
 }
 
 const RULES: BodyRules = { mediaTypes: ["application/json"], maxBytes: 65_536 }
-const DEFAULT_DEADLINE_MS = 100
-const MIN_DEADLINE_MS = 5
-const MAX_DEADLINE_MS = 2000
-const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/
 const DECIMAL = /^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$/
 
 /** `POST /predict` and `POST /predict/{experiment}`. */
@@ -30,7 +28,7 @@ export function predictRoute(deps: PredictRouteDeps): Handler {
   return async (c) => {
     deps.authorize(c, "predict")
     checkAccept(c.req.header("accept"))
-    const deadlineMs = readDeadline(c.req.header("x-deadline-ms"))
+    const askedMs = readDeadline(c.req.header("x-deadline-ms"))
     const { bytes } = await readBody(c, RULES, deps.readBytes)
     const body = readPredictBody(parseJsonBytes(bytes))
     if (body.variant !== undefined) deps.authorize(c, "force")
@@ -43,9 +41,9 @@ export function predictRoute(deps: PredictRouteDeps): Handler {
       slate: body.slate,
       payload: undefined,
       takesOpaque: false,
-      traceparent: readTraceparent(c.req.header("traceparent")),
+      traceHeaders: () => callContextOf(c).onward(),
       forcedVariant: body.variant,
-      deadlineMs,
+      deadlineMs: requestDeadlineMs(served.snapshot.experiment, askedMs),
     })
     deps.metrics.predicted(prediction, served.endpoints, body.instances)
     if (!prediction.answer.answered) throw pointedInto(body, prediction.answer.failure)
@@ -78,18 +76,13 @@ function findExperiment(
   })
 }
 
-function readDeadline(header: string | undefined): number {
-  if (header === undefined) return DEFAULT_DEADLINE_MS
+function readDeadline(header: string | undefined): number | undefined {
+  if (header === undefined) return undefined
   const value = DECIMAL.test(header) ? Number(header) : Number.NaN
   if (Number.isNaN(value)) {
     throw new GatewayError("bad_request", { detail: "X-Deadline-Ms must be a number of milliseconds." })
   }
-  return Math.min(MAX_DEADLINE_MS, Math.max(MIN_DEADLINE_MS, value))
-}
-
-/** W3C Trace Context, level 1. A malformed header starts no trace and refuses no request. */
-function readTraceparent(header: string | undefined): string | undefined {
-  return header !== undefined && TRACEPARENT.test(header) ? header : undefined
+  return value
 }
 
 /** RFC 9110 section 12.5.1, as far as a server with one media type needs it. */
