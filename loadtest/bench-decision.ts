@@ -96,7 +96,7 @@ bench("whole prediction: decision, score, token, log line", async () =>
       slate: false,
       payload: undefined,
       takesOpaque: false,
-      traceparent: undefined,
+      traceHeaders: () => ({}),
       forcedVariant: undefined,
       deadlineMs: 100,
     }),
