@@ -6,6 +6,7 @@ import type { CounterStore, RewardAnswer } from "../ports/counter-store.ts"
 import type { OutcomeReader } from "../ports/outcome-reader.ts"
 import { createEntryReader, experimentOf, type LogEntry } from "./log-entry.ts"
 import { PendingFold } from "./pending-fold.ts"
+import type { RestoreRevisions } from "./restore-revisions.ts"
 
 /** Decisions and rewards folded in one round of transactions. */
 const LINES_AT_ONCE = 20_000
@@ -38,6 +39,8 @@ export interface CatchUp {
   /** Undefined: the end of the log. */
   readonly until: LogPosition | undefined
   readonly answered?: (rewards: readonly RewardEvent[], answers: readonly RewardAnswer[]) => void
+  /** Gets the configuration changes, before what comes after them is folded: a position past one that is missing is never read again. */
+  readonly restore?: RestoreRevisions | undefined
 }
 
 /**
@@ -75,6 +78,7 @@ export async function catchUp(
     work.reader,
     { from: starts.map(({ readFrom }) => readFrom), until: work.until },
     async (entries, end, begin) => {
+      await work.restore?.(entries.flatMap((entry) => (entry.kind === "experiment" ? [entry.event] : [])))
       for (const entry of entries) {
         const experiment = experimentOf(entry)
         if (experiment === undefined) continue

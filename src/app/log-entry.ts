@@ -1,11 +1,11 @@
 import { type DecisionFacts, DecisionReader } from "../domain/decision-facts.ts"
-import type { OutcomeEvent, RewardEvent } from "../domain/events.ts"
+import type { ExperimentEvent, OutcomeEvent, RewardEvent } from "../domain/events.ts"
 
 /** What a logged line means to the counters. */
 export type LogEntry =
   | { readonly kind: "decision"; readonly facts: DecisionFacts }
   | { readonly kind: "reward"; readonly event: RewardEvent }
-  | { readonly kind: "other" }
+  | { readonly kind: "experiment"; readonly event: ExperimentEvent }
 
 /** Makes entries of logged events, as they were when they were logged. */
 export function createEntryReader(): (event: OutcomeEvent) => LogEntry {
@@ -13,7 +13,7 @@ export function createEntryReader(): (event: OutcomeEvent) => LogEntry {
   return (event) => {
     if (event.type === "decision") return { kind: "decision", facts: decisions.facts(event) }
     if (event.type === "reward") return { kind: "reward", event }
-    return { kind: "other" }
+    return { kind: "experiment", event }
   }
 }
 

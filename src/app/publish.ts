@@ -1,15 +1,19 @@
 import { definitionOf, withRevision } from "../domain/definitions.ts"
-import type { ExperimentEvent } from "../domain/events.ts"
+import { GatewayError } from "../domain/errors.ts"
+import type { ExperimentEvent, RevisionSource } from "../domain/events.ts"
 import type { Experiment } from "../domain/experiment.ts"
 import type { ExperimentId } from "../domain/ids.ts"
 import type { Clock } from "../ports/clock.ts"
 import type { CounterStore } from "../ports/counter-store.ts"
-import type { ExperimentStore } from "../ports/experiment-store.ts"
+import type { ExperimentStore, StoredRevision } from "../ports/experiment-store.ts"
 import type { Logger } from "../ports/logger.ts"
 import type { ModelEndpoint } from "../ports/model-endpoint.ts"
 import { diffDocuments } from "./diff-documents.ts"
 import { allocateFrom, allocateNow } from "./reallocate.ts"
+import { type Content, contentDiff, modelHashes } from "./revision-content.ts"
+import { toEvent } from "./revision-event.ts"
 import type { ServedExperiments } from "./served-experiments.ts"
+import { TIMED_OUT, within } from "./within.ts"
 
 export interface PublisherDeps {
   readonly experiments: ServedExperiments
@@ -24,99 +28,189 @@ export interface PublisherDeps {
   readonly keyId: string
 }
 
-/** What was last published of an experiment; `document` is null after a removal. */
-interface Published {
-  readonly revision: number
-  readonly document: unknown
-  readonly models: Readonly<Record<string, string>>
+/** Who makes a change, and through what. */
+export interface Author {
+  readonly actor: string
+  readonly source: RevisionSource
 }
 
-interface Change {
-  readonly id: ExperimentId
-  readonly revision: number
-  readonly document: unknown
-  readonly models: Readonly<Record<string, string>>
-  readonly diff: readonly string[]
-  readonly actor: string
-}
+/** How long a revision waits for the log before it is served all the same. */
+const LOG_WITHIN_MS = 2_000
 
 /**
  * Makes documents live: gives a changed one the next revision, stores and logs it, and swaps the snapshot in one assignment.
  *
- * Documents come one set at a time (`publish` is not to be called while it runs).
+ * A revision is stored only as the successor of the newest that this gateway knows, so that no edit is lost to another. What is stored is
+ * served even where the log doesn't take it now: it is logged later, under the same event id. Every gateway logs each revision that it
+ * serves. Calls come one at a time.
  */
 export class Publisher {
   readonly #deps: PublisherDeps
-  readonly #published = new Map<string, Published>()
+  readonly #newest = new Map<string, StoredRevision>()
+  /** Served and not in this gateway's log yet. */
+  readonly #unlogged = new Map<string, StoredRevision>()
+  #loaded = false
 
   constructor(deps: PublisherDeps) {
     this.#deps = deps
   }
 
-  /** Reads what was published before this start. @throws GatewayError `store_unavailable` */
-  async load(): Promise<void> {
-    for (const { experiment, revision, document, models } of await this.#deps.store.latest()) {
-      this.#published.set(experiment, { revision, document, models })
-      if (document === null) this.#deps.experiments.remove(experiment)
-    }
+  /** Whether it is known what was published before. */
+  get loaded(): boolean {
+    return this.#loaded
   }
 
-  /** The last good document of an experiment, for when its file has become invalid. */
-  lastDocument(id: string): unknown {
-    return this.#published.get(id)?.document ?? undefined
+  /** Reads what was published before this start. @throws GatewayError `store_unavailable` */
+  async load(): Promise<void> {
+    this.#learn(await this.#deps.store.latest())
+    this.#loaded = true
+  }
+
+  /** The newest revision known of an experiment, removed ones included. */
+  newest(id: string): StoredRevision | undefined {
+    return this.#newest.get(id)
   }
 
   /** Ids that have a document now. */
   ids(): readonly string[] {
-    return [...this.#published].filter(([, { document }]) => document !== null).map(([id]) => id)
+    return [...this.#newest].filter(([, { document }]) => document !== null).map(([id]) => id)
   }
 
-  /** Publishes one valid document: a new revision where it differs from the last, else the same revision as before. */
-  async publish(experiment: Experiment, actor: string): Promise<void> {
-    const { experiments } = this.#deps
-    const before = this.#published.get(experiment.id)
-    const document: unknown = JSON.parse(JSON.stringify(experiment))
-    const endpoints = experiment.variants.map(({ backend }) => this.#deps.endpointOf(backend))
-    const models = modelsOf(experiment, endpoints)
-    const diff = [...diffDocuments(before?.document ?? null, document), ...diffModels(before?.models ?? {}, models)]
-    if (diff.length === 0 && experiments.get(experiment.id) !== undefined) return
-    const revision = (before?.revision ?? 0) + (diff.length === 0 ? 0 : 1)
-    if (diff.length > 0) await this.#record({ id: experiment.id, revision, document, models, diff, actor })
-    const snapshot = await this.#snapshot(experiment, revision)
-    const known = experiments.get(experiment.id)?.definitions ?? new Map()
-    const definition = definitionOf(experiment, revision, snapshot.lineage.epoch)
-    experiments.publish({ snapshot, endpoints, definitions: withRevision(known, definition, this.#deps.clock.now()) })
+  /** Learns what other gateways have published since. @throws GatewayError `store_unavailable` */
+  async catchUp(): Promise<void> {
+    const newest = await this.#deps.store.newest()
+    if (newest.every(({ experiment, revision }) => revision <= this.#knownRevision(experiment))) return
+    this.#learn(await this.#deps.store.latest())
   }
 
-  /** Takes an experiment away: its predictions are 404 and its rewards 410 from now on. */
-  async remove(id: ExperimentId, actor: string): Promise<void> {
-    const before = this.#published.get(id)
+  /** Experiments whose newest revision is not the one that is served here. */
+  unserved(): readonly string[] {
+    return this.ids().filter((id) => {
+      return this.#deps.experiments.get(id)?.snapshot.revision !== this.#knownRevision(id)
+    })
+  }
+
+  /**
+   * Where a document stands in the history of its experiment: its newest content (document and models), an earlier one, or new to it.
+   *
+   * @throws GatewayError `store_unavailable`
+   */
+  async standing(experiment: Experiment): Promise<"newest" | "earlier" | "new"> {
+    const content = this.#contentOf(experiment)
+    const newest = this.#newest.get(experiment.id)
+    if (newest === undefined) return "new"
+    if (contentDiff(newest, content).length === 0) return "newest"
+    const history = await this.#deps.store.history(experiment.id)
+    return history.some((revision) => contentDiff(revision, content).length === 0) ? "earlier" : "new"
+  }
+
+  /**
+   * Publishes one valid document: a new revision where it differs from the newest, else the newest as it is.
+   *
+   * @param after revision that the author has seen; the newest known here when left out
+   * @returns the revision that is served
+   * @throws GatewayError `revision_conflict` when another revision is the newest: `catchUp` and decide anew; `store_unavailable`
+   */
+  async publish(experiment: Experiment, author: Author, after?: number): Promise<number> {
+    const before = this.#newest.get(experiment.id)
+    const content = this.#contentOf(experiment)
+    const diff = contentDiff(before, content)
+    if (diff.length > 0) await this.#append({ id: experiment.id, ...content, diff, author }, after)
+    await this.serve(experiment)
+    return this.#knownRevision(experiment.id)
+  }
+
+  /** Takes an experiment away: its predictions are 404 and its rewards 410 from now on. @throws as `publish` */
+  async remove(id: ExperimentId, author: Author, after?: number): Promise<void> {
+    const before = this.#newest.get(id)
     if (before === undefined || before.document === null) return
     const diff = diffDocuments(before.document, null)
-    await this.#record({ id, revision: before.revision + 1, document: null, models: {}, diff, actor })
+    const removal = await this.#append({ id, document: null, models: {}, diff, author }, after)
     this.#deps.experiments.remove(id)
+    await this.#log(removal)
   }
 
-  async #record(change: Change): Promise<void> {
-    const { id, revision, document, models, diff, actor } = change
-    const { store, recorder, clock, logger } = this.#deps
-    const at = clock.now()
-    await store.append({ experiment: id, revision, document, at, source: "folder", actor, diff, models })
-    this.#published.set(id, { revision, document, models })
-    await recorder.recordExperiment({
-      v: 1,
-      type: "experiment",
-      eventId: `e-${id}-${revision}`,
-      at: new Date(at).toISOString(),
+  /** Serves the newest stored revision of an experiment, whose document has been read and checked as `experiment`. Never rejects. */
+  async serve(experiment: Experiment): Promise<void> {
+    const { experiments } = this.#deps
+    const stored = this.#newest.get(experiment.id)
+    const revision = stored?.revision ?? 0
+    const served = experiments.get(experiment.id)
+    if (served?.snapshot.revision === revision) return
+    const endpoints = experiment.variants.map(({ backend }) => this.#deps.endpointOf(backend))
+    const snapshot = await this.#snapshot(experiment, revision)
+    // First the log, then the decisions that refer to it; at the first start on a full disk there is nothing that could be logged.
+    if (stored !== undefined) await this.#log(stored)
+    const definition = definitionOf(experiment, revision, snapshot.lineage.epoch)
+    const definitions = withRevision(served?.definitions ?? new Map(), definition, this.#deps.clock.now())
+    experiments.publish({ snapshot, endpoints, definitions })
+  }
+
+  /** Logs what is served and could not be logged before. Never rejects. */
+  async logServed(): Promise<void> {
+    for (const revision of this.#unlogged.values()) {
+      if (!(await this.#log(revision))) return
+    }
+  }
+
+  #knownRevision(id: string): number {
+    return this.#newest.get(id)?.revision ?? 0
+  }
+
+  #learn(revisions: readonly StoredRevision[]): void {
+    for (const revision of revisions) {
+      if (revision.revision <= this.#knownRevision(revision.experiment)) continue
+      this.#newest.set(revision.experiment, revision)
+      if (revision.document === null) this.#deps.experiments.remove(revision.experiment)
+    }
+  }
+
+  async #append(
+    change: Content & { readonly id: ExperimentId; readonly diff: readonly string[]; readonly author: Author },
+    after: number | undefined,
+  ): Promise<StoredRevision> {
+    const { id, document, models, diff, author } = change
+    const { store, clock, logger } = this.#deps
+    if (!this.#loaded) await this.load()
+    const known = after ?? this.#knownRevision(id)
+    const revision: StoredRevision = {
       experiment: id,
-      revision,
-      actor,
-      source: "folder",
-      diff,
-      models,
+      revision: known + 1,
+      at: clock.now(),
       document,
-    })
-    logger.info({ experiment: id, revision, actor, diff: diff.slice(0, 20), models }, "experiment published")
+      models,
+      diff,
+      actor: author.actor,
+      source: author.source,
+    }
+    await store.append(revision, known)
+    this.#newest.set(id, revision)
+    const shown = { ...author, diff: diff.slice(0, 20), models }
+    logger.info({ experiment: id, revision: revision.revision, ...shown }, "experiment published")
+    return revision
+  }
+
+  /** @returns whether the log has it */
+  async #log(revision: StoredRevision): Promise<boolean> {
+    const event = toEvent(revision)
+    const key = event.eventId
+    try {
+      const logged = await within(this.#deps.recorder.recordExperiment(event), LOG_WITHIN_MS)
+      if (logged === TIMED_OUT) throw new GatewayError("log_unavailable", { detail: "the log takes too long" })
+      this.#unlogged.delete(key)
+      return true
+    } catch (error) {
+      if (!this.#unlogged.has(key)) {
+        this.#deps.logger.warn({ eventId: key, error: String(error) }, "a revision is served before it is logged")
+      }
+      this.#unlogged.set(key, revision)
+      return false
+    }
+  }
+
+  #contentOf(experiment: Experiment): Content {
+    const endpoints = experiment.variants.map(({ backend }) => this.#deps.endpointOf(backend))
+    return { document: JSON.parse(JSON.stringify(experiment)), models: modelHashes(experiment, endpoints) }
   }
 
   /** Statistics that can't be read must not keep an edit from acting: it starts from none and is refreshed when they are back. */
@@ -129,21 +223,4 @@ export class Publisher {
       return allocateFrom({ experiment, revision, keyId }, 0, [])
     }
   }
-}
-
-/** The hash of each variant's model, where it is known. */
-function modelsOf(experiment: Experiment, endpoints: readonly ModelEndpoint[]): Record<string, string> {
-  return Object.fromEntries(
-    experiment.variants.flatMap(({ id }, index) => {
-      const sha256 = endpoints[index]?.sha256
-      return sha256 === undefined ? [] : [[id, sha256]]
-    }),
-  )
-}
-
-/** Models that were replaced under an unchanged name. */
-function diffModels(before: Readonly<Record<string, string>>, after: Readonly<Record<string, string>>): string[] {
-  return Object.keys(after)
-    .filter((variant) => before[variant] !== undefined && before[variant] !== after[variant])
-    .map((variant) => `models.${variant}: "${before[variant]}" -> "${after[variant]}"`)
 }

@@ -8,6 +8,7 @@ import type { OutcomeReader } from "../ports/outcome-reader.ts"
 import { catchUp, eachSegment, type FoldedLog, isBehind, type Progress } from "./catch-up.ts"
 import { experimentOf, type LogEntry } from "./log-entry.ts"
 import { PendingFold } from "./pending-fold.ts"
+import type { RestoreRevisions } from "./restore-revisions.ts"
 
 /** Counters are compared by hour: a store's buckets differ in width, and all of them fit into hours. */
 const HOUR_SECONDS = 3_600
@@ -48,7 +49,12 @@ interface Part {
  * @throws GatewayError `store_unavailable`, `log_unavailable`
  */
 export async function rebuild(
-  deps: { readonly readers: readonly OutcomeReader[]; readonly store: CounterStore & CounterArchive },
+  deps: {
+    readonly readers: readonly OutcomeReader[]
+    readonly store: CounterStore & CounterArchive
+    /** Gets the configuration changes of what is folded, before its counters are. */
+    readonly restore?: RestoreRevisions
+  },
   progress: Progress,
 ): Promise<FoldedLog> {
   await deps.store.reset()
@@ -56,8 +62,9 @@ export async function rebuild(
   for (const { reader, span, until } of await partsOf(deps.readers)) {
     const begin = { readFrom: span.since, position: undefined }
     const report = (part: FoldedLog): void => progress(sum(total, part))
+    const { store, restore } = deps
     const folded = await catchUp(
-      { reader, store: deps.store, log: span.id, stands: new Map(), others: begin, until },
+      { reader, store, log: span.id, stands: new Map(), others: begin, until, restore },
       report,
     )
     Object.assign(total, sum(total, folded))

@@ -6,6 +6,7 @@ import type { Logger } from "../ports/logger.ts"
 import type { OutcomeLog } from "../ports/outcome-log.ts"
 import type { OutcomeReader } from "../ports/outcome-reader.ts"
 import { catchUp, type FoldedLog, isBehind, type Stand } from "./catch-up.ts"
+import type { RestoreRevisions } from "./restore-revisions.ts"
 
 export interface RecoverDeps {
   readonly reader: OutcomeReader
@@ -13,6 +14,10 @@ export interface RecoverDeps {
   readonly store: CounterStore & CounterArchive
   readonly marks?: FoldMarkStore
   readonly logger: Logger
+  /** Gets the configuration changes of what is folded, before its counters are. */
+  readonly restore?: RestoreRevisions
+  /** Where this process began to append: what comes after is folded as it is written. Undefined: the end of the log. */
+  readonly until?: LogPosition | undefined
 }
 
 /**
@@ -43,7 +48,7 @@ export async function recover(
   }
   const marks = await deps.marks?.load()
   const stands = standsOf(log, stored, marks?.log === log.id ? marks : undefined)
-  const folded = await catchUp({ reader, store, log: log.id, ...stands, until: undefined })
+  const folded = await catchUp({ reader, store, log: log.id, ...stands, until: deps.until, restore: deps.restore })
   const { events, skipped } = folded
   logger.info({ events, skipped, log: log.id }, "counters are up to date with the outcome log")
   return { events, skipped, positions: new Map([...stored, ...folded.positions]) }

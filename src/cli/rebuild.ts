@@ -1,13 +1,16 @@
 import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
-import { addLogSpan, readLogSpans } from "../adapters/ndjson/log-identity.ts"
+import { keepLogSpan, newLogSpan, readLogSpans } from "../adapters/ndjson/log-identity.ts"
 import { createOutcomeReader } from "../adapters/ndjson/outcome-reader.ts"
 import { createSqliteCounterStore } from "../adapters/sqlite/counter-store.ts"
 import { Database } from "../adapters/sqlite/database.ts"
+import { createSqliteExperimentStore } from "../adapters/sqlite/experiment-store.ts"
 import { lockFolder } from "../adapters/sqlite/folder-lock.ts"
 import type { FoldedLog, Progress } from "../app/catch-up.ts"
 import { type CheckedCounters, check, rebuild as rebuildCounters } from "../app/rebuild.ts"
+import { createRestoreRevisions } from "../app/restore-revisions.ts"
+import type { Logger } from "../ports/logger.ts"
 import type { OutcomeReader } from "../ports/outcome-reader.ts"
 import type { Command, Io, Output } from "./command.ts"
 import { refuse } from "./refusal.ts"
@@ -20,8 +23,9 @@ export const rebuild: Command = {
   summary: "Make the counters anew from the outcome log, or check them",
   usage: `npm run cli -- rebuild [--check] [--data-dir DIR] [--log OTHER]... [--json]
 
-Makes the counters in DIR/gateway.db anew from the outcome log in DIR/outcomes.
-Stop the gateway first: a folder in use is refused.
+Makes the counters in DIR/gateway.db anew from the outcome log in DIR/outcomes,
+and the revisions of experiments that it lacks. Stop the gateway first: a folder
+in use is refused.
 
   --check         changes nothing: compares the counters with the log, and exits
                   1 where they differ. Works beside a running gateway. What is
@@ -78,11 +82,12 @@ async function runRebuild(
 ): Promise<number> {
   const lock = await lockFolder(folder)
   const outcomes = join(folder, "outcomes")
-  if ((await readLogSpans(outcomes)).length === 0) await addLogSpan(outcomes, undefined)
+  if ((await readLogSpans(outcomes)).length === 0) await keepLogSpan(outcomes, newLogSpan(undefined))
   const database = openDatabase(path, false, io.stderr)
   const store = createSqliteCounterStore(database)
+  const restore = createRestoreRevisions(createSqliteExperimentStore(database), loggerTo(io.stderr))
   try {
-    const folded = await rebuildCounters({ readers, store }, showProgress(io.stderr))
+    const folded = await rebuildCounters({ readers, store, restore }, showProgress(io.stderr))
     if (json) io.stdout.write(`${JSON.stringify({ ...folded, rebuilt: true })}\n`)
     else io.stdout.write(`Counters made from ${describe(folded)}.\n`)
     return 0
@@ -104,10 +109,14 @@ async function runCheck(readers: readonly OutcomeReader[], path: string, json: b
 }
 
 function openDatabase(path: string, readOnly: boolean, stderr: Output): Database {
+  return new Database({ path, readOnly }, loggerTo(stderr))
+}
+
+function loggerTo(stderr: Output): Logger {
   const say = (fields: Readonly<Record<string, unknown>>, message: string): void => {
     stderr.write(`${message} ${JSON.stringify(fields)}\n`)
   }
-  return new Database({ path, readOnly }, { info: say, warn: say, error: say })
+  return { info: say, warn: say, error: say }
 }
 
 function sentences(checked: CheckedCounters): string {

@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util"
-import { describeProblem } from "../adapters/experiment-folder/document.ts"
 import { ExperimentFolder } from "../adapters/experiment-folder/folder.ts"
+import { describeProblem } from "../domain/document-issues.ts"
 import { ModelFolder } from "../entry/model-folder.ts"
 import type { SourceDocument } from "../ports/document-source.ts"
 import type { Command } from "./command.ts"

@@ -7,6 +7,21 @@ export interface DocumentIssue {
   readonly message: string
 }
 
+/** One thing wrong with a document, where a person finds it. Lines and columns count from 1. */
+export interface DocumentProblem {
+  readonly file: string
+  readonly line: number
+  readonly column: number
+  /** `policy.minPropensity`; empty for the document as a whole. */
+  readonly path: string
+  readonly message: string
+}
+
+/** `file:line:column: path message`, the form that editors jump to. */
+export function describeProblem({ file, line, column, path, message }: DocumentProblem): string {
+  return `${file}:${line}:${column}: ${path === "" ? "" : `${path} `}${message}`
+}
+
 /** Whether a document has a schema's shape; what it parses to, or everything that is wrong with its fields. */
 export type ParsedShape<Shape> =
   | { readonly ok: true; readonly value: Shape }

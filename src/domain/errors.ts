@@ -32,6 +32,7 @@ export type ErrorCode =
   | "reward_out_of_window"
   | "backend_failed"
   | "deadline_exceeded"
+  | "revision_conflict"
   | "log_unavailable"
   | "store_unavailable"
   | "config_invalid"

@@ -79,7 +79,15 @@ function isOutcome(value: Fields): boolean {
 }
 
 function isExperiment(value: Fields): value is Fields & OutcomeEvent {
-  return value["type"] === "experiment" && typeof value["revision"] === "number"
+  return (
+    value["type"] === "experiment" &&
+    typeof value["revision"] === "number" &&
+    typeof value["actor"] === "string" &&
+    (value["source"] === "folder" || value["source"] === "api") &&
+    Array.isArray(value["diff"]) &&
+    isRecord(value["models"]) &&
+    value["document"] !== undefined
+  )
 }
 
 function isAggregation(value: unknown): boolean {

@@ -1,13 +1,14 @@
 import { hash } from "node:crypto"
 import type { Hono } from "hono"
 import { loadArtifact } from "../adapters/embedded-scorer/artifact.ts"
-import { checkDocument, describeProblem, parseText } from "../adapters/experiment-folder/document.ts"
+import { checkDocument, parseText } from "../adapters/experiment-folder/document.ts"
 import { createMemoryCounterStore } from "../adapters/memory/counter-store.ts"
 import { createMemoryExperimentStore } from "../adapters/memory/experiment-store.ts"
 import { createMemoryOutcomeLog } from "../adapters/memory/outcome-log.ts"
 import { createPseudonyms } from "../adapters/node-crypto/mac.ts"
 import { createRecorder } from "../app/recorder.ts"
 import { type Config, ConfigError, parseConfig } from "../config.ts"
+import { describeProblem } from "../domain/document-issues.ts"
 import { readRequestBytes } from "../http/read-body.ts"
 import type { Clock } from "../ports/clock.ts"
 import type { Logger } from "../ports/logger.ts"
@@ -26,7 +27,7 @@ export interface Bundle {
 
 /** Outcomes kept per isolate, which has 128 MB in all. */
 const LOG_LINES = 10_000
-const ACTOR = "bundle"
+const AUTHOR = { actor: "bundle", source: "folder" } as const
 
 const clock: Clock = { now: () => Date.now(), monotonicMs: () => performance.now() }
 
@@ -84,7 +85,7 @@ export async function createBundledGateway(
   for (const { file, text } of bundle.documents) {
     const document = await checkDocument(file, parseText(text), async () => undefined)
     if (!document.ok) throw new ConfigError(document.problems.map(describeProblem))
-    await gateway.publisher.publish(document.experiment, ACTOR)
+    await gateway.publisher.publish(document.experiment, AUTHOR)
   }
   return {
     app: gateway.app,

@@ -3,7 +3,6 @@ import type { AddressInfo } from "node:net"
 import { join, resolve } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
-import { describeProblem } from "../adapters/experiment-folder/document.ts"
 import { ExperimentFolder } from "../adapters/experiment-folder/folder.ts"
 import { openOutcomeLog } from "../adapters/ndjson/outcome-log.ts"
 import { createOutcomeReader } from "../adapters/ndjson/outcome-reader.ts"
@@ -18,14 +17,21 @@ import { Database } from "../adapters/sqlite/database.ts"
 import { createSqliteExperimentStore } from "../adapters/sqlite/experiment-store.ts"
 import { lockFolder } from "../adapters/sqlite/folder-lock.ts"
 import { withDeadlines } from "../app/deadline.ts"
+import { DocumentFollower } from "../app/follow-documents.ts"
 import { createRecorder } from "../app/recorder.ts"
 import { recover } from "../app/recover.ts"
+import { createRecoveringExperiments, createRecoveringStore, type RecoveringStore } from "../app/recovering-store.ts"
+import { createRestoreRevisions } from "../app/restore-revisions.ts"
+import { within } from "../app/within.ts"
 import { type Config, ConfigError } from "../config.ts"
+import { describeProblem } from "../domain/document-issues.ts"
 import { GatewayError } from "../domain/errors.ts"
+import type { LogPosition } from "../domain/log-position.ts"
 import type { PartState } from "../http/routes/health.ts"
 import { SERVE_ANY_HOST, serveHosts } from "../http/served-hosts.ts"
 import type { Clock } from "../ports/clock.ts"
 import type { BackendCheck } from "../ports/document-source.ts"
+import type { Logger } from "../ports/logger.ts"
 import { authorization } from "./authorization.ts"
 import { compressOnThreads } from "./compress.ts"
 import { createGateway, type SigningKey } from "./gateway.ts"
@@ -34,7 +40,6 @@ import { ModelFolder } from "./model-folder.ts"
 import { createNodeServer } from "./node-server.ts"
 import { limitsForThisProcess, Peers } from "./peers.ts"
 import { logReadings, wireReadings } from "./readings.ts"
-import { ExperimentWatch } from "./watch-experiments.ts"
 
 const LOOK_EVERY_MS = 1000
 const FOLD_WITHIN_MS = 30_000
@@ -76,48 +81,57 @@ async function startIn(
   const log = await openOutcomeLog({ folder: outcomes, logger })
   const database = new Database({ path: join(dataDir, "gateway.db") }, logger)
   const archive = createSqliteCounterStore(database)
-  // Folding what a long outage has left may take any time; while it serves, the gateway waits for nobody that long.
-  const counters = withDeadlines(archive, { fold: FOLD_WITHIN_MS, close: Number.POSITIVE_INFINITY })
   const reader = createOutcomeReader(outcomes)
+  const until = await reader.end()
+  const experimentStore = withDeadlines(createSqliteExperimentStore(database))
+  const restore = createRestoreRevisions(experimentStore, logger)
   const marks = createFoldMarkFile(dataDir, logger)
-  let recovered: Awaited<ReturnType<typeof recover>>
-  try {
-    recovered = await recover({ reader, log, store: archive, marks, logger })
-  } catch (cause) {
-    throw new GatewayError("store_unavailable", {
-      detail: `${join(dataDir, "gateway.db")} can't be used. Move it away and start again: its counters are made anew from the outcome log`,
-      cause,
-    })
+  let positions: ReadonlyMap<string, LogPosition> = new Map()
+  const catchUp = async (): Promise<void> => {
+    positions = (await recover({ reader, log, store: archive, marks, logger, restore, until })).positions
   }
-  const { positions } = recovered
-  const recorder = createRecorder({ log, store: counters, clock, logger, reader, marks, positions })
+  // Folding what a long outage has left may take any time; while it serves, the gateway waits for nobody that long.
+  const patient = { fold: FOLD_WITHIN_MS, recover: Number.POSITIVE_INFINITY, close: Number.POSITIVE_INFINITY }
+  const store = withDeadlines(createRecoveringStore(archive, catchUp), patient)
+  await recoverOrGoOn(store, join(dataDir, "gateway.db"), logger)
+  const recorder = createRecorder({ log, store, clock, logger, reader, marks, positions })
 
-  const signingKeys = await readSigningKeys(config, dataDir)
+  const ownKey = config.signingKeys === undefined ? await keptSigningKey(dataDir) : undefined
+  const ownUnitKey = config.unitKey === undefined ? await keptUnitKey(dataDir) : undefined
+  const unitKey = config.unitKey ?? ownUnitKey?.key
+  if (unitKey === undefined) throw new ConfigError(["UNIT_KEY has no key"])
+  const keptFiles = [
+    ...(ownKey === undefined ? [] : [{ name: "signing key", file: ownKey.file }]),
+    ...(ownUnitKey === undefined ? [] : [{ name: "unit key", file: ownUnitKey.file }]),
+  ]
+  for (const { name, file } of keptFiles) {
+    if (file.problem !== undefined) logger.error({ problem: file.problem }, `the ${name} can't be kept yet`)
+  }
+  const signingKeys = keysOf(config.signingKeys, ownKey)
   const models = new ModelFolder(config.modelsDir ?? packaged("examples/models"), logger)
   const peers = new Peers(limitsForThisProcess())
   const bodies = new IncomingBodies()
   const state = { draining: false }
   const gateway = createGateway({
     recorder,
-    counters,
-    experimentStore: withDeadlines(createSqliteExperimentStore(database)),
+    counters: store,
+    experimentStore: createRecoveringExperiments(experimentStore, store),
     endpointOf: (backend) => models.endpoint(backend.model),
     clock,
     logger,
     randomBytes: (target) => void randomFillSync(target),
-    pseudonym: createPseudonyms(config.unitKey ?? (await keptUnitKey(dataDir))),
+    pseudonym: createPseudonyms(unitKey),
     signingKeys,
     authorize: authorization(config.apiKeys, (secret) => hash("sha256", secret, "base64url")),
     defaultExperiment: config.defaultExperiment,
-    readings: { ...logReadings(log.counts, recorder.counts), ...wireReadings(peers, bodies) },
+    readings: { ...logReadings(log.counts, recorder.counts, storageFails), ...wireReadings(peers, bodies) },
     readParts: () => readParts(),
     readBytes: bodies.read,
     compress: compressOnThreads,
     rewardOrigins: config.corsOrigins,
   })
-  await gateway.publisher.load()
   const check: BackendCheck = (backend) => models.check(backend)
-  const watch = new ExperimentWatch({
+  const watch = new DocumentFollower({
     source: new ExperimentFolder(config.experimentsDir ?? packaged("examples/experiments"), check),
     publisher: gateway.publisher,
     logger,
@@ -130,8 +144,19 @@ async function startIn(
     watch,
   )
 
+  /** Why a key that was made at the start isn't kept yet. */
+  function unkept(): string | undefined {
+    const missing = keptFiles.find(({ file }) => file.problem !== undefined)
+    return missing === undefined ? undefined : `the ${missing.name} is not kept yet: ${missing.file.problem}`
+  }
+
+  function storageFails(): boolean {
+    return log.counts.failing || recorder.counts.storeFails || !store.recovered || unkept() !== undefined
+  }
+
   function readParts(): Record<string, PartState> {
     const problems = watch.problems.length
+    const missing = unkept()
     return {
       server: { ready: !state.draining, required: true, ...(state.draining ? { detail: "draining" } : {}) },
       experiments: {
@@ -145,11 +170,25 @@ async function startIn(
         detail: `${log.counts.droppedLines} lines dropped`,
       },
       counters: {
-        ready: !recorder.counts.storeFails,
+        ready: store.recovered && !recorder.counts.storeFails,
         required: false,
-        detail: `${recorder.counts.failedFolds} failed folds`,
+        detail: store.recovered
+          ? `${recorder.counts.failedFolds} failed folds`
+          : "not caught up with the outcome log yet",
       },
+      ...(missing === undefined ? {} : { keys: { ready: false, required: false, detail: missing } }),
     }
+  }
+
+  /** What a full disk refused at the start is tried until there is room. */
+  async function tryAgain(): Promise<void> {
+    for (const { name, file } of keptFiles) {
+      if (file.problem === undefined) continue
+      await file.keep()
+      if (file.problem === undefined) logger.info({}, `the ${name} is kept`)
+    }
+    // Whoever folds says so when it fails.
+    if (!store.recovered) await Promise.allSettled([store.recover()])
   }
 
   const server = createNodeServer(gateway.app, {
@@ -171,6 +210,7 @@ async function startIn(
   })
   const timers = [
     setInterval(() => void watch.look(), LOOK_EVERY_MS),
+    setInterval(() => void tryAgain(), LOOK_EVERY_MS),
     setInterval(() => void gateway.reallocator.tick(), REALLOCATE_EVERY_MS),
   ]
   const { port } = server.address() as AddressInfo
@@ -196,7 +236,8 @@ async function startIn(
     const forced = setTimeout(() => server.closeAllConnections(), config.drainSeconds * 1000)
     await closed
     clearTimeout(forced)
-    await watch.settled()
+    // A folder on a device that hangs must not keep the process.
+    await within(watch.settled(), config.drainSeconds * 1000)
     await recorder.close()
     await database.close()
     release()
@@ -205,13 +246,30 @@ async function startIn(
   }
 }
 
-async function readSigningKeys(config: Config, dataDir: string): Promise<[SigningKey, ...SigningKey[]]> {
-  const [first, ...rest] = config.signingKeys ?? []
-  return first === undefined ? [await keptSigningKey(dataDir)] : [first, ...rest]
+function keysOf(given: Config["signingKeys"], own: SigningKey | undefined): [SigningKey, ...SigningKey[]] {
+  const [first, ...rest] = [...(given ?? []), ...(own === undefined ? [] : [own])]
+  if (first === undefined) throw new ConfigError(["SIGNING_KEYS has no key"])
+  return [first, ...rest]
+}
+
+/** A damaged database stops the start; one that the disk has no room for is caught up with later. */
+async function recoverOrGoOn(store: RecoveringStore, path: string, logger: Logger): Promise<void> {
+  try {
+    await store.recover()
+  } catch (cause) {
+    if (!(cause instanceof GatewayError)) throw cause
+    if (cause.code === "config_invalid") {
+      throw new GatewayError("config_invalid", {
+        detail: `${path} can't be used. Move it away and start again: counters and revisions are made anew from the outcome log`,
+        cause,
+      })
+    }
+    logger.error({ err: cause, path }, "counters can't be read or written yet: predictions are served without learning")
+  }
 }
 
 /** A gateway without a single experiment can't answer anyone: that is a mistake to stop at, not to find out from traffic. */
-function requireExperiment(config: Config, ids: readonly string[], watch: ExperimentWatch): void {
+function requireExperiment(config: Config, ids: readonly string[], watch: DocumentFollower): void {
   const problems = watch.problems.map(describeProblem)
   if (ids.length === 0) throw new ConfigError(["no experiment can be served", ...problems])
   if (config.defaultExperiment !== undefined && !ids.includes(config.defaultExperiment)) {

@@ -151,6 +151,11 @@ export const PROBLEMS = {
     retryAfterSeconds: 1,
     help: "Neither the chosen variant nor the fallback answered within the deadline.",
   },
+  revision_conflict: {
+    status: 409,
+    title: "Another revision was published meanwhile",
+    help: "Read the experiment again, make the change to its newest revision, and publish that.",
+  },
   log_unavailable: {
     status: 503,
     title: "Outcome log is unavailable",

@@ -1,14 +1,5 @@
+import type { DocumentProblem } from "../domain/document-issues.ts"
 import type { Backend, Experiment } from "../domain/experiment.ts"
-
-/** One thing wrong with a document, where a person finds it. Lines and columns count from 1. */
-export interface DocumentProblem {
-  readonly file: string
-  readonly line: number
-  readonly column: number
-  /** `policy.minPropensity`; empty for the document as a whole. */
-  readonly path: string
-  readonly message: string
-}
 
 /** A document as it was last read: an experiment, or everything that is wrong with it. */
 export type ReadDocument =
@@ -18,6 +9,8 @@ export type ReadDocument =
       readonly file: string
       /** The experiment that the document says it is; undefined where that can't be read. */
       readonly id: string | undefined
+      /** Whether it may be any experiment's: there is a text, and no id to be read in it. */
+      readonly anonymous: boolean
       readonly problems: readonly DocumentProblem[]
     }
 

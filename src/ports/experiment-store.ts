@@ -17,10 +17,22 @@ export interface StoredRevision {
   readonly models: Readonly<Record<string, string>>
 }
 
-/** Experiments and their revisions. */
+/**
+ * Experiments and their revisions, possibly shared by several gateways. Every method may throw GatewayError `store_unavailable`, retryable:
+ * what was to be appended may or may not be there then.
+ */
 export interface ExperimentStore {
   /** The newest revision of every experiment, removed ones included. */
   latest(): Promise<readonly StoredRevision[]>
-  /** Appends a revision; durable when it settles. @throws GatewayError `store_unavailable` */
-  append(revision: StoredRevision): Promise<void>
+  /** Its number alone: whether another gateway has published is asked often. */
+  newest(): Promise<readonly { readonly experiment: ExperimentId; readonly revision: number }[]>
+  /** All revisions of one experiment, oldest first; none for one that there never was. */
+  history(experiment: ExperimentId): Promise<readonly StoredRevision[]>
+  /**
+   * Appends a revision where `after` is still the newest; durable when it settles. Numbers may leave gaps.
+   *
+   * @param after revision that it replaces; 0 where there is none
+   * @throws GatewayError `revision_conflict` when another is the newest: nothing was written; `internal` when it isn't greater than `after`
+   */
+  append(revision: StoredRevision, after: number): Promise<void>
 }

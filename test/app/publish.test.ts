@@ -1,4 +1,6 @@
 import { expect, it } from "vitest"
+import { createMemoryExperimentStore } from "#src/adapters/memory/experiment-store.ts"
+import type { ExperimentId } from "#src/domain/ids.ts"
 import { allocationFor } from "#src/domain/snapshot.ts"
 import { createRig } from "./rig.ts"
 
@@ -14,6 +16,51 @@ it("gives a changed document the next revision and an unchanged one none", async
   ])
   expect(rig.experiments.get("e")?.snapshot.revision).toBe(2)
   expect((await rig.store.latest())[0]).toMatchObject({ revision: 2 })
+})
+
+it("serves an edit that is stored though the log refuses it, and logs it later under the same event id", async () => {
+  const rig = createRig()
+  await rig.publish()
+  rig.refuseLog(true)
+  await rig.publish({ holdout: 0.1 })
+  expect(rig.experiments.get("e")?.snapshot).toMatchObject({ revision: 2, experiment: { holdout: 0.1 } })
+  await rig.publisher.logServed()
+  expect((await rig.events()).map(({ eventId }) => eventId)).toEqual(["e-e-1"])
+  rig.refuseLog(false)
+  await rig.publisher.logServed()
+  await rig.publisher.logServed()
+  const [, late] = await rig.events()
+  expect(late).toMatchObject({ eventId: "e-e-2", revision: 2, diff: ["holdout: 0 -> 0.1"], document: { holdout: 0.1 } })
+  expect(late?.at).toBe(new Date((await rig.store.latest())[0]?.at ?? 0).toISOString())
+})
+
+it("refuses an edit of a revision that another gateway has replaced, and changes nothing", async () => {
+  const store = createMemoryExperimentStore()
+  const [rig, other] = [createRig({ store }), createRig({ store })]
+  await rig.publish()
+  await other.publisher.load()
+  await other.publish({ holdout: 0.2 })
+  await expect(rig.publish({ holdout: 0.1 })).rejects.toMatchObject({ code: "revision_conflict" })
+  expect(rig.experiments.get("e")?.snapshot).toMatchObject({ revision: 1, experiment: { holdout: 0 } })
+  await rig.publisher.catchUp()
+  expect(rig.publisher.unserved()).toEqual(["e"])
+  await rig.publish({ holdout: 0.1 })
+  expect(
+    (await store.history(rig.experiments.get("e")?.snapshot.experiment.id as ExperimentId)).map((one) => one.diff),
+  ).toEqual([["document: added"], ["holdout: 0 -> 0.2"], ["holdout: 0.2 -> 0.1"]])
+})
+
+it("refuses an edit whose author saw another revision than the newest", async () => {
+  const rig = createRig()
+  await rig.publish()
+  await rig.publish({ holdout: 0.1 })
+  const { experiment } = rig.experiments.get("e")?.snapshot ?? {}
+  if (experiment === undefined) throw new Error("not published")
+  const edited = { ...experiment, description: "seen at revision 1" }
+  const author = { actor: "Ann", source: "api" } as const
+  await expect(rig.publisher.publish(edited, author, 1)).rejects.toMatchObject({ code: "revision_conflict" })
+  await expect(rig.publisher.remove(experiment.id, author, 1)).rejects.toMatchObject({ code: "revision_conflict" })
+  expect(await rig.publisher.publish(edited, author, 2)).toBe(3)
 })
 
 it("keeps what was learned when a document is edited", async () => {
@@ -33,7 +80,7 @@ it("counts revisions on after a removal, and forgets the removal when the experi
   await rig.publish()
   const id = rig.experiments.get("e")?.snapshot.experiment.id
   if (id === undefined) throw new Error("not published")
-  await rig.publisher.remove(id, "test")
+  await rig.publisher.remove(id, { actor: "test", source: "api" })
   expect(rig.experiments.get("e")).toBeUndefined()
   expect(rig.experiments.wasRemoved("e")).toBe(true)
   await rig.publish()

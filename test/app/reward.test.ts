@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest"
+import { createMemoryExperimentStore } from "#src/adapters/memory/experiment-store.ts"
 import type { RewardCommand } from "#src/app/reward.ts"
 import type { RewardEvent } from "#src/domain/events.ts"
 import { createRig } from "./rig.ts"
@@ -117,11 +118,26 @@ it("answers each item of a batch on its own", async () => {
   expect(outcomes).toMatchObject([{ code: "token_invalid" }, { status: "applied" }, { code: "reward_out_of_range" }])
 })
 
+it("asks to try again where a true token is of an experiment or a revision that this gateway doesn't know yet", async () => {
+  const store = createMemoryExperimentStore()
+  const [ahead, behind] = [createRig({ store }), createRig({ store })]
+  await ahead.publish()
+  const { token } = await ahead.predict()
+  expect(await behind.post(token)).toMatchObject({ code: "revision_not_served" })
+  await behind.publisher.load()
+  await behind.publish()
+  expect(await behind.post(token)).toMatchObject({ status: "applied" })
+  await ahead.publish({ holdout: 0.1 })
+  const { token: later } = await ahead.predict()
+  expect(await behind.post(later)).toMatchObject({ code: "revision_not_served" })
+  expect((await behind.events()).filter(({ type }) => type === "reward")).toHaveLength(1)
+})
+
 it("says gone for the rewards of an experiment that was removed", async () => {
   const rig = createRig()
   await rig.publish()
   const { token, snapshot } = await rig.predict()
-  await rig.publisher.remove(snapshot.experiment.id, "test")
+  await rig.publisher.remove(snapshot.experiment.id, { actor: "test", source: "api" })
   expect(await rig.post(token)).toMatchObject({ code: "experiment_gone" })
 })
 

@@ -15,7 +15,9 @@ import { parseExperiment } from "#src/domain/experiment.ts"
 import { boundOf, metricsOf } from "#src/domain/metric.ts"
 import type { Context } from "#src/domain/plan.ts"
 import type { Clock } from "#src/ports/clock.ts"
+import type { ExperimentStore } from "#src/ports/experiment-store.ts"
 import type { OpaqueBody } from "#src/ports/model-endpoint.ts"
+import type { LogWrite } from "#src/ports/outcome-log.ts"
 import { createRememberingLogger } from "../remembering-logger.ts"
 
 /** A clock that moves when it is told to. */
@@ -28,15 +30,24 @@ export class FakeClock implements Clock {
   }
 }
 
+/** What a log says that takes nothing. */
+const DROPPED: LogWrite = { written: Promise.resolve(undefined), answered: Promise.resolve(false) }
+
 /** The use cases over memory adapters, with a fake clock, seeded ids and models `a` and `b` that score 0.1 and 0.2. */
-export function createRig() {
+export function createRig(options: { readonly store?: ExperimentStore } = {}) {
   const clock = new FakeClock()
   const logger = createRememberingLogger()
   const log = createMemoryOutcomeLog()
+  const refusing = { log: false }
   const counters = createMemoryCounterStore()
-  const recorder = createRecorder({ log, store: counters, clock, logger })
+  const recorder = createRecorder({
+    log: { ...log, append: (line) => (refusing.log ? DROPPED : log.append(line)) },
+    store: counters,
+    clock,
+    logger,
+  })
   const experiments = new ServedExperiments()
-  const store = createMemoryExperimentStore()
+  const store = options.store ?? createMemoryExperimentStore()
   const models = new Map(
     Object.entries({ a: 0.1, b: 0.2 }).map(([model, score]) => [
       model,
@@ -80,10 +91,15 @@ export function createRig() {
     publisher,
     reallocator,
     reward,
+    log,
+    /** Whether the log takes no line from now on. */
+    refuseLog: (refuse: boolean) => {
+      refusing.log = refuse
+    },
     publish: async (changes: Record<string, unknown> = {}) => {
       const parsed = parseExperiment(documentWith(changes))
       if (!parsed.ok) throw new Error(JSON.stringify(parsed.issues))
-      await publisher.publish(parsed.experiment, "test")
+      await publisher.publish(parsed.experiment, { actor: "test", source: "api" })
     },
     predict: (
       options: {

@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { expect, it } from "vitest"
 import { validate } from "#src/cli/validate.ts"
-import type { DocumentProblem } from "#src/ports/document-source.ts"
+import type { DocumentProblem } from "#src/domain/document-issues.ts"
 import { temporaryFolder } from "#test/temporary-folder.ts"
 import { capturedIo } from "./captured-io.ts"
 

@@ -10,6 +10,11 @@ const experiment = {
   at: "2026-11-20T12:00:00.000Z",
   experiment: "e",
   revision: 2,
+  actor: "Ann",
+  source: "api",
+  diff: [],
+  models: {},
+  document: null,
 }
 
 it.each([decisionEvent(), rewardEvent({ status: "late" }), experiment])("reads back a whole $type", (event) => {

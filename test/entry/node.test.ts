@@ -267,7 +267,7 @@ async function documentsReady(gateway: RunningGateway): Promise<boolean> {
   return parts["experiments"]?.ready ?? false
 }
 
-it("says what to do about a damaged database, and makes its counters anew from the log", async () => {
+it("says what to do about a damaged database, and makes its counters and revisions anew from the log", async () => {
   const [DATA_DIR, EXPERIMENTS_DIR] = [temporaryFolder(), temporaryFolder()]
   await writeFile(join(EXPERIMENTS_DIR, "e.json"), document("e"))
   const first = await start({ DATA_DIR, EXPERIMENTS_DIR })
@@ -281,7 +281,12 @@ it("says what to do about a damaged database, and makes its counters anew from t
   await expect(start({ DATA_DIR, EXPERIMENTS_DIR })).rejects.toThrow(/Move it away and start again/)
 
   await rm(join(DATA_DIR, "gateway.db"))
+  await writeFile(join(EXPERIMENTS_DIR, "e.json"), document("e", { description: "edited meanwhile" }))
   const second = await start({ DATA_DIR, EXPERIMENTS_DIR })
+  expect((await call(second, "/admin/experiments/e")).body).toMatchObject({
+    revision: 2,
+    description: "edited meanwhile",
+  })
   const after = (await call(second, "/admin/experiments/e/stats")).body["variants"]
   expect(after).toEqual(before)
 })

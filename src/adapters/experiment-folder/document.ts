@@ -1,7 +1,7 @@
 import { type Document, isMap, isNode, isScalar, Lexer, LineCounter, parseDocument, visit } from "yaml"
-import type { DocumentIssue } from "../../domain/document-issues.ts"
+import type { DocumentIssue, DocumentProblem } from "../../domain/document-issues.ts"
 import { type Backend, parseExperiment, readableBackends } from "../../domain/experiment.ts"
-import type { BackendCheck, DocumentProblem, ReadDocument } from "../../ports/document-source.ts"
+import type { BackendCheck, ReadDocument } from "../../ports/document-source.ts"
 
 /** Far more than 64 variants and 256 features need. */
 export const MAX_DOCUMENT_BYTES = 65_536
@@ -62,12 +62,7 @@ export async function checkDocument(file: string, parsed: ParsedText, check: Bac
   }
   const experiment = parsed.value === undefined ? undefined : parseExperiment(parsed.value)
   if (problems.length === 0 && experiment?.ok === true) return { ok: true, file, experiment: experiment.experiment }
-  return { ok: false, file, id: parsed.id?.text, problems }
-}
-
-/** `file:line:column: path message`, the form that editors jump to. */
-export function describeProblem({ file, line, column, path, message }: DocumentProblem): string {
-  return `${file}:${line}:${column}: ${path === "" ? "" : `${path} `}${message}`
+  return { ok: false, file, id: parsed.id?.text, anonymous: parsed.id === undefined, problems }
 }
 
 /** Looks at no more of the text than the bounds allow. */

@@ -47,8 +47,13 @@ export class ExperimentFolder implements DocumentSource {
     if (same && (before.document.ok || before.parsed.backends.length === 0)) return before
     const parsed = same ? before.parsed : await this.#read(file, entry)
     const document = await checkDocument(file, parsed, this.#check)
+    const anonymous = entry.ok && !document.ok && document.anonymous
     const said = document.ok ? "" : JSON.stringify(document.problems)
-    return { entry, parsed, document: { ...document, version: `${markOf(entry)} ${said}` } }
+    return {
+      entry,
+      parsed,
+      document: { ...document, ...(document.ok ? {} : { anonymous }), version: `${markOf(entry)} ${said}` },
+    }
   }
 
   async #read(file: string, entry: Entry): Promise<ParsedText> {
@@ -80,6 +85,6 @@ function refuseRepeatedIds(files: readonly KnownFile[]): SourceDocument[] {
     const problem = { file, line, column, path: "id", message: `is already used by ${first}` }
     const problems = document.ok ? [problem] : [problem, ...document.problems]
     // No id: the experiment is the first file's, it is this one that is too many.
-    return { ok: false, file, version: `${version} repeats ${first}`, id: undefined, problems }
+    return { ok: false, file, version: `${version} repeats ${first}`, id: undefined, anonymous: false, problems }
   })
 }

@@ -3,16 +3,27 @@ import type { ExperimentStore, StoredRevision } from "../../ports/experiment-sto
 
 /** Experiments in this process only. */
 export function createMemoryExperimentStore(): ExperimentStore {
-  const newest = new Map<string, StoredRevision>()
+  const histories = new Map<string, StoredRevision[]>()
+  const latest = () => [...histories.values()].flatMap((history) => history.at(-1) ?? [])
   return {
-    latest: async () => [...newest.values()],
-    append: async (revision) => {
-      if (revision.revision <= (newest.get(revision.experiment)?.revision ?? 0)) {
-        throw new GatewayError("internal", {
-          detail: `[memory] revision ${revision.revision} of ${revision.experiment} is not after the newest`,
+    latest: async () => latest(),
+    newest: async () => latest().map(({ experiment, revision }) => ({ experiment, revision })),
+    history: async (experiment) => [...(histories.get(experiment) ?? [])],
+    append: async (revision, after) => {
+      const { experiment } = revision
+      const history = histories.get(experiment) ?? []
+      const newest = history.at(-1)?.revision ?? 0
+      if (newest !== after) {
+        throw new GatewayError("revision_conflict", {
+          detail: `${experiment} is at revision ${newest}, not ${after}`,
         })
       }
-      newest.set(revision.experiment, { ...revision, document: structuredClone(revision.document) })
+      if (revision.revision <= after) {
+        throw new GatewayError("internal", {
+          detail: `[memory] revision ${revision.revision} of ${experiment} is not after ${after}`,
+        })
+      }
+      histories.set(experiment, [...history, { ...revision, document: structuredClone(revision.document) }])
     },
   }
 }

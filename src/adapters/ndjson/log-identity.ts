@@ -27,9 +27,13 @@ export async function readLogSpans(folder: string): Promise<LogSpan[]> {
   })
 }
 
-/** Adds a span with a new id. Durable when it settles. */
-export async function addLogSpan(folder: string, since: LogPosition | undefined): Promise<LogSpan> {
-  const span = { id: randomBytes(16).toString("base64url"), since }
+/** A span with a new id, not kept anywhere yet. */
+export function newLogSpan(since: LogPosition | undefined): LogSpan {
+  return { id: randomBytes(16).toString("base64url"), since }
+}
+
+/** Adds a span to those of the folder. Durable when it settles. @throws the file system's error: nothing was written */
+export async function keepLogSpan(folder: string, span: LogSpan): Promise<void> {
   const spans = [...(await readLogSpans(folder)), span]
   const path = join(folder, FILE)
   const file = await open(`${path}.new`, "w", 0o640)
@@ -40,7 +44,6 @@ export async function addLogSpan(folder: string, since: LogPosition | undefined)
     await file.close()
   }
   await rename(`${path}.new`, path)
-  return span
 }
 
 function parseSpans(text: string): LogSpan[] | undefined {

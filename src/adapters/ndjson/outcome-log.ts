@@ -6,7 +6,7 @@ import type { LogEnd, LogPosition, LogWrite, OutcomeLog } from "../../ports/outc
 import { createNodeDisk, type Disk } from "./disk.ts"
 import { DROPPED, LineBatch } from "./line-batch.ts"
 import { LogFile } from "./log-file.ts"
-import { addLogSpan, readLogSpans } from "./log-identity.ts"
+import { keepLogSpan, newLogSpan, readLogSpans } from "./log-identity.ts"
 
 /** What the log has done since it was opened, for metrics. */
 export interface OutcomeLogCounts {
@@ -58,8 +58,10 @@ export async function openOutcomeLog(options: OutcomeLogOptions): Promise<Ndjson
     const file = await LogFile.open(disk, options.folder, options.maxFileBytes ?? 64 << 20)
     // Lines without an identity were folded under one that is lost: counting them again is for `rebuild`, which starts from nothing.
     const since = file.durable.file === 1 && file.durable.offset === 0 ? undefined : file.durable
-    const span = (await readLogSpans(options.folder)).at(-1) ?? (await addLogSpan(options.folder, since))
-    return new NdjsonLog(file, span, options)
+    const kept = (await readLogSpans(options.folder)).at(-1)
+    const log = new NdjsonLog(file, kept ?? newLogSpan(since), options)
+    if (kept === undefined) await log.keepId()
+    return log
   } catch (cause) {
     if (cause instanceof GatewayError) throw cause
     throw new GatewayError("log_unavailable", { detail: `[ndjson] ${options.folder} can't be opened`, cause })
@@ -75,6 +77,8 @@ class NdjsonLog implements NdjsonOutcomeLog {
   readonly #syncAfterMs: number
   readonly #maxBacklogBytes: number
   #span: LogSpan
+  /** Set while the id is not written down: a full disk keeps no gateway from starting. */
+  #unkept: LogSpan | undefined
   #listener: (end: LogPosition) => void = () => {}
   /** Batch that lines are being added to. */
   #open: LineBatch | undefined
@@ -132,7 +136,9 @@ class NdjsonLog implements NdjsonOutcomeLog {
   async renew(): Promise<void> {
     await this.sync()
     try {
-      this.#span = await addLogSpan(this.#folder, this.#file.durable)
+      const span = newLogSpan(this.#file.durable)
+      await keepLogSpan(this.#folder, span)
+      this.#span = span
     } catch (cause) {
       throw new GatewayError("log_unavailable", { detail: "[ndjson] the log's new id can't be written", cause })
     }
@@ -141,6 +147,18 @@ class NdjsonLog implements NdjsonOutcomeLog {
   sync(): Promise<void> {
     this.#nextSync ??= this.#syncAfter(this.#lastSync)
     return this.#nextSync
+  }
+
+  /** Writes the id of a new log down, now or with a later sync. Never rejects. */
+  async keepId(): Promise<void> {
+    const span = this.#span
+    this.#unkept = undefined
+    try {
+      await keepLogSpan(this.#folder, span)
+    } catch (error) {
+      this.#unkept = span
+      this.#report(error)
+    }
   }
 
   async close(): Promise<void> {
@@ -220,6 +238,7 @@ class NdjsonLog implements NdjsonOutcomeLog {
       await this.#file.sync()
     }
     this.counts.syncs += 1
+    if (this.#unkept !== undefined) await this.keepId()
     this.#listener(this.#file.durable)
   }
 

@@ -1,27 +1,73 @@
-import { open, readFile } from "node:fs/promises"
+import { open, readFile, rename, rm } from "node:fs/promises"
 
-/** The text of a file that is made once, readable by its owner alone, and kept ever after. */
-export async function keptText(path: string, make: () => string): Promise<string> {
-  return (await readIfThere(path)) ?? (await create(path, make()))
+/** A text that is made once and kept in a file, readable by its owner alone. */
+export interface KeptText {
+  readonly text: string
+  /** Why the file could not be written yet: the disk has no room. Undefined once it is kept. */
+  readonly problem: string | undefined
+  /** Tries again to write what could not be written. Never rejects for want of room. */
+  keep(): Promise<void>
 }
 
+/** What a disk says that takes nothing now and may take something later. */
+const NO_ROOM = new Set(["ENOSPC", "EDQUOT", "EIO"])
+
+/**
+ * The text of a file, or the text that is made where there is none. One process at a time owns the folder.
+ *
+ * @throws the file system's error, unless there is no room: the text then serves until the file can be written
+ */
+export async function keptText(path: string, make: () => string): Promise<KeptText> {
+  const written = await readIfThere(path)
+  const text = written ?? make()
+  let problem = written === undefined ? await tryToWrite(path, text) : undefined
+  return {
+    text,
+    get problem() {
+      return problem
+    },
+    keep: async () => {
+      if (problem !== undefined) problem = await tryToWrite(path, text)
+    },
+  }
+}
+
+/** An empty file is what a full disk left: nothing was ever made of it. */
 async function readIfThere(path: string): Promise<string | undefined> {
   try {
-    return await readFile(path, "utf8")
+    const text = await readFile(path, "utf8")
+    return text === "" ? undefined : text
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined
     throw error
   }
 }
 
-/** Exclusive, so that of two that start at once the second fails instead of using a key that is overwritten. */
-async function create(path: string, text: string): Promise<string> {
-  const file = await open(path, "wx", 0o600)
+async function tryToWrite(path: string, text: string): Promise<string | undefined> {
   try {
-    await file.writeFile(text)
-    await file.sync()
-  } finally {
-    await file.close()
+    await write(path, text)
+    return undefined
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    if (code === undefined || !NO_ROOM.has(code)) throw error
+    return message
   }
-  return text
+}
+
+/** Whole or not at all: under another name first. */
+async function write(path: string, text: string): Promise<void> {
+  const unfinished = `${path}.new`
+  try {
+    const file = await open(unfinished, "w", 0o600)
+    try {
+      await file.writeFile(text)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await rename(unfinished, path)
+  } catch (error) {
+    await rm(unfinished, { force: true })
+    throw error
+  }
 }

@@ -5,6 +5,8 @@ import type { Database } from "./database.ts"
 export function createSqliteExperimentStore(database: Database): ExperimentStore {
   return {
     latest: () => database.request("latestRevisions", undefined),
-    append: (revision) => database.request("appendRevision", revision),
+    newest: () => database.request("newestRevisions", undefined),
+    history: (experiment) => database.request("history", experiment),
+    append: (revision, after) => database.request("appendRevision", { revision, after }),
   }
 }

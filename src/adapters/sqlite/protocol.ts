@@ -3,7 +3,7 @@ import type { LogId, LogPosition } from "../../domain/log-position.ts"
 import type { Statistics, StatisticsQuery } from "../../domain/statistics.ts"
 import type { ArchiveContents } from "../../ports/counter-archive.ts"
 import type { CreditKey, FoldAnswer, FoldBatch, GroupStatistics, Resolution } from "../../ports/counter-store.ts"
-import type { StoredRevision } from "../../ports/experiment-store.ts"
+import type { ExperimentStore, StoredRevision } from "../../ports/experiment-store.ts"
 import type { PackedGroups } from "./packed-groups.ts"
 
 /** A batch as it is handed to the thread. */
@@ -23,7 +23,9 @@ export interface Operations {
   contents: { argument: undefined; result: ArchiveContents }
   reset: { argument: undefined; result: undefined }
   latestRevisions: { argument: undefined; result: readonly StoredRevision[] }
-  appendRevision: { argument: StoredRevision; result: undefined }
+  newestRevisions: { argument: undefined; result: Awaited<ReturnType<ExperimentStore["newest"]>> }
+  history: { argument: string; result: readonly StoredRevision[] }
+  appendRevision: { argument: { readonly revision: StoredRevision; readonly after: number }; result: undefined }
   close: { argument: undefined; result: undefined }
 }
 

@@ -2,6 +2,7 @@ import type { DatabaseSync, SQLOutputValue } from "node:sqlite"
 import { GatewayError } from "../../domain/errors.ts"
 import type { ExperimentId } from "../../domain/ids.ts"
 import type { StoredRevision } from "../../ports/experiment-store.ts"
+import { inTransaction } from "./schema.ts"
 
 /** Experiments and their revisions in SQLite. Synchronous: lives in the worker. */
 export class Revisions {
@@ -13,50 +14,73 @@ export class Revisions {
 
   latest(): StoredRevision[] {
     // `max` makes SQLite take the other columns from the row that has it.
-    const rows = this.#database
-      .prepare(
-        "SELECT experiment, max(revision) AS revision, at, document, source, actor, diff, models FROM revisions GROUP BY experiment",
-      )
-      .all()
-    return rows.map(toRevision)
+    const columns = COLUMNS.replace("revision", "max(revision) AS revision")
+    return this.#database.prepare(`SELECT ${columns} FROM revisions GROUP BY experiment`).all().map(toRevision)
   }
 
-  append(revision: StoredRevision): void {
-    const newest = this.#database
-      .prepare("SELECT max(revision) AS revision FROM revisions WHERE experiment = ?")
-      .get(revision.experiment)
-    if (revision.revision <= Number(newest?.["revision"] ?? 0)) {
+  newest(): { readonly experiment: ExperimentId; readonly revision: number }[] {
+    return this.#database
+      .prepare("SELECT experiment, max(revision) AS revision FROM revisions GROUP BY experiment")
+      .all()
+      .map(({ experiment, revision }) => ({ experiment: toExperimentId(experiment), revision: Number(revision) }))
+  }
+
+  history(experiment: string): StoredRevision[] {
+    return this.#database
+      .prepare(`SELECT ${COLUMNS} FROM revisions WHERE experiment = ? ORDER BY revision`)
+      .all(experiment)
+      .map(toRevision)
+  }
+
+  append(revision: StoredRevision, after: number): void {
+    if (revision.revision <= after) {
       throw new GatewayError("internal", {
-        detail: `[sqlite] revision ${revision.revision} of ${revision.experiment} is not after the newest`,
+        detail: `[sqlite] revision ${revision.revision} of ${revision.experiment} is not after ${after}`,
       })
     }
     // A revision is answered for, so its commit reaches the disk; counters come back from the log and needn't.
     this.#database.exec("PRAGMA synchronous = FULL")
     try {
-      this.#database
-        .prepare(
-          "INSERT INTO revisions (experiment, revision, at, document, source, actor, diff, models) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        )
-        .run(
-          revision.experiment,
-          revision.revision,
-          revision.at,
-          JSON.stringify(revision.document),
-          revision.source,
-          revision.actor,
-          JSON.stringify(revision.diff),
-          JSON.stringify(revision.models),
-        )
+      inTransaction(this.#database, () => this.#appendAfter(revision, after))
     } finally {
       this.#database.exec("PRAGMA synchronous = NORMAL")
     }
   }
+
+  #appendAfter(revision: StoredRevision, after: number): void {
+    const { experiment, document, diff, models } = revision
+    const row = this.#database
+      .prepare("SELECT max(revision) AS revision FROM revisions WHERE experiment = ?")
+      .get(experiment)
+    const newest = Number(row?.["revision"] ?? 0)
+    if (newest !== after) {
+      throw new GatewayError("revision_conflict", { detail: `${experiment} is at revision ${newest}, not ${after}` })
+    }
+    this.#database
+      .prepare(`INSERT INTO revisions (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`)
+      .run(
+        experiment,
+        revision.revision,
+        revision.at,
+        JSON.stringify(document),
+        revision.source,
+        revision.actor,
+        JSON.stringify(diff),
+        JSON.stringify(models),
+      )
+  }
 }
 
+const COLUMNS = "experiment, revision, at, document, source, actor, diff, models"
+
 /** Only parsed documents were appended, so every name in the table is an experiment's id. */
+function toExperimentId(name: SQLOutputValue | undefined): ExperimentId {
+  return String(name) as ExperimentId
+}
+
 function toRevision(row: Record<string, SQLOutputValue>): StoredRevision {
   return {
-    experiment: String(row["experiment"]) as ExperimentId,
+    experiment: toExperimentId(row["experiment"]),
     revision: Number(row["revision"]),
     at: Number(row["at"]),
     document: JSON.parse(String(row["document"])),

@@ -1,4 +1,5 @@
 import { DatabaseSync } from "node:sqlite"
+import { GatewayError } from "../../domain/errors.ts"
 import { MIGRATIONS } from "./migrations.ts"
 
 /** The version of a database that this gateway has opened for writing. */
@@ -10,15 +11,47 @@ export const DATABASE_VERSION = MIGRATIONS.length
  * Commits reach the operating system, not the disk (`synchronous = NORMAL`): counters that a power failure takes back are folded again from
  * the log.
  *
- * @throws Error when the file is no database, is newer than this program, or is older and may not be written
+ * On a disk that is full it is opened for this process alone, which takes no room: what is there can be read, and written once there is
+ * room again.
+ *
+ * @throws GatewayError `config_invalid` when the file is damaged, newer than this program, or older and may not be written; the database's own
+ *         error when the disk doesn't take what a new one needs
  */
 export function openDatabase(path: string, readOnly: boolean): DatabaseSync {
+  try {
+    return openAs(path, readOnly, "NORMAL")
+  } catch (error) {
+    const result = resultOf(error)
+    if (result === CORRUPT || result === NO_DATABASE) {
+      throw new GatewayError("config_invalid", { detail: `[sqlite] ${path} is damaged`, cause: error })
+    }
+    if (readOnly || !NO_ROOM.includes(result)) throw error
+    return openAs(path, readOnly, "EXCLUSIVE")
+  }
+}
+
+/** SQLite's primary result codes. */
+const IO_ERROR = 10
+const CORRUPT = 11
+const FULL = 13
+const CAN_NOT_OPEN = 14
+const NO_DATABASE = 26
+/** What a full disk is answered with, depending on what had to be written. */
+const NO_ROOM: readonly number[] = [IO_ERROR, FULL, CAN_NOT_OPEN]
+
+/** 0 for an error that isn't SQLite's. */
+function resultOf(error: unknown): number {
+  return error instanceof Error && "errcode" in error ? Number(error.errcode) & 0xff : 0
+}
+
+/** A database with the locking mode `EXCLUSIVE` needs no file for memory that processes share. */
+function openAs(path: string, readOnly: boolean, locking: "NORMAL" | "EXCLUSIVE"): DatabaseSync {
   const database = new DatabaseSync(path, { readOnly, timeout: 2_000 })
   try {
     refuseNewer(versionOf(database))
     if (readOnly) refuseOlder(versionOf(database))
     else {
-      database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL")
+      database.exec(`PRAGMA locking_mode = ${locking}; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL`)
       migrate(database)
     }
     return database
@@ -42,16 +75,16 @@ function migrate(database: DatabaseSync): void {
 
 function refuseNewer(version: number): void {
   if (version <= MIGRATIONS.length) return
-  throw new Error(
-    `the database has version ${version}, which is newer than this program's ${MIGRATIONS.length}: run the program that wrote it, or a later one`,
-  )
+  throw new GatewayError("config_invalid", {
+    detail: `the database has version ${version}, which is newer than this program's ${MIGRATIONS.length}: run the program that wrote it, or a later one`,
+  })
 }
 
 function refuseOlder(version: number): void {
   if (version >= MIGRATIONS.length) return
-  throw new Error(
-    `the database has version ${version}, and this program reads version ${MIGRATIONS.length}: start the gateway once to bring it up to date`,
-  )
+  throw new GatewayError("config_invalid", {
+    detail: `the database has version ${version}, and this program reads version ${MIGRATIONS.length}: start the gateway once to bring it up to date`,
+  })
 }
 
 function versionOf(database: DatabaseSync): number {

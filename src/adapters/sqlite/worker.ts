@@ -1,3 +1,4 @@
+import type { DatabaseSync } from "node:sqlite"
 import { type MessagePort, parentPort, workerData } from "node:worker_threads"
 import { GatewayError } from "../../domain/errors.ts"
 import type { Clock } from "../../ports/clock.ts"
@@ -12,45 +13,73 @@ import { tidyUp } from "./upkeep.ts"
 
 const TIDY_EVERY_MS = 30_000
 
+/** How long a database that can't be opened is left alone: a full disk is asked often enough. */
+const REOPEN_AFTER_MS = 500
+
+interface Opened {
+  readonly database: DatabaseSync
+  readonly tables: Tables
+  readonly upkeep: Upkeep
+  readonly counters: Counters
+  readonly revisions: Revisions
+}
+
 function serve(port: MessagePort, settings: WorkerSettings): void {
-  const database = openDatabase(settings.path, settings.readOnly)
   const clock = settings.clock === undefined ? machineClock : sharedClock(settings.clock)
-  const tables = new Tables(database, clock)
-  const counters = new Counters(tables)
-  const revisions = new Revisions(database)
-  const upkeep = new Upkeep(tables, clock, (error) => port.postMessage(failure(0, "upkeep", error)))
-  const timer = settings.readOnly ? undefined : setInterval(() => upkeep.run(), TIDY_EVERY_MS)
+  let opened: Opened | undefined
+  let refusal: { readonly error: unknown; readonly atMs: number } | undefined
+
+  /** Opens the database at the first request, and again after it could not be. */
+  const open = (): Opened => {
+    if (opened !== undefined) return opened
+    if (refusal !== undefined && performance.now() - refusal.atMs < REOPEN_AFTER_MS) throw refusal.error
+    try {
+      const database = openDatabase(settings.path, settings.readOnly)
+      const tables = new Tables(database, clock)
+      const upkeep = new Upkeep(tables, clock, (error) => port.postMessage(failure(0, "upkeep", error)))
+      opened = { database, tables, upkeep, counters: new Counters(tables), revisions: new Revisions(database) }
+      return opened
+    } catch (error) {
+      refusal = { error, atMs: performance.now() }
+      throw error
+    }
+  }
+  const timer = settings.readOnly ? undefined : setInterval(() => opened?.upkeep.run(), TIDY_EVERY_MS)
 
   const handlers: Handlers = {
     fold: (batch) => {
+      const { counters, upkeep } = open()
       const answer = counters.fold(batch)
       upkeep.runIfDue()
       return answer
     },
-    seen: (keys) => counters.seen(keys),
-    statistics: ({ experiment, query }) => counters.statistics(experiment, query),
-    groups: (experiment) => counters.groups(experiment),
+    seen: (keys) => open().counters.seen(keys),
+    statistics: ({ experiment, query }) => open().counters.statistics(experiment, query),
+    groups: (experiment) => open().counters.groups(experiment),
     keep: ({ experiment, resolution }) => {
-      counters.keep(experiment, resolution)
+      open().counters.keep(experiment, resolution)
       return undefined
     },
-    alive: ({ log, foldedTo }) => counters.alive(log, foldedTo),
-    positions: (log) => counters.positions(log),
-    contents: () => counters.contents(),
+    alive: ({ log, foldedTo }) => open().counters.alive(log, foldedTo),
+    positions: (log) => open().counters.positions(log),
+    contents: () => open().counters.contents(),
     reset: () => {
-      counters.reset()
+      open().counters.reset()
       return undefined
     },
-    latestRevisions: () => revisions.latest(),
-    appendRevision: (revision) => {
-      revisions.append(revision)
+    latestRevisions: () => open().revisions.latest(),
+    newestRevisions: () => open().revisions.newest(),
+    history: (experiment) => open().revisions.history(experiment),
+    appendRevision: ({ revision, after }) => {
+      open().revisions.append(revision, after)
       return undefined
     },
     close: () => {
       clearInterval(timer)
-      upkeep.stop()
-      if (!settings.readOnly) tables.time.keep()
-      database.close()
+      if (opened === undefined) return undefined
+      opened.upkeep.stop()
+      if (!settings.readOnly) opened.tables.time.keep()
+      opened.database.close()
       return undefined
     },
   }

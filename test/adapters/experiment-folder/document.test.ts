@@ -1,6 +1,7 @@
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { checkDocument, describeProblem, parseText } from "#src/adapters/experiment-folder/document.ts"
+import { checkDocument, parseText } from "#src/adapters/experiment-folder/document.ts"
+import { describeProblem } from "#src/domain/document-issues.ts"
 import type { BackendCheck } from "#src/ports/document-source.ts"
 
 const VALID = `id: banner-ctr

@@ -6,10 +6,10 @@ import { temporaryFolder } from "#test/temporary-folder.ts"
 
 it("makes a key once, for its owner's eyes, and reads it ever after", async () => {
   const folder = temporaryFolder()
-  const first = await keptUnitKey(folder)
-  expect(first).toHaveLength(32)
-  expect(await keptUnitKey(folder)).toEqual(first)
-  expect(await keptUnitKey(temporaryFolder())).not.toEqual(first)
+  const { key } = await keptUnitKey(folder)
+  expect(key).toHaveLength(32)
+  expect((await keptUnitKey(folder)).key).toEqual(key)
+  expect((await keptUnitKey(temporaryFolder())).key).not.toEqual(key)
   expect((await stat(join(folder, "unit-key"))).mode & 0o777).toBe(0o600)
 })
 

@@ -153,12 +153,27 @@ describe("given a file that is no database", () => {
   it("fails every request, says so, and starts again once the file is gone", async () => {
     const path = join(temporaryFolder(), "gateway.db")
     writeFileSync(path, "no database at all ".repeat(100))
-    const { store, logger } = open(path)
-    await expect(store.fold(BATCH)).rejects.toMatchObject({ code: "store_unavailable" })
-    await expect(store.positions("L1")).rejects.toMatchObject({ code: "store_unavailable" })
-    expect(logger.messages).toContain("error: [sqlite] the database thread ended")
+    const { store } = open(path)
+    await expect(store.fold(BATCH)).rejects.toMatchObject({
+      code: "config_invalid",
+      message: expect.stringMatching(/is damaged/),
+    })
+    await expect(store.positions("L1")).rejects.toMatchObject({ code: "config_invalid" })
     rmSync(path)
     await expect.poll(() => store.fold(BATCH).catch(() => "still starting")).toEqual(FOLDED)
+    await store.close()
+  })
+
+  it("refuses a database of a later version", async () => {
+    const path = join(temporaryFolder(), "gateway.db")
+    const later = new DatabaseSync(path)
+    later.exec("PRAGMA user_version = 99")
+    later.close()
+    const { store } = open(path)
+    await expect(store.positions("L1")).rejects.toMatchObject({
+      code: "config_invalid",
+      message: expect.stringMatching(/newer than this program/),
+    })
     await store.close()
   })
 

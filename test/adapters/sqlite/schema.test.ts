@@ -52,5 +52,5 @@ it("refuses a database of a later version", () => {
   const later = new DatabaseSync(path)
   later.exec(`PRAGMA user_version = ${DATABASE_VERSION + 1}`)
   later.close()
-  expect(() => openDatabase(path, false)).toThrow(/is newer than/)
+  expect(() => openDatabase(path, false)).toThrow(/this gateway knows up to/)
 })

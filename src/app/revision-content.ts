@@ -1,0 +1,31 @@
+import type { Experiment } from "../domain/experiment.ts"
+import type { ModelEndpoint } from "../ports/model-endpoint.ts"
+import { diffDocuments } from "./diff-documents.ts"
+
+/** What a revision serves: a document, and the hashes of the models that its variants had. */
+export interface Content {
+  readonly document: unknown
+  readonly models: Readonly<Record<string, string>>
+}
+
+/** One line per change, none where both are the same. */
+export function contentDiff(before: Content | undefined, after: Content): string[] {
+  return [...diffDocuments(before?.document ?? null, after.document), ...diffModels(before?.models ?? {}, after.models)]
+}
+
+/** The hash of each variant's model, where it is known. */
+export function modelHashes(experiment: Experiment, endpoints: readonly ModelEndpoint[]): Record<string, string> {
+  return Object.fromEntries(
+    experiment.variants.flatMap(({ id }, index) => {
+      const sha256 = endpoints[index]?.sha256
+      return sha256 === undefined ? [] : [[id, sha256]]
+    }),
+  )
+}
+
+/** Models that were replaced under an unchanged name. */
+function diffModels(before: Readonly<Record<string, string>>, after: Readonly<Record<string, string>>): string[] {
+  return Object.keys(after)
+    .filter((variant) => before[variant] !== undefined && before[variant] !== after[variant])
+    .map((variant) => `models.${variant}: "${before[variant]}" -> "${after[variant]}"`)
+}

@@ -1,0 +1,121 @@
+import { execFileSync } from "node:child_process"
+import { mkdirSync, rmSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { describe, expect, it, onTestFinished } from "vitest"
+import { parseConfig } from "#src/config.ts"
+import { type RunningGateway, startGateway } from "#src/entry/node.ts"
+import { temporaryFolder } from "#test/temporary-folder.ts"
+
+const MODELS_DIR = fileURLToPath(new URL("../../examples/models", import.meta.url))
+const EXPERIMENTS_DIR = fileURLToPath(new URL("../../examples/experiments", import.meta.url))
+const FEATURES = { hour: "14102100", site_id: "1fbe01fe" }
+
+/** A file system of 4 MiB in memory, with a data folder. Needs the right to mount. */
+function smallDisk() {
+  const mount = temporaryFolder()
+  execFileSync("mount", ["-t", "tmpfs", "-o", "size=4m", "tmpfs", mount])
+  onTestFinished(() => void execFileSync("umount", ["--lazy", mount]))
+  const [dataDir, ballast] = [join(mount, "data"), join(mount, "ballast")]
+  mkdirSync(dataDir)
+  return {
+    dataDir,
+    fill: () => {
+      const size = () => Number(execFileSync("stat", ["-f", "-c", "%a", mount], { encoding: "utf8" }))
+      const left = size() * 4096
+      writeFileSync(ballast, Buffer.alloc(left))
+      expect(size()).toBe(0)
+    },
+    free: () => rmSync(ballast),
+  }
+}
+
+async function start(DATA_DIR: string): Promise<RunningGateway> {
+  const settings = { PORT: "0", SHUTDOWN_DELAY_SECONDS: "0", LOG_LEVEL: "error", MODELS_DIR, EXPERIMENTS_DIR, DATA_DIR }
+  const gateway = await startGateway(parseConfig(settings))
+  onTestFinished(() => gateway.stop())
+  return gateway
+}
+
+async function call(gateway: RunningGateway, path: string, body?: unknown) {
+  const init = { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) }
+  const response = await fetch(`${gateway.address}${path}`, body === undefined ? {} : init)
+  return { status: response.status, body: (await response.json()) as Record<string, unknown> }
+}
+
+const predict = async (gateway: RunningGateway) => {
+  const { status, body } = await call(gateway, "/predict", { experiment: "banner-ctr", features: FEATURES })
+  expect(status).toBe(200)
+  return String(body["decision"])
+}
+
+const reward = async (gateway: RunningGateway, decision: string) => {
+  const { status, body } = await call(gateway, "/reward", { decision })
+  return status === 200 ? body["status"] : `${status} ${String(body["code"])}`
+}
+
+const notReady = async (gateway: RunningGateway) => {
+  const { ready, parts } = (await call(gateway, "/readyz")).body as {
+    ready: boolean
+    parts: Record<string, { ready: boolean }>
+  }
+  expect(ready).toBe(true)
+  return Object.keys(parts).filter((name) => parts[name]?.ready === false)
+}
+
+const failing = async (gateway: RunningGateway) =>
+  /^bandit_storage_failing (\d)$/m.exec(await (await fetch(`${gateway.address}/metrics`)).text())?.[1]
+
+/** What a background timer brings about once there is room again. */
+async function eventually(read: () => Promise<unknown>, expected: unknown): Promise<void> {
+  await expect.poll(read, { timeout: 10_000, interval: 100 }).toEqual(expected)
+}
+
+describe("given a disk without a byte left", () => {
+  it("starts for the first time, serves and says so; learns and keeps its key once there is room", async () => {
+    const disk = smallDisk()
+    disk.fill()
+    const gateway = await start(disk.dataDir)
+    const early = await predict(gateway)
+    expect(await reward(gateway, early)).toBe("503 log_unavailable")
+    expect(await notReady(gateway)).toEqual(["experiments", "outcomeLog", "counters", "signingKey"])
+    expect(await failing(gateway)).toBe("1")
+
+    disk.free()
+    await eventually(() => notReady(gateway), [])
+    expect(await failing(gateway)).toBe("0")
+    expect((await call(gateway, "/admin/experiments/banner-ctr")).body["revision"]).toBe(1)
+    expect(await reward(gateway, early)).toBe("applied")
+    const late = await predict(gateway)
+    await gateway.stop()
+
+    const again = await start(disk.dataDir)
+    expect(await reward(again, early)).toBe("duplicate")
+    expect(await reward(again, late)).toBe("applied")
+  })
+
+  it("starts again with what it had: key, revisions and counters", async () => {
+    const disk = smallDisk()
+    const first = await start(disk.dataDir)
+    const [old, open] = [await predict(first), await predict(first)]
+    expect(await reward(first, old)).toBe("applied")
+    await first.stop()
+
+    disk.fill()
+    const second = await start(disk.dataDir)
+    expect((await call(second, "/admin/experiments/banner-ctr")).body["revision"]).toBe(1)
+    await predict(second)
+    expect(await reward(second, open)).toBe("503 log_unavailable")
+    expect(await notReady(second)).toContain("outcomeLog")
+    expect(await failing(second)).toBe("1")
+
+    disk.free()
+    await eventually(() => reward(second, open), "applied")
+    await eventually(() => notReady(second), [])
+    expect(await reward(second, old)).toBe("duplicate")
+    const { variants } = (await call(second, "/admin/experiments/banner-ctr/stats")).body as {
+      variants: { rewards: number }[]
+    }
+    expect(variants.reduce((sum, { rewards }) => sum + rewards, 0)).toBe(2)
+  })
+})
