@@ -14,6 +14,9 @@ export interface FollowDeps {
   readonly check: BackendCheck
 }
 
+/** Documents published together: their lines become durable by one sync. */
+const AT_ONCE = 16
+
 const AUTHOR = { actor: "experiments-folder", source: "folder" } as const
 
 /**
@@ -81,8 +84,11 @@ export class DocumentFollower {
       const documents = await source.look()
       invalid = documents.flatMap((document) => (document.ok ? [] : document.problems))
       if (publisher.loaded) this.#atStart ??= new Set(documents.map(({ file }) => file))
-      for (const document of documents) {
-        await attempt(document.file, "can't be published", () => this.#take(document))
+      for (let from = 0; from < documents.length; from += AT_ONCE) {
+        const some = documents.slice(from, from + AT_ONCE)
+        await Promise.all(
+          some.map((document) => attempt(document.file, "can't be published", () => this.#take(document))),
+        )
       }
       this.#findMissing(documents)
       const anonymous = documents.some(

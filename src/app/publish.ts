@@ -42,7 +42,7 @@ const LOG_WITHIN_MS = 2_000
  *
  * A revision is stored only as the successor of the newest that this gateway knows, so that no edit is lost to another. What is stored is
  * served even where the log doesn't take it now: it is logged later, under the same event id. Every gateway logs each revision that it
- * serves. Calls come one at a time.
+ * serves. Calls for one experiment come one at a time.
  */
 export class Publisher {
   readonly #deps: PublisherDeps
@@ -112,20 +112,22 @@ export class Publisher {
    * @throws GatewayError `revision_conflict` when another revision is the newest: `catchUp` and decide anew; `store_unavailable`
    */
   async publish(experiment: Experiment, author: Author, after?: number): Promise<number> {
+    await this.#expect(experiment.id, after)
     const before = this.#newest.get(experiment.id)
     const content = this.#contentOf(experiment)
     const diff = contentDiff(before, content)
-    if (diff.length > 0) await this.#append({ id: experiment.id, ...content, diff, author }, after)
+    if (diff.length > 0) await this.#append({ id: experiment.id, ...content, diff, author })
     await this.serve(experiment)
     return this.#knownRevision(experiment.id)
   }
 
   /** Takes an experiment away: its predictions are 404 and its rewards 410 from now on. @throws as `publish` */
   async remove(id: ExperimentId, author: Author, after?: number): Promise<void> {
+    await this.#expect(id, after)
     const before = this.#newest.get(id)
     if (before === undefined || before.document === null) return
     const diff = diffDocuments(before.document, null)
-    const removal = await this.#append({ id, document: null, models: {}, diff, author }, after)
+    const removal = await this.#append({ id, document: null, models: {}, diff, author })
     this.#deps.experiments.remove(id)
     await this.#log(removal)
   }
@@ -165,14 +167,23 @@ export class Publisher {
     }
   }
 
+  /** An author may have seen a revision that this gateway has not read yet; the store has the last word. */
+  async #expect(id: string, after: number | undefined): Promise<void> {
+    if (after === undefined || after === this.#knownRevision(id)) return
+    await this.catchUp()
+    const known = this.#knownRevision(id)
+    if (after !== known) {
+      throw new GatewayError("revision_conflict", { detail: `${id} is at revision ${known}, not ${after}` })
+    }
+  }
+
   async #append(
     change: Content & { readonly id: ExperimentId; readonly diff: readonly string[]; readonly author: Author },
-    after: number | undefined,
   ): Promise<StoredRevision> {
     const { id, document, models, diff, author } = change
     const { store, clock, logger } = this.#deps
     if (!this.#loaded) await this.load()
-    const known = after ?? this.#knownRevision(id)
+    const known = this.#knownRevision(id)
     const revision: StoredRevision = {
       experiment: id,
       revision: known + 1,

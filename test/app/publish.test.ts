@@ -61,6 +61,11 @@ it("refuses an edit whose author saw another revision than the newest", async ()
   await expect(rig.publisher.publish(edited, author, 1)).rejects.toMatchObject({ code: "revision_conflict" })
   await expect(rig.publisher.remove(experiment.id, author, 1)).rejects.toMatchObject({ code: "revision_conflict" })
   expect(await rig.publisher.publish(edited, author, 2)).toBe(3)
+
+  const behind = createRig({ store: rig.store })
+  await behind.publisher.load()
+  await rig.publish({ holdout: 0.3 })
+  expect(await behind.publisher.publish(edited, author, 4)).toBe(5)
 })
 
 it("keeps what was learned when a document is edited", async () => {

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process"
-import { mkdirSync, rmSync, writeFileSync } from "node:fs"
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { describe, expect, it, onTestFinished } from "vitest"
@@ -92,6 +92,38 @@ describe("given a disk without a byte left", () => {
     const again = await start(disk.dataDir)
     expect(await reward(again, early)).toBe("duplicate")
     expect(await reward(again, late)).toBe("applied")
+  })
+
+  it("starts again after it was killed, and folds then what it had logged before", async () => {
+    const disk = smallDisk()
+    const dataDir = join(temporaryFolder(), "data")
+    const killed = await start(dataDir)
+    const [old, open] = [await predict(killed), await predict(killed)]
+    expect(await reward(killed, old)).toBe("applied")
+    await predict(killed)
+    // What a kill leaves behind: the log, and a database that had not been closed.
+    cpSync(dataDir, disk.dataDir, { recursive: true })
+
+    disk.fill()
+    const gateway = await start(disk.dataDir)
+    expect((await call(gateway, "/admin/experiments/banner-ctr")).body["revision"]).toBe(1)
+    await predict(gateway)
+    expect(await reward(gateway, open)).toBe("503 log_unavailable")
+    expect(await notReady(gateway)).toContain("outcomeLog")
+
+    disk.free()
+    await eventually(() => reward(gateway, open), "applied")
+    await eventually(() => notReady(gateway), [])
+    expect(await reward(gateway, old)).toBe("duplicate")
+    const { variants } = (await call(gateway, "/admin/experiments/banner-ctr/stats")).body as {
+      variants: { decisions: number; rewards: number }[]
+    }
+    expect(variants.reduce((sum, { rewards }) => sum + rewards, 0)).toBe(2)
+    // The decision on the full disk may have found room in the last page of the log.
+    const lines = readFileSync(join(disk.dataDir, "outcomes", "outcomes-00000001.ndjson"), "utf8").split("\n")
+    const logged = lines.filter((line) => line.includes('"type":"decision"')).length
+    expect(logged).toBeGreaterThanOrEqual(3)
+    expect(variants.reduce((sum, { decisions }) => sum + decisions, 0)).toBe(logged)
   })
 
   it("starts again with what it had: key, revisions and counters", async () => {

@@ -5,6 +5,9 @@ import { checkDocument, MAX_DOCUMENT_BYTES, type ParsedText, unreadable } from "
 import { DocumentParser } from "./document-parser.ts"
 import { type Entry, lookAt, readText } from "./regular-file.ts"
 
+/** Files looked at together: a folder of many leaves room in the thread pool for those who are served. */
+const AT_ONCE = 8
+
 const DOCUMENT = /\.(ya?ml|json)$/i
 
 /** A file as it was last read. */
@@ -33,8 +36,11 @@ export class ExperimentFolder implements DocumentSource {
   async look(): Promise<readonly SourceDocument[]> {
     const files = (await stat(this.name)).isDirectory() ? await documentFiles(this.name) : [this.name]
     const known = new Map<string, KnownFile>()
-    // One after the other: a folder of many leaves the thread pool to those who are served.
-    for (const file of files) known.set(file, await this.#lookAt(file))
+    for (let from = 0; from < files.length; from += AT_ONCE) {
+      const some = files.slice(from, from + AT_ONCE)
+      const looked = await Promise.all(some.map(async (file) => [file, await this.#lookAt(file)] as const))
+      for (const [file, found] of looked) known.set(file, found)
+    }
     this.#known = known
     return refuseRepeatedIds([...known.values()])
   }

@@ -5,7 +5,7 @@ export interface KeptText {
   readonly text: string
   /** Why the file could not be written yet: the disk has no room. Undefined once it is kept. */
   readonly problem: string | undefined
-  /** Tries again to write what could not be written. Never rejects for want of room. */
+  /** Tries again to write what could not be written. Never rejects. */
   keep(): Promise<void>
 }
 
@@ -27,7 +27,13 @@ export async function keptText(path: string, make: () => string): Promise<KeptTe
       return problem
     },
     keep: async () => {
-      if (problem !== undefined) problem = await tryToWrite(path, text)
+      if (problem === undefined) return
+      try {
+        await write(path, text)
+        problem = undefined
+      } catch (error) {
+        problem = error instanceof Error ? error.message : String(error)
+      }
     },
   }
 }

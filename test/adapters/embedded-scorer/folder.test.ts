@@ -1,3 +1,6 @@
+import { execFileSync } from "node:child_process"
+import { createHash } from "node:crypto"
+import { readFileSync } from "node:fs"
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -45,6 +48,18 @@ it("says which file can't be read", async () => {
   await expect(loadModelFolder(modelsDir, "absent")).rejects.toThrow(join("absent", "model.json"))
   await rm(join(modelsDir, "tiny", "weights.bin"))
   await expect(loadModelFolder(modelsDir, "tiny")).rejects.toThrow(join("tiny", "weights.bin"))
+})
+
+it("waits for no one who would write to a pipe", async () => {
+  await rm(join(modelsDir, "tiny", "weights.bin"))
+  execFileSync("mkfifo", [join(modelsDir, "tiny", "weights.bin")])
+  await expect(loadModelFolder(modelsDir, "tiny")).rejects.toThrow(/weights\.bin \(is not a regular file\)/)
+})
+
+it("knows a model by the hash of its files", async () => {
+  const files = ["model.json", "weights.bin"].map((file) => readFileSync(join(modelsDir, "tiny", file)))
+  const { sha256 } = await loadModelFolder(modelsDir, "tiny")
+  expect(sha256).toBe(createHash("sha256").update(Buffer.concat(files)).digest("hex"))
 })
 
 it("says that model.json is not JSON", async () => {
