@@ -12,6 +12,7 @@ import { join } from "node:path"
 import { Counters } from "#src/adapters/sqlite/counters.ts"
 import { packGroups } from "#src/adapters/sqlite/packed-groups.ts"
 import { openDatabase } from "#src/adapters/sqlite/schema.ts"
+import { readGroups } from "#src/adapters/sqlite/stored-groups.ts"
 import { Tables } from "#src/adapters/sqlite/tables.ts"
 import { tidyUp } from "#src/adapters/sqlite/upkeep.ts"
 import {
@@ -175,7 +176,7 @@ function benchDecisions(variants: number): void {
     Number(store.database.prepare(`SELECT ${column} AS value FROM group_rows`).get()?.["value"]),
   )
   const began = processorMs()
-  const { rows, sketches } = store.counters.groups("banner-ctr")
+  const { rows, sketches } = readGroups(structuredClone(store.counters.groups("banner-ctr")))
   const read = processorMs() - began
   const hours = (oneHour * 14 * 24) / 1e6
   console.log(

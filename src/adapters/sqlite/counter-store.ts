@@ -2,6 +2,7 @@ import type { CounterArchive } from "../../ports/counter-archive.ts"
 import type { CounterStore } from "../../ports/counter-store.ts"
 import type { Database } from "./database.ts"
 import { packGroups } from "./packed-groups.ts"
+import { readGroups } from "./stored-groups.ts"
 
 /** Counters in the gateway's database. Closing the store closes the database. */
 export function createSqliteCounterStore(database: Database): CounterStore & CounterArchive {
@@ -9,7 +10,7 @@ export function createSqliteCounterStore(database: Database): CounterStore & Cou
     fold: (batch) => database.request("fold", { ...batch, groups: packGroups(batch.groups) }),
     seen: (keys) => database.request("seen", keys),
     statistics: (experiment, query) => database.request("statistics", { experiment, query }),
-    groups: (experiment) => database.request("groups", experiment),
+    groups: async (experiment) => readGroups(await database.request("groups", experiment)),
     keep: (experiment, resolution) => database.request("keep", { experiment, resolution }),
     alive: (log, foldedTo) => database.request("alive", { log, foldedTo }),
     positions: (log) => database.request("positions", log),

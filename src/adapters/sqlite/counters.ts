@@ -5,10 +5,11 @@ import { type LogId, type LogPosition, samePosition } from "../../domain/log-pos
 import { rewardAdditions } from "../../domain/reward-additions.ts"
 import { type Statistics, type StatisticsQuery, summarise } from "../../domain/statistics.ts"
 import type { ArchiveContents } from "../../ports/counter-archive.ts"
-import type { CreditKey, FoldAnswer, GroupStatistics, Resolution } from "../../ports/counter-store.ts"
+import type { CreditKey, FoldAnswer, Resolution } from "../../ports/counter-store.ts"
 import { bucketAt } from "./bucket-widths.ts"
 import { packGroups } from "./packed-groups.ts"
 import type { PackedBatch } from "./protocol.ts"
+import type { StoredGroupStatistics } from "./stored-groups.ts"
 import type { Tables } from "./tables.ts"
 
 /** Counters, credits and positions in SQLite. Synchronous: lives in the worker. */
@@ -42,8 +43,8 @@ export class Counters {
     }
   }
 
-  groups(experiment: string): GroupStatistics {
-    return { rows: this.#tables.groups.rows(experiment), sketches: this.#tables.sketches.of(experiment) }
+  groups(experiment: string): StoredGroupStatistics {
+    return { groups: this.#tables.groups.of(experiment), sketches: this.#tables.sketches.of(experiment) }
   }
 
   keep(experiment: string, resolution: Resolution): void {

@@ -1,10 +1,10 @@
 import type { DatabaseSync, SQLOutputValue, StatementSync } from "node:sqlite"
 import type { GroupRow } from "../../domain/group-rows.ts"
-import { UNIT_GROUPS } from "../../domain/unit.ts"
 import { daysBefore, groupSpanAt, hoursBefore } from "./bucket-widths.ts"
 import type { CounterNames } from "./counter-names.ts"
 import { decodeGroups, encodeGroups, type GroupCells } from "./group-blob.ts"
 import { type GroupRowKey, type PackedGroups, ROW_CELLS } from "./packed-groups.ts"
+import { type GroupName, groupRows, PLACE_NUMBERS, type StoredGroups } from "./stored-groups.ts"
 
 const HOUR = 3_600
 const DAY = 86_400
@@ -31,7 +31,7 @@ export class GroupStore {
   readonly #remove: StatementSync
   readonly #old: StatementSync
   readonly #of: StatementSync
-  readonly #all: StatementSync
+  readonly #experiments: StatementSync
 
   constructor(database: DatabaseSync, names: CounterNames) {
     this.#names = names
@@ -45,10 +45,11 @@ export class GroupStore {
     this.#old = database.prepare(
       "SELECT name, epoch, width, start, part, cells FROM group_rows WHERE width = ? AND start < ? LIMIT ?",
     )
-    const named = `SELECT experiment, variant, series, metric, epoch, width, start, cells
-      FROM group_rows JOIN counter_names ON counter_names.id = group_rows.name`
-    this.#of = database.prepare(`${named} WHERE experiment = ? ORDER BY start, group_rows.name, epoch, width`)
-    this.#all = database.prepare(`${named} ORDER BY start, group_rows.name, epoch, width`)
+    this.#of = database.prepare(`
+      SELECT variant, series, metric, epoch, width, start, cells
+      FROM group_rows JOIN counter_names ON counter_names.id = group_rows.name
+      WHERE experiment = ? ORDER BY start, group_rows.name, epoch, width`)
+    this.#experiments = database.prepare("SELECT DISTINCT experiment FROM counter_names ORDER BY experiment")
   }
 
   addPacked(experiment: string, { rows, cells }: PackedGroups, nowSeconds: number): void {
@@ -80,12 +81,35 @@ export class GroupStore {
     return hours.length === limit || days.length === limit
   }
 
-  rows(experiment: string): GroupRow[] {
-    return groupRows(this.#of.all(experiment)).flatMap(({ rows }) => rows)
+  of(experiment: string): StoredGroups {
+    const rows = this.#of.all(experiment)
+    const names: GroupName[] = []
+    const indexes = new Map<string, number>()
+    const indexOf = (row: Row): number => {
+      const name = { variant: String(row["variant"]), series: Number(row["series"]), metric: String(row["metric"]) }
+      const text = `${name.variant}\n${name.series}\n${name.metric}`
+      const index = indexes.get(text) ?? names.push(name) - 1
+      indexes.set(text, index)
+      return index
+    }
+    const places = new Float64Array(rows.length * PLACE_NUMBERS)
+    const bytes = new Uint8Array(rows.reduce((sum, row) => sum + bytesOf(row).length, 0))
+    let offset = 0
+    for (const [index, row] of rows.entries()) {
+      const cells = bytesOf(row)
+      const { epoch, start, width } = row
+      places.set([indexOf(row), Number(epoch), Number(start), Number(width), cells.length], index * PLACE_NUMBERS)
+      bytes.set(cells, offset)
+      offset += cells.length
+    }
+    return { names, places, bytes }
   }
 
   all(): (GroupRow & { readonly experiment: string })[] {
-    return groupRows(this.#all.all()).flatMap(({ experiment, rows }) => rows.map((row) => ({ experiment, ...row })))
+    return this.#experiments.all().flatMap((row) => {
+      const experiment = String(row["experiment"])
+      return groupRows(this.of(experiment)).map((group) => ({ experiment, ...group }))
+    })
   }
 
   #addAt({ name, epoch, width, start }: RowPlace, deltas: GroupCells): void {
@@ -122,50 +146,4 @@ function bytesOf(row: Row): Uint8Array {
   const cells = row["cells"]
   if (!(cells instanceof Uint8Array)) throw new TypeError("[sqlite] a group row is not bytes")
   return cells
-}
-
-interface ExperimentRows {
-  readonly experiment: string
-  readonly rows: readonly GroupRow[]
-}
-
-/**
- * One row for each group that has anything.
- *
- * @param stored parts of a row follow one another
- */
-function groupRows(stored: readonly Row[]): ExperimentRows[] {
-  const rows: ExperimentRows[] = []
-  let parts: GroupCells[] = []
-  for (const [index, row] of stored.entries()) {
-    parts.push(decodeGroups(bytesOf(row)))
-    const next = stored[index + 1]
-    if (next !== undefined && KEY_COLUMNS.every((column) => row[column] === next[column])) continue
-    rows.push({ experiment: String(row["experiment"]), rows: rowsOfParts(row, parts) })
-    parts = []
-  }
-  return rows
-}
-
-const KEY_COLUMNS = ["start", "width", "epoch", "metric", "series", "variant", "experiment"]
-
-function rowsOfParts(row: Row, parts: readonly GroupCells[]): GroupRow[] {
-  const shared = {
-    variant: String(row["variant"]),
-    series: Number(row["series"]),
-    metric: String(row["metric"]),
-    epoch: Number(row["epoch"]),
-    hour: Number(row["start"]),
-    widthSeconds: Number(row["width"]),
-  }
-  const rows: GroupRow[] = []
-  for (let group = 0; group < UNIT_GROUPS; group++) {
-    const sum = (field: number) =>
-      parts.reduce((total, cells) => total + BigInt(cells[field * UNIT_GROUPS + group] ?? 0), 0n)
-    const sums = { sum: sum(1), sumSq: sum(2), weighted: sum(3), allocated: sum(4) }
-    const count = Number(sum(0))
-    if (count === 0 && Object.values(sums).every((value) => value === 0n)) continue
-    rows.push({ ...shared, group, count, ...sums })
-  }
-  return rows
 }

@@ -2,9 +2,10 @@ import type { ErrorCode } from "../../domain/errors.ts"
 import type { LogId, LogPosition } from "../../domain/log-position.ts"
 import type { Statistics, StatisticsQuery } from "../../domain/statistics.ts"
 import type { ArchiveContents } from "../../ports/counter-archive.ts"
-import type { CreditKey, FoldAnswer, FoldBatch, GroupStatistics, Resolution } from "../../ports/counter-store.ts"
+import type { CreditKey, FoldAnswer, FoldBatch, Resolution } from "../../ports/counter-store.ts"
 import type { ExperimentStore, StoredRevision } from "../../ports/experiment-store.ts"
 import type { PackedGroups } from "./packed-groups.ts"
+import type { StoredGroupStatistics } from "./stored-groups.ts"
 
 /** A batch as it is handed to the thread. */
 export interface PackedBatch extends Omit<FoldBatch, "groups"> {
@@ -16,7 +17,7 @@ export interface Operations {
   fold: { argument: PackedBatch; result: FoldAnswer }
   seen: { argument: readonly CreditKey[]; result: readonly boolean[] }
   statistics: { argument: { readonly experiment: string; readonly query: StatisticsQuery }; result: Statistics }
-  groups: { argument: string; result: GroupStatistics }
+  groups: { argument: string; result: StoredGroupStatistics }
   keep: { argument: { readonly experiment: string; readonly resolution: Resolution }; result: undefined }
   alive: { argument: { readonly log: LogId; readonly foldedTo: number }; result: { readonly lapsed: boolean } }
   positions: { argument: LogId; result: ReadonlyMap<string, LogPosition> }

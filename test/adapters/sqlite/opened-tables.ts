@@ -2,6 +2,7 @@ import { onTestFinished } from "vitest"
 import { Counters } from "#src/adapters/sqlite/counters.ts"
 import { packGroups } from "#src/adapters/sqlite/packed-groups.ts"
 import { openDatabase } from "#src/adapters/sqlite/schema.ts"
+import { readGroups } from "#src/adapters/sqlite/stored-groups.ts"
 import { Tables } from "#src/adapters/sqlite/tables.ts"
 import { tidyUp } from "#src/adapters/sqlite/upkeep.ts"
 import type { LogPosition } from "#src/domain/log-position.ts"
@@ -32,5 +33,6 @@ export function openTables({ path = ":memory:", clock = new SharedClock() } = {}
   }
   /** @returns how many steps it took */
   const tidy = (): number => Array.from(tidyUp(tables)).length
-  return { database, tables, counters, clock, fold, tidy }
+  const groups = () => readGroups(counters.groups("banner-ctr"))
+  return { database, tables, counters, clock, fold, tidy, groups }
 }

@@ -255,10 +255,10 @@ describe("given group rows of several ages", () => {
       { key: { ...key, epoch: 1 + (index % 2), hour, group: 10, variant: "challenger" }, delta },
     ])
     opened.fold({ groups })
-    expect(opened.counters.groups("banner-ctr").rows).toHaveLength(groups.length)
+    expect(opened.groups().rows).toHaveLength(groups.length)
     opened.clock.pass(120 * DAY * 1000)
     opened.tidy()
-    const { rows } = opened.counters.groups("banner-ctr")
+    const { rows } = opened.groups()
     const of = (width: number) =>
       rows.filter(({ widthSeconds, variant }) => widthSeconds === width && variant === "champion")
     // From the hour that noon is in back to the start of the day 14 days ago; then one row for each day and epoch.
@@ -292,7 +292,7 @@ describe("given group rows of several ages", () => {
         widened.tidy()
         const direct = openedBefore(0)
         direct.fold({ groups })
-        expect(direct.counters.groups("banner-ctr")).toEqual(widened.counters.groups("banner-ctr"))
+        expect(direct.groups()).toEqual(widened.groups())
         widened.database.close()
         direct.database.close()
       }),
@@ -314,7 +314,7 @@ describe("given sketches of several days", () => {
     opened.fold({ sketches: sketches.slice(50) })
     opened.clock.pass(100 * DAY * 1000)
     opened.tidy()
-    const kept = opened.counters.groups("banner-ctr").sketches
+    const kept = opened.groups().sketches
     const month = Date.UTC(2026, 7) / 1000
     expect(kept[0]).toMatchObject({ variant: "champion", series: 1, day: month })
     expect(kept[1]?.day).toBe(Date.UTC(2026, 8, 1) / 1000)
@@ -322,6 +322,6 @@ describe("given sketches of several days", () => {
     for (const { day, sketch } of sketches) if (day < Date.UTC(2026, 8) / 1000) mergeSketch(august, sketch)
     expect(kept[0]?.sketch).toEqual(august)
     opened.fold({ sketches: sketches.slice(-1) })
-    expect(opened.counters.groups("banner-ctr").sketches).toEqual(kept)
+    expect(opened.groups().sketches).toEqual(kept)
   })
 })
