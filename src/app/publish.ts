@@ -1,17 +1,19 @@
-import { definitionOf, withRevision } from "../domain/definitions.ts"
+import { type Definitions, definitionOf, type RevisionDefinition, withRevision } from "../domain/definitions.ts"
 import { GatewayError } from "../domain/errors.ts"
 import type { ExperimentEvent, RevisionSource } from "../domain/events.ts"
 import type { Experiment } from "../domain/experiment.ts"
 import type { ExperimentId } from "../domain/ids.ts"
+import { type Lineage, NO_LINEAGE } from "../domain/series.ts"
 import type { Clock } from "../ports/clock.ts"
 import type { CounterStore } from "../ports/counter-store.ts"
 import type { ExperimentStore, StoredRevision } from "../ports/experiment-store.ts"
 import type { Logger } from "../ports/logger.ts"
 import type { ModelEndpoint } from "../ports/model-endpoint.ts"
 import { diffDocuments } from "./diff-documents.ts"
-import { allocateFrom, allocateNow } from "./reallocate.ts"
+import { allocateFrom, allocateNow, resolutionOf } from "./reallocate.ts"
 import { type Content, contentDiff, modelHashes } from "./revision-content.ts"
 import { toEvent } from "./revision-event.ts"
+import { definitionsOf, lineageAfter } from "./revision-lineage.ts"
 import type { ServedExperiments } from "./served-experiments.ts"
 import { TIMED_OUT, within } from "./within.ts"
 
@@ -116,7 +118,8 @@ export class Publisher {
     const before = this.#newest.get(experiment.id)
     const content = this.#contentOf(experiment)
     const diff = contentDiff(before, content)
-    if (diff.length > 0) await this.#append({ id: experiment.id, ...content, diff, author })
+    const lineage = lineageAfter(before, experiment, content.models)
+    if (diff.length > 0) await this.#append({ id: experiment.id, ...content, lineage, diff, author })
     await this.serve(experiment)
     return this.#knownRevision(experiment.id)
   }
@@ -127,7 +130,8 @@ export class Publisher {
     const before = this.#newest.get(id)
     if (before === undefined || before.document === null) return
     const diff = diffDocuments(before.document, null)
-    const removal = await this.#append({ id, document: null, models: {}, diff, author })
+    const { lineage } = before
+    const removal = await this.#append({ id, document: null, models: {}, lineage, diff, author })
     this.#deps.experiments.remove(id)
     await this.#log(removal)
   }
@@ -140,12 +144,38 @@ export class Publisher {
     const served = experiments.get(experiment.id)
     if (served?.snapshot.revision === revision) return
     const endpoints = experiment.variants.map(({ backend }) => this.#deps.endpointOf(backend))
-    const snapshot = await this.#snapshot(experiment, revision)
+    const lineage = stored?.lineage ?? NO_LINEAGE
+    const snapshot = await this.#snapshot(experiment, revision, lineage)
     // First the log, then the decisions that refer to it; at the first start on a full disk there is nothing that could be logged.
     if (stored !== undefined) await this.#log(stored)
-    const definition = definitionOf(experiment, revision, snapshot.lineage.epoch)
-    const definitions = withRevision(served?.definitions ?? new Map(), definition, this.#deps.clock.now())
-    experiments.publish({ snapshot, endpoints, definitions })
+    const definition = definitionOf(experiment, revision, lineage.epoch)
+    experiments.publish({ snapshot, endpoints, definitions: await this.#definitions(definition, experiment.id) })
+    void this.#keepResolution(experiment)
+  }
+
+  /**
+   * What rewards of every revision with living tokens mean, also of those that other gateways served and this one didn't. A store that can't be
+   * asked for the history leaves those that are known here.
+   */
+  async #definitions(newest: RevisionDefinition, id: ExperimentId): Promise<Definitions> {
+    const { experiments, store, clock, logger } = this.#deps
+    try {
+      const known = definitionsOf(await store.history(id), clock.now())
+      return new Map([...known, [newest.revision, newest]])
+    } catch (error) {
+      logger.warn({ experiment: id, error: String(error) }, "published without its history")
+      return withRevision(experiments.get(id)?.definitions ?? new Map(), newest, clock.now())
+    }
+  }
+
+  /** Counters that can't be told stay as fine as they were, and are told with the next revision. Never rejects. */
+  async #keepResolution(experiment: Experiment): Promise<void> {
+    const { counters, logger } = this.#deps
+    try {
+      await counters.keep(experiment.id, resolutionOf(experiment))
+    } catch (error) {
+      logger.warn({ experiment: experiment.id, error: String(error) }, "counters don't know how fine they must stay")
+    }
   }
 
   /** Logs what is served and could not be logged before. Never rejects. */
@@ -178,9 +208,14 @@ export class Publisher {
   }
 
   async #append(
-    change: Content & { readonly id: ExperimentId; readonly diff: readonly string[]; readonly author: Author },
+    change: Content & {
+      readonly id: ExperimentId
+      readonly lineage: Lineage
+      readonly diff: readonly string[]
+      readonly author: Author
+    },
   ): Promise<StoredRevision> {
-    const { id, document, models, diff, author } = change
+    const { id, document, models, lineage, diff, author } = change
     const { store, clock, logger } = this.#deps
     if (!this.#loaded) await this.load()
     const known = this.#knownRevision(id)
@@ -190,6 +225,7 @@ export class Publisher {
       at: clock.now(),
       document,
       models,
+      lineage,
       diff,
       actor: author.actor,
       source: author.source,
@@ -225,13 +261,14 @@ export class Publisher {
   }
 
   /** Statistics that can't be read must not keep an edit from acting: it starts from none and is refreshed when they are back. */
-  async #snapshot(experiment: Experiment, revision: number) {
+  async #snapshot(experiment: Experiment, revision: number, lineage: Lineage) {
     const { counters, clock, logger, keyId } = this.#deps
+    const base = { experiment, revision, lineage, keyId }
     try {
-      return await allocateNow({ experiment, revision, keyId }, counters, clock.now())
+      return await allocateNow(base, counters, clock.now())
     } catch (error) {
       logger.warn({ experiment: experiment.id, error: String(error) }, "published without statistics")
-      return allocateFrom({ experiment, revision, keyId }, 0, [])
+      return allocateFrom(base, 0, [])
     }
   }
 }

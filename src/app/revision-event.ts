@@ -4,7 +4,7 @@ import type { StoredRevision } from "../ports/experiment-store.ts"
 
 /** The same revision is the same event, whoever logs it and however often. */
 export function toEvent(stored: StoredRevision): ExperimentEvent {
-  const { experiment, revision, at, actor, source, diff, models, document } = stored
+  const { experiment, revision, at, actor, source, diff, models, lineage, document } = stored
   return {
     v: 1,
     type: "experiment",
@@ -16,16 +16,17 @@ export function toEvent(stored: StoredRevision): ExperimentEvent {
     source,
     diff,
     models,
+    lineage,
     document,
   }
 }
 
 /** The revision that an event of the log tells of; undefined where it lacks what a revision needs. */
 export function fromEvent(event: ExperimentEvent): StoredRevision | undefined {
-  const { revision, actor, source, diff, models, document } = event
+  const { revision, actor, source, diff, models, lineage, document } = event
   const experiment = parseExperimentId(event.experiment)
   const at = Date.parse(event.at)
   if (experiment === undefined || !Number.isSafeInteger(revision) || revision < 1) return undefined
   if (!Number.isFinite(at) || document === undefined) return undefined
-  return { experiment, revision, at, document, actor, source, diff, models }
+  return { experiment, revision, at, document, actor, source, diff, models, lineage }
 }

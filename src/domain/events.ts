@@ -1,4 +1,5 @@
 import type { DecisionId, ExperimentId, VariantId } from "./ids.ts"
+import type { Lineage } from "./series.ts"
 
 /** Why a decision chose its variant. */
 export type Reason = "policy" | "burn_in" | "holdout" | "forced" | "paused"
@@ -111,6 +112,8 @@ export interface ExperimentEvent {
   readonly source: RevisionSource
   /** SHA-256 of each variant's model, in hex, by variant id; variants whose models are somewhere else are left out. */
   readonly models: Readonly<Record<string, string>>
+  /** What statistics are filed under from this revision on. */
+  readonly lineage: Lineage
   /** One line per changed path: `policy.kind: "static" -> "thompson"`. */
   readonly diff: readonly string[]
   readonly document: unknown

@@ -54,7 +54,7 @@ const measure = {
   bounds: z
     .tuple([z.number().min(-MAX_REWARD).max(MAX_REWARD), z.number().min(-MAX_REWARD).max(MAX_REWARD)])
     .default([0, 1])
-    .describe("Smallest and largest reward accepted"),
+    .describe("Smallest and largest reward accepted; under sum also of what one decision adds up to"),
   aggregation: z
     .enum(["first", "last", "sum", "max"])
     .default("first")
@@ -86,7 +86,7 @@ const rewardSchema = z.strictObject({
 })
 
 const metricSchema = z.strictObject({
-  id: name,
+  id: name.describe("What a reward of it is called"),
   role: z.literal("secondary").default("secondary").describe("Counted and reported, not learned from"),
   ...measure,
 })

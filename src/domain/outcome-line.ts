@@ -78,6 +78,15 @@ function isOutcome(value: Fields): boolean {
   )
 }
 
+function isLineage(value: unknown): boolean {
+  return (
+    isRecord(value) &&
+    isRecordOf(value["series"], isOrdinal) &&
+    isOrdinal(value["epoch"]) &&
+    isRecordOf(value["metrics"], isRecord)
+  )
+}
+
 function isExperiment(value: Fields): value is Fields & OutcomeEvent {
   return (
     value["type"] === "experiment" &&
@@ -86,6 +95,7 @@ function isExperiment(value: Fields): value is Fields & OutcomeEvent {
     (value["source"] === "folder" || value["source"] === "api") &&
     Array.isArray(value["diff"]) &&
     isRecord(value["models"]) &&
+    isLineage(value["lineage"]) &&
     value["document"] !== undefined
   )
 }

@@ -15,6 +15,9 @@ export interface Lineage {
   readonly metrics: Readonly<Record<string, MetricDefinition>>
 }
 
+/** Of a revision from before there were any: everything is still in its first epoch, and every variant begins with the next document. */
+export const NO_LINEAGE: Lineage = { series: {}, epoch: 1, metrics: {} }
+
 /** The highest series: a token has room for six digits. */
 export const MAX_SERIES = 999_999
 

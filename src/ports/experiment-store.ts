@@ -1,5 +1,6 @@
 import type { RevisionSource } from "../domain/events.ts"
 import type { ExperimentId } from "../domain/ids.ts"
+import type { Lineage } from "../domain/series.ts"
 
 /** One published document. Revisions of an experiment rise from 1 and are never reused; `document` is null when it was removed. */
 export interface StoredRevision {
@@ -15,6 +16,8 @@ export interface StoredRevision {
   readonly diff: readonly string[]
   /** SHA-256 of each variant's model where it is known, by variant id. */
   readonly models: Readonly<Record<string, string>>
+  /** What the experiment's statistics are filed under from this revision on; after a removal what it was before. */
+  readonly lineage: Lineage
 }
 
 /**

@@ -1,5 +1,6 @@
 import { expect, it } from "vitest"
 import { createMemoryExperimentStore } from "#src/adapters/memory/experiment-store.ts"
+import { readStatistics } from "#src/app/read-experiment.ts"
 import type { ExperimentId } from "#src/domain/ids.ts"
 import { allocationFor } from "#src/domain/snapshot.ts"
 import { createRig } from "./rig.ts"
@@ -156,3 +157,66 @@ function shareOfB(rig: ReturnType<typeof createRig>): number {
   const served = rig.experiments.get("e")
   return (served === undefined ? undefined : allocationFor(served.snapshot)[1]) ?? Number.NaN
 }
+
+it("begins a variant's statistics anew when its backend changes, keeps the other's, and says so in every decision", async () => {
+  const rig = createRig()
+  await rig.publish({ policy: { kind: "static" } })
+  for (let i = 0; i < 20; i++) await rig.predict({ unitId: `u${i}` })
+  const variants = [
+    { id: "a", backend: { kind: "embedded", model: "a" } },
+    { id: "b", backend: { kind: "embedded", model: "a" } },
+  ]
+  await rig.publish({ policy: { kind: "static" }, variants })
+  await rig.predict({ unitId: "u0" })
+  await rig.recorder.flush()
+  const served = rig.experiments.get("e")
+  if (served === undefined) throw new Error("not served")
+  expect(served.snapshot.lineage).toMatchObject({ series: { a: 1, b: 2 }, epoch: 1 })
+  const { variants: counted } = await readStatistics(served.snapshot, rig.counters, rig.clock)
+  expect(counted).toMatchObject([{ series: 1 }, { series: 2 }])
+  expect((counted[0]?.decisions ?? 0) + (counted[1]?.decisions ?? 0)).toBeLessThan(21)
+  expect(counted[1]?.decisions).toBeLessThanOrEqual(1)
+  const decisions = (await rig.events()).filter((event) => event.type === "decision")
+  expect(decisions.at(-1)).toMatchObject({ seriesByVariant: { a: 1, b: 2 } })
+})
+
+it("begins every series anew for an experiment that comes back", async () => {
+  const rig = createRig()
+  await rig.publish()
+  const { experiment } = rig.experiments.get("e")?.snapshot ?? {}
+  if (experiment === undefined) throw new Error("not served")
+  await rig.publisher.remove(experiment.id, { actor: "test", source: "api" })
+  await rig.publish()
+  expect(rig.experiments.get("e")?.snapshot).toMatchObject({
+    revision: 3,
+    lineage: { series: { a: 2, b: 2 }, epoch: 2 },
+  })
+})
+
+it("takes rewards of a revision that another gateway served and this one skipped", async () => {
+  const store = createMemoryExperimentStore()
+  const [ahead, behind] = [createRig({ store }), createRig({ store })]
+  await ahead.publish()
+  await behind.publisher.load()
+  await behind.publish()
+  await ahead.publish({ description: "second", reward: { attributionWindowSeconds: 60 } })
+  const { token } = await ahead.predict()
+  await ahead.publish({ description: "third" })
+  expect(await behind.post(token)).toMatchObject({ code: "revision_not_served" })
+  await behind.publisher.catchUp()
+  await behind.publish({ description: "third" })
+  expect(behind.experiments.get("e")?.snapshot.revision).toBe(3)
+  expect(await behind.post(token)).toMatchObject({ status: "applied" })
+})
+
+it("tells the counters how fine they must stay", async () => {
+  const rig = createRig()
+  const told: unknown[] = []
+  rig.counters.keep = async (experiment, resolution) => void told.push([experiment, resolution])
+  await rig.publish({ memory: { kind: "window", seconds: 3_600 }, reward: { attributionWindowSeconds: 600 } })
+  await rig.publish({ memory: { kind: "discount", halfLifeSeconds: 60 }, reward: { maturation: "window" } })
+  expect(told).toEqual([
+    ["e", { memorySeconds: 3_600, forgottenAfterSeconds: 3_600, maturationSeconds: 0 }],
+    ["e", { memorySeconds: 60, forgottenAfterSeconds: 1_200, maturationSeconds: 3_600 }],
+  ])
+})

@@ -200,6 +200,7 @@ describe("given a log that fails", () => {
       actor: "tester",
       source: "api",
       models: {},
+      lineage: { series: {}, epoch: 1, metrics: {} },
       diff: [],
       document: null,
     } as const

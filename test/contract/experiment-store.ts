@@ -14,6 +14,7 @@ function revision(experiment: string, number: number, document: unknown): Stored
     actor: "Ann",
     diff: [`document: ${number}`],
     models: { champion: "ab" },
+    lineage: { series: { champion: 2 }, epoch: 3, metrics: {} },
   }
 }
 

@@ -9,6 +9,7 @@ const experiment = {
   eventId: "x",
   at: "2026-11-20T12:00:00.000Z",
   experiment: "e",
+  lineage: { series: { a: 1 }, epoch: 1, metrics: {} },
   revision: 2,
   actor: "Ann",
   source: "api",

@@ -1,16 +1,9 @@
 import { readFile, rename, writeFile } from "node:fs/promises"
 import { join } from "node:path"
-import * as z from "zod"
-import type { FoldMarkStore } from "../../ports/fold-marks.ts"
+import type { LogPosition } from "../../domain/log-position.ts"
+import type { FoldMarkStore, FoldMarks } from "../../ports/fold-marks.ts"
 import type { Logger } from "../../ports/logger.ts"
-
-const position = z.object({ file: z.number().int(), offset: z.number().int(), hash: z.string() })
-const schema = z.object({
-  v: z.literal(1),
-  log: z.string(),
-  watermark: position,
-  positions: z.record(z.string(), position),
-})
+import { readJson, readPosition } from "./position-json.ts"
 
 /** Marks in a file of the data folder, replaced whole. Not synced: old marks are as good, only slower. */
 export function createFoldMarkFile(dataDir: string, logger: Logger): FoldMarkStore {
@@ -19,7 +12,9 @@ export function createFoldMarkFile(dataDir: string, logger: Logger): FoldMarkSto
   return {
     load: async () => {
       try {
-        return schema.parse(JSON.parse(await readFile(path, "utf8")))
+        const marks = toMarks(readJson(await readFile(path, "utf8")))
+        if (marks === undefined) logger.warn({ path }, "not fold marks; the whole log is looked through")
+        return marks
       } catch (error) {
         const isAbsent = error instanceof Error && "code" in error && error.code === "ENOENT"
         if (!isAbsent) logger.warn({ path, err: error }, "fold marks can't be read; the whole log is looked through")
@@ -37,4 +32,20 @@ export function createFoldMarkFile(dataDir: string, logger: Logger): FoldMarkSto
       }
     },
   }
+}
+
+function toMarks(value: unknown): FoldMarks | undefined {
+  if (typeof value !== "object" || value === null || !("v" in value) || value.v !== 1) return undefined
+  if (!("log" in value) || typeof value.log !== "string" || !("watermark" in value) || !("positions" in value)) {
+    return undefined
+  }
+  const watermark = readPosition(value.watermark)
+  if (watermark === undefined || typeof value.positions !== "object" || value.positions === null) return undefined
+  const positions: Record<string, LogPosition> = {}
+  for (const [experiment, given] of Object.entries(value.positions)) {
+    const position = readPosition(given)
+    if (position === undefined) return undefined
+    positions[experiment] = position
+  }
+  return { log: value.log, watermark, positions }
 }

@@ -1,9 +1,7 @@
 import { open, readFile, rename } from "node:fs/promises"
-import * as z from "zod"
 import { GatewayError } from "../../domain/errors.ts"
 import type { LogCursor } from "../../ports/log-cursor.ts"
-
-const schema = z.object({ v: z.literal(1), file: z.number().int(), offset: z.number().int(), hash: z.string() })
+import { readJson, readPosition } from "./position-json.ts"
 
 /** A cursor in a file, replaced whole and synced. */
 export function createLogCursorFile(path: string): LogCursor {
@@ -16,10 +14,9 @@ export function createLogCursorFile(path: string): LogCursor {
         if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined
         throw unavailable(`${path} can't be read`, error)
       }
-      const parsed = schema.safeParse(parseJson(text))
-      if (!parsed.success) throw unavailable(`${path} is not a log cursor: remove it to begin anew`, parsed.error)
-      const { file, offset, hash } = parsed.data
-      return { file, offset, hash }
+      const position = readPosition(readJson(text))
+      if (position === undefined) throw unavailable(`${path} is not a log cursor: remove it to begin anew`, undefined)
+      return position
     },
     save: async (position) => {
       try {
@@ -35,15 +32,6 @@ export function createLogCursorFile(path: string): LogCursor {
         throw unavailable(`${path} can't be written`, error)
       }
     },
-  }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined
-    throw error
   }
 }
 

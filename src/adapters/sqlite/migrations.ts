@@ -69,12 +69,13 @@ function countByLogAndGroup(database: DatabaseSync): void {
   `)
 }
 
-/** Version 3: where a revision came from, who made it, what it changed and which models it was served with. */
+/** Version 3: where a revision came from, who made it, what it changed, which models it was served with, and its series. */
 function sayWhoPublished(database: DatabaseSync): void {
   database.exec(`
     ALTER TABLE revisions ADD COLUMN source TEXT NOT NULL DEFAULT 'folder';
     ALTER TABLE revisions ADD COLUMN actor TEXT NOT NULL DEFAULT 'experiments-folder';
     ALTER TABLE revisions ADD COLUMN diff TEXT NOT NULL DEFAULT '[]';
     ALTER TABLE revisions ADD COLUMN models TEXT NOT NULL DEFAULT '{}';
+    ALTER TABLE revisions ADD COLUMN lineage TEXT NOT NULL DEFAULT '{"series":{},"epoch":1,"metrics":{}}';
   `)
 }

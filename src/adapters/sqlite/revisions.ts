@@ -1,6 +1,7 @@
 import type { DatabaseSync, SQLOutputValue } from "node:sqlite"
 import { GatewayError } from "../../domain/errors.ts"
 import type { ExperimentId } from "../../domain/ids.ts"
+import type { Lineage } from "../../domain/series.ts"
 import type { StoredRevision } from "../../ports/experiment-store.ts"
 import { inTransaction } from "./schema.ts"
 
@@ -57,7 +58,7 @@ export class Revisions {
       throw new GatewayError("revision_conflict", { detail: `${experiment} is at revision ${newest}, not ${after}` })
     }
     this.#database
-      .prepare(`INSERT INTO revisions (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`)
+      .prepare(`INSERT INTO revisions (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`)
       .run(
         experiment,
         revision.revision,
@@ -67,11 +68,12 @@ export class Revisions {
         revision.actor,
         JSON.stringify(diff),
         JSON.stringify(models),
+        JSON.stringify(revision.lineage),
       )
   }
 }
 
-const COLUMNS = "experiment, revision, at, document, source, actor, diff, models"
+const COLUMNS = "experiment, revision, at, document, source, actor, diff, models, lineage"
 
 /** Only parsed documents were appended, so every name in the table is an experiment's id. */
 function toExperimentId(name: SQLOutputValue | undefined): ExperimentId {
@@ -88,5 +90,6 @@ function toRevision(row: Record<string, SQLOutputValue>): StoredRevision {
     actor: String(row["actor"]),
     diff: JSON.parse(String(row["diff"])) as string[],
     models: JSON.parse(String(row["models"])) as Record<string, string>,
+    lineage: JSON.parse(String(row["lineage"])) as Lineage,
   }
 }
