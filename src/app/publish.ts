@@ -80,7 +80,7 @@ export class Publisher {
     if (diff.length > 0) await this.#record({ id: experiment.id, revision, document, diff, actor })
     const endpoints = experiment.variants.map(({ backend }) => this.#deps.endpointOf(backend))
     const snapshot = await this.#snapshot(experiment, revision)
-    const known = experiments.get(experiment.id)?.definitions ?? new Map()
+    const known = experiments.definitionsOf(experiment.id)
     const definition = definitionOf(experiment, revision, snapshot.lineage.epoch)
     experiments.publish({ snapshot, endpoints, definitions: withRevision(known, definition, this.#deps.clock.now()) })
   }
