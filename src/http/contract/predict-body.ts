@@ -1,6 +1,7 @@
 import * as z from "zod"
 import { GatewayError, type InputError } from "../../domain/errors.ts"
 import { EXPERIMENT_ID } from "../../domain/ids.ts"
+import { createNearName } from "../../domain/near-name.ts"
 import { type FeatureValues, featuresSchema, readFeatures } from "./features.ts"
 import { unknownMembers } from "./unknown-members.ts"
 
@@ -43,28 +44,26 @@ export interface PredictBody {
 const MEMBERS = Object.keys(predictBodySchema.shape)
 const ENVELOPE = new Set(MEMBERS)
 /** What other gateways and flag services call them. */
-const OTHER_WORDS = new Map(
-  Object.entries({
-    unitId: [
-      "unit",
-      "user",
-      "userid",
-      "uid",
-      "visitor",
-      "visitorid",
-      "session",
-      "sessionid",
-      "subject",
-      "subjectkey",
-      "targetingkey",
-    ],
-    experiment: ["exp", "experimentid", "experimentname", "campaign", "flag", "test"],
-    features: ["feature", "input", "inputs", "data"],
-    instances: ["rows", "slate", "candidates", "items"],
-    context: ["attributes", "ctx"],
-    variant: ["variation", "arm", "forcevariant", "forcedvariant", "variantid"],
-  }).flatMap(([member, words]) => words.map((word) => [word, member] as const)),
-)
+const nearMember = createNearName(MEMBERS, {
+  unitId: [
+    "unit",
+    "user",
+    "userid",
+    "uid",
+    "visitor",
+    "visitorid",
+    "session",
+    "sessionid",
+    "subject",
+    "subjectkey",
+    "targetingkey",
+  ],
+  experiment: ["exp", "experimentid", "experimentname", "campaign", "flag", "test"],
+  features: ["feature", "input", "inputs", "data"],
+  instances: ["rows", "slate", "candidates", "items"],
+  context: ["attributes", "ctx"],
+  variant: ["variation", "arm", "forcevariant", "forcedvariant", "variantid"],
+})
 
 /**
  * Reads a parsed body. A body with none of `experiment`, `features` and `instances` is taken whole as the features of the default experiment:
@@ -92,7 +91,7 @@ export function readPredictBody(body: unknown): PredictBody {
     }
   }
   const unknown = Object.keys(record).filter((name) => !ENVELOPE.has(name))
-  if (unknown.length > 0) errors.push(...unknownMembers(unknown, MEMBERS, OTHER_WORDS))
+  if (unknown.length > 0) errors.push(...unknownMembers(unknown, MEMBERS, nearMember))
   const experiment = readText(record["experiment"], "/experiment", experimentProblem, errors)
   const unit = readText(record["unitId"], "/unitId", unitProblem, errors)
   const variant = readText(record["variant"], "/variant", variantProblem, errors)

@@ -1,6 +1,7 @@
 import * as z from "zod"
 import type { RewardCommand } from "../../app/reward.ts"
 import { GatewayError } from "../../domain/errors.ts"
+import { createNearName } from "../../domain/near-name.ts"
 import { parseJson } from "../strict-json.ts"
 import { unknownMembers } from "./unknown-members.ts"
 
@@ -34,16 +35,14 @@ export const rewardItemSchema = z
   })
 
 const MEMBERS = Object.keys(rewardItemSchema.shape)
-const OTHER_WORDS = new Map(
-  Object.entries({
-    decision: ["token", "decisiontoken"],
-    metric: ["metricid", "metricname", "event", "name"],
-    value: ["reward", "amount", "val", "score"],
-    eventId: ["id", "rewardid", "transactionid", "idempotencykey"],
-    instance: ["index", "position", "slot", "item"],
-    experiment: ["exp", "experimentid"],
-  }).flatMap(([member, words]) => words.map((word) => [word, member] as const)),
-)
+const nearMember = createNearName(MEMBERS, {
+  decision: ["token", "decisiontoken"],
+  metric: ["metricid", "metricname", "event", "name"],
+  value: ["reward", "amount", "val", "score"],
+  eventId: ["id", "rewardid", "transactionid", "idempotencykey"],
+  instance: ["index", "position", "slot", "item"],
+  experiment: ["exp", "experimentid"],
+})
 
 /** What came in: the items, each readable or refused, and whether they came as a batch. */
 export interface RewardBody {
@@ -89,7 +88,7 @@ function readItem(item: unknown): RewardCommand | GatewayError {
   }
   const errors = parsed.error.issues.flatMap((issue) =>
     issue.code === "unrecognized_keys"
-      ? unknownMembers(issue.keys, MEMBERS, OTHER_WORDS)
+      ? unknownMembers(issue.keys, MEMBERS, nearMember)
       : [{ pointer: `/${issue.path.join("/")}`, detail: issue.message }],
   )
   const outOfRange = errors.every(({ pointer }) => pointer === "/value")
