@@ -164,7 +164,7 @@ export class Publisher {
       return new Map([...known, [newest.revision, newest]])
     } catch (error) {
       logger.warn({ experiment: id, error: String(error) }, "published without its history")
-      return withRevision(experiments.get(id)?.definitions ?? new Map(), newest, clock.now())
+      return withRevision(experiments.definitionsOf(id), newest, clock.now())
     }
   }
 

@@ -110,7 +110,8 @@ export async function check(
     ...counterDifferences(contents.cells, fold.table),
     ...groupDifferences(contents.groups, fold.groups),
   ]
-  return { ...total, equal: differences.length === 0, differences, unfolded }
+  const events = total.events - unfolded
+  return { ...total, events, equal: differences.length === 0, differences, unfolded }
 }
 
 /** All parts of all logs, each once. */

@@ -14,7 +14,8 @@ export interface Served {
 /** The experiments in memory: what the request path reads. Each replacement is one assignment, so no request sees half an edit. */
 export class ServedExperiments {
   readonly #served = new Map<string, Served>()
-  readonly #removed = new Set<string>()
+  /** What rewards meant when the experiment was removed: it may come back while its tokens live. */
+  readonly #removed = new Map<string, Definitions>()
   readonly #defaultId: string | undefined
 
   /** @param defaultId what a request without an experiment gets; where undefined, the only experiment there is */
@@ -43,8 +44,13 @@ export class ServedExperiments {
 
   /** Forgets an experiment but remembers that there was one: its rewards are answered differently from those of one that never was. */
   remove(id: Experiment["id"]): void {
+    this.#removed.set(id, this.definitionsOf(id))
     this.#served.delete(id)
-    this.#removed.add(id)
+  }
+
+  /** What rewards of an experiment mean, as far as is known, served or removed. */
+  definitionsOf(id: string): Definitions {
+    return this.#served.get(id)?.definitions ?? this.#removed.get(id) ?? new Map()
   }
 
   wasRemoved(id: string): boolean {

@@ -133,12 +133,15 @@ it("asks to try again where a true token is of an experiment or a revision that 
   expect((await behind.events()).filter(({ type }) => type === "reward")).toHaveLength(1)
 })
 
-it("says gone for the rewards of an experiment that was removed", async () => {
+it("says gone for the rewards of an experiment that was removed, and takes them when it is back", async () => {
   const rig = createRig()
   await rig.publish()
   const { token, snapshot } = await rig.predict()
   await rig.publisher.remove(snapshot.experiment.id, { actor: "test", source: "api" })
   expect(await rig.post(token)).toMatchObject({ code: "experiment_gone" })
+  await rig.publish({ reward: { kind: "value", bounds: [0, 5] }, policy: { kind: "static" } })
+  expect(await rig.post(token)).toMatchObject({ status: "applied" })
+  expect((await rewards(rig)).at(-1)).toMatchObject({ revision: 1, bound: 1 })
 })
 
 it("logs a reward that needs no document to be folded", async () => {

@@ -36,10 +36,22 @@ describe("a reward", () => {
 
   it("60: keeps its first value", async () => {
     const target = await createTarget()
-    expect(await readJson(await target.request(`/reward?d=${target.token}&v=0`))).toMatchObject({ status: "applied" })
-    expect(await readJson(await target.request(`/reward?d=${target.token}&v=1`))).toMatchObject({ status: "duplicate" })
+    expect(await readJson(await target.request(`/reward?d=${target.token}&v=1`))).toMatchObject({ status: "applied" })
+    expect(await readJson(await target.request(`/reward?d=${target.token}&v=0`))).toMatchObject({ status: "duplicate" })
     const { variants } = await readJson(await target.request("/admin/experiments/banner-ctr/stats"))
-    expect(variants).toEqual(expect.arrayContaining([expect.objectContaining({ rewards: 1, sum: 0 })]))
+    expect(variants).toEqual(expect.arrayContaining([expect.objectContaining({ rewards: 1, sum: 1 })]))
+  })
+
+  it("lets the click that follows a lone zero count: nothing yet is no outcome", async () => {
+    const target = await createTarget()
+    const answers = []
+    for (const value of [0, 0, 1, 1, 0]) {
+      const { status } = await readJson(await target.request(`/reward?d=${target.token}&v=${value}`))
+      answers.push(status)
+    }
+    expect(answers).toEqual(["applied", "duplicate", "applied", "duplicate", "duplicate"])
+    const { variants } = await readJson(await target.request("/admin/experiments/banner-ctr/stats"))
+    expect(variants).toEqual(expect.arrayContaining([expect.objectContaining({ rewards: 1, sum: 1 })]))
   })
 
   it.each([

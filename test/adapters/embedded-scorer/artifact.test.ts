@@ -140,6 +140,13 @@ describe("given a model of eight buckets", () => {
     },
   )
 
+  it("says which features it reads, by the names that requests have", () => {
+    expect([...loadExample("ctr-raw").knownFeatures].filter((name) => /hour|week|datetime/.test(name))).toEqual([
+      "hour",
+    ])
+    expect([...loadArtifact(TINY_MODEL, weightsBytes()).knownFeatures]).toEqual(["a", "b", "hour"])
+  })
+
   it("doesn't repeat a caller's value in its error", () => {
     expect(errorOf(() => model.score([{ hour: "<script>" }])).message).not.toContain("script")
   })

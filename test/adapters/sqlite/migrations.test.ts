@@ -111,8 +111,8 @@ describe("given a database of a later version", () => {
     expect(versionOf(path)).toBe(99)
     const store = createSqliteCounterStore(new Database({ path, readOnly }, createRememberingLogger()))
     await expect(store.positions("L1")).rejects.toMatchObject({
-      code: "store_unavailable",
-      cause: { message: expect.stringContaining("newer than this program") },
+      code: "config_invalid",
+      message: expect.stringContaining("newer than this program"),
     })
     await store.close()
   })

@@ -8,6 +8,7 @@ import { temporaryFolder } from "#test/temporary-folder.ts"
 
 /** The revisions of a database of version 1, as that version made them. */
 const VERSION_1 = `
+  CREATE TABLE versions (experiment TEXT PRIMARY KEY, version INTEGER NOT NULL) STRICT, WITHOUT ROWID;
   CREATE TABLE revisions (
     experiment TEXT NOT NULL, revision INTEGER NOT NULL, at INTEGER NOT NULL, document TEXT NOT NULL,
     PRIMARY KEY (experiment, revision)
@@ -32,6 +33,7 @@ it("brings a database of version 1 up to date and keeps what it has", () => {
       actor: "experiments-folder",
       diff: [],
       models: {},
+      lineage: { series: {}, epoch: 1, metrics: {} },
     },
   ])
   expect(database.prepare("PRAGMA user_version").get()).toEqual({ user_version: DATABASE_VERSION })
@@ -52,5 +54,5 @@ it("refuses a database of a later version", () => {
   const later = new DatabaseSync(path)
   later.exec(`PRAGMA user_version = ${DATABASE_VERSION + 1}`)
   later.close()
-  expect(() => openDatabase(path, false)).toThrow(/this gateway knows up to/)
+  expect(() => openDatabase(path, false)).toThrow(/newer than this program/)
 })
