@@ -1,6 +1,6 @@
 import { GatewayError } from "../domain/errors.ts"
 import type { RewardEvent } from "../domain/events.ts"
-import type { LogId, LogPosition } from "../domain/log-position.ts"
+import { isAfter, type LogId, type LogPosition } from "../domain/log-position.ts"
 import type { Clock } from "../ports/clock.ts"
 import type { CounterStore, FoldBatch, RewardAnswer } from "../ports/counter-store.ts"
 import type { Logger } from "../ports/logger.ts"
@@ -28,6 +28,8 @@ export interface FoldContext {
   readonly logId: () => LogId
   /** Settles a batch that begins elsewhere than where the store stands. */
   readonly reconcile: (batch: FoldBatch, found: Elsewhere, answered: Answered) => Promise<Reconciled>
+  /** Called when a fold is done. */
+  readonly folded: () => void
 }
 
 /** The batch to try instead, or where the store stands now that all of it is folded. */
@@ -52,6 +54,8 @@ export class ExperimentFold {
   #end: LogPosition | undefined
   #flushing: PromiseWithResolvers<void>[] = []
   #running = false
+  /** End of what is being folded now. */
+  #folding: LogPosition | undefined
   #stopped = false
   #failing = false
   #lastFoldAt: number
@@ -70,9 +74,11 @@ export class ExperimentFold {
     return this.#failing
   }
 
-  /** Whether everything added is folded. */
-  get isIdle(): boolean {
-    return !this.#running && this.#pending.isEmpty
+  /** Whether everything that lies before a durable place is folded. */
+  hasReached(end: LogPosition): boolean {
+    if (this.#folding === undefined && this.#pending.isEmpty) return true
+    const { position } = this
+    return position !== undefined && !isAfter(end, position)
   }
 
   /** Where the last fold ended. */
@@ -155,9 +161,12 @@ export class ExperimentFold {
     const { logger, counts } = this.#context
     const { experiment } = batch
     let pauseMs = FIRST_RETRY_MS
+    this.#folding = batch.end
     while (!this.#stopped) {
       try {
         await this.#fold(batch)
+        this.#folding = undefined
+        this.#context.folded()
         if (this.#failing) logger.info({ experiment }, "counters are folded again")
         this.#failing = false
         return

@@ -31,6 +31,12 @@ const ALIVE_EVERY_MS = 10_000
 /** Lines carry the time at which they were taken, a little before they are appended. */
 const APPEND_WITHIN_MS = 5_000
 
+interface DurablePlace {
+  readonly end: LogPosition
+  /** Epoch milliseconds. */
+  readonly at: number
+}
+
 /** Folds what has become durable in the log into the store, by experiment. Counts are kept for metrics. */
 export class FoldLoop {
   readonly counts: FoldCounts = { folds: 0, failedFolds: 0 }
@@ -39,8 +45,11 @@ export class FoldLoop {
   #renewing: Promise<void> | undefined
   #markedAtMs = Number.NEGATIVE_INFINITY
   #aliveAtMs = Number.NEGATIVE_INFINITY
-  /** Time up to which everything is folded, epoch milliseconds. */
-  #foldedTo = 0
+  /** The newest durable place, and the time up to which lines lie before it. */
+  #durable: DurablePlace | undefined
+  /** The one that is noted when all of it is folded. */
+  #toReach: DurablePlace | undefined
+  #noting: Promise<void> = Promise.resolve()
 
   constructor(options: FoldLoopOptions) {
     this.#options = options
@@ -81,25 +90,47 @@ export class FoldLoop {
   }
 
   /**
-   * Notes how far the log is folded, where everything durable is: call it when there is nothing in between.
-   *
-   * @param durable the end of what is durable
-   * @param force also when it was noted a moment ago
+   * The log is durable up to `end`, and everything before it was added. Once all of it is folded, that is noted: beside the log, and in the
+   * store, which forgets credits by it. Never rejects.
    */
-  async mark(durable: LogPosition, force = false): Promise<void> {
-    const { clock, log, marks, store } = this.#options
-    if (![...this.#folds.values()].every(({ isIdle }) => isIdle)) return
-    this.#foldedTo = clock.now() - APPEND_WITHIN_MS
+  synced(end: LogPosition): void {
+    // One place at a time: under steady traffic the newest is never folded, an older one soon is.
+    this.#durable = { end, at: this.#options.clock.now() - APPEND_WITHIN_MS }
+    this.#toReach ??= this.#durable
+    this.#noteReached()
+  }
+
+  /** Notes at once how far everything is folded. Never rejects. */
+  async note(): Promise<void> {
+    this.#markedAtMs = Number.NEGATIVE_INFINITY
+    this.#toReach = this.#durable
+    this.#noteReached()
+    await this.#noting
+  }
+
+  #noteReached(): void {
+    const reached = this.#toReach
+    if (reached === undefined) return
+    for (const fold of this.#folds.values()) if (!fold.hasReached(reached.end)) return
+    this.#toReach = undefined
+    this.#noting = this.#noting.then(() => this.#noteAll(reached))
+  }
+
+  async #noteAll({ end, at }: DurablePlace): Promise<void> {
+    const { clock, log, logger, marks, store } = this.#options
     const nowMs = clock.monotonicMs()
-    if (marks !== undefined && (force || nowMs - this.#markedAtMs >= MARK_EVERY_MS)) {
+    if (marks !== undefined && nowMs - this.#markedAtMs >= MARK_EVERY_MS) {
       this.#markedAtMs = nowMs
       const positions: Record<string, LogPosition> = {}
       for (const [experiment, { position }] of this.#folds) if (position !== undefined) positions[experiment] = position
-      await marks.save({ log: log.id, watermark: durable, positions })
+      await marks.save({ log: log.id, watermark: end, positions })
     }
-    if (nowMs - this.#aliveAtMs >= ALIVE_EVERY_MS) {
-      this.#aliveAtMs = nowMs
-      await store.alive(log.id, this.#foldedTo)
+    if (nowMs - this.#aliveAtMs < ALIVE_EVERY_MS) return
+    this.#aliveAtMs = nowMs
+    try {
+      await store.alive(log.id, at)
+    } catch (error) {
+      logger.warn({ err: error }, "the store can't be told how far the log is folded")
     }
   }
 
@@ -122,6 +153,7 @@ export class FoldLoop {
       foldEveryMs: () => Math.max(foldEveryMs, (1_000 * this.#folds.size) / FOLDS_PER_SECOND),
       logId: () => log.id,
       reconcile: (batch, found, answered) => this.#reconcile(batch, found, answered),
+      folded: () => this.#noteReached(),
     })
     this.#folds.set(experiment, fold)
     return fold

@@ -102,24 +102,12 @@ export function createRecorder(options: RecorderOptions): Recorder {
     positions: options.positions ?? new Map(),
   })
   const unsynced = new UnsyncedEntries((entries, end) => loop.add(entries, end))
-  let durable: LogPosition | undefined
   log.onSynced((end) => {
-    durable = end
     unsynced.synced(end)
-    void note(false)
+    loop.synced(end)
   })
   /** By postback: what is repeated meanwhile shares the fate of the first. */
   const pendingRewards = new Map<string, PendingReward>()
-
-  /** Marks that can't be noted now are noted later. */
-  async function note(force: boolean): Promise<void> {
-    if (durable === undefined || !unsynced.isEmpty) return
-    try {
-      await loop.mark(durable, force)
-    } catch (error) {
-      logger.warn({ err: error }, "how far the log is folded can't be noted now")
-    }
-  }
 
   async function recordRewards(events: readonly RewardEvent[]): Promise<readonly RewardOutcome[]> {
     if (pendingRewards.size + events.length > maxPendingRewards) {
@@ -213,7 +201,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
   async function flush(): Promise<void> {
     await log.sync()
     await loop.flush()
-    await note(true)
+    await loop.note()
   }
 
   async function finish(): Promise<unknown> {

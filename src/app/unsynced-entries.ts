@@ -19,10 +19,6 @@ export class UnsyncedEntries {
     this.#take = take
   }
 
-  get isEmpty(): boolean {
-    return this.#writes.length === 0
-  }
-
   /** Remembers an entry until the write that it is part of is durable; forgets it when that write is dropped. */
   add(write: LogWrite, entry: LogEntry): void {
     const last = this.#writes.at(-1)

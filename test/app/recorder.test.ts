@@ -4,6 +4,7 @@ import { createMemoryCounterStore } from "#src/adapters/memory/counter-store.ts"
 import { openOutcomeLog } from "#src/adapters/ndjson/outcome-log.ts"
 import { createOutcomeReader } from "#src/adapters/ndjson/outcome-reader.ts"
 import { createRecorder, type RecorderOptions } from "#src/app/recorder.ts"
+import type { FoldMarks } from "#src/ports/fold-marks.ts"
 import { FaultyDisk } from "#test/adapters/ndjson/faulty-disk.ts"
 import { decisionEvent, factsOf, NOON, rewardEvent } from "#test/outcomes.ts"
 import { realClock } from "#test/real-clock.ts"
@@ -223,4 +224,34 @@ it("folds what is left when it closes", async () => {
   expect((await store.contents()).cells).toMatchObject([{ metric: "", count: 1 }])
   const end = await createOutcomeReader(folder).end()
   expect([...(await store.positions(log.id))]).toEqual([["banner-ctr", end]])
+})
+
+it("notes how far it has folded under steady traffic too: beside the log, and in the store, which forgets credits by it", async () => {
+  const saved: FoldMarks[] = []
+  const marks = { load: async () => undefined, save: async (given: FoldMarks) => void saved.push(given) }
+  const { log, store, recorder, decide } = await start({ marks, foldEveryMs: 1 }, 1)
+  const heard: [string, number][] = []
+  store.alive = async (id, foldedTo) => {
+    heard.push([id, foldedTo])
+    return { lapsed: false }
+  }
+  let running = true
+  const traffic = (async () => {
+    for (let i = 0; running; i++) {
+      await decide(`D${i}`)
+      if (i % 3 === 0) await recorder.recordRewards([rewardEvent({ decisionId: `D${i}` })])
+    }
+  })()
+  await expect.poll(() => saved.length, { timeout: 10_000 }).toBeGreaterThan(0)
+  await expect.poll(() => heard.length, { timeout: 10_000 }).toBeGreaterThan(0)
+  running = false
+  await traffic
+  expect(saved[0]).toMatchObject({ log: log.id, watermark: { file: 1 } })
+  const [[id, foldedTo] = ["", 0]] = heard
+  expect(id).toBe(log.id)
+  expect(foldedTo).toBeLessThanOrEqual(Date.now())
+  expect(foldedTo).toBeGreaterThan(Date.now() - 60_000)
+  await recorder.flush()
+  const last = saved.at(-1)
+  expect(last?.positions["banner-ctr"]).toEqual(last?.watermark)
 })

@@ -12,6 +12,8 @@ export function createMemoryOutcomeLog(capacity = 100_000): OutcomeLog & Outcome
   let forgotten = 0
   let renewals = 0
   let since: LogPosition | undefined
+  /** Settles when the listener has heard of everything appended so far. */
+  let told: Promise<void> = Promise.resolve()
   let listener: (end: LogPosition) => void = () => {}
 
   function end(): LogPosition {
@@ -26,7 +28,7 @@ export function createMemoryOutcomeLog(capacity = 100_000): OutcomeLog & Outcome
     }
     const written = Promise.resolve(end())
     // After whoever appended has seen that it is written.
-    void written.then((position) => queueMicrotask(() => listener(position)))
+    told = written.then((position) => Promise.resolve(position)).then((position) => listener(position))
     return { written, answered: Promise.resolve(true) }
   }
 
@@ -46,7 +48,7 @@ export function createMemoryOutcomeLog(capacity = 100_000): OutcomeLog & Outcome
       return since
     },
     append,
-    sync: async () => {},
+    sync: () => told,
     onSynced: (given) => {
       listener = given
     },
