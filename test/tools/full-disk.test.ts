@@ -78,7 +78,7 @@ describe("given a disk without a byte left", () => {
     const gateway = await start(disk.dataDir)
     const early = await predict(gateway)
     expect(await reward(gateway, early)).toBe("503 log_unavailable")
-    expect(await notReady(gateway)).toEqual(["experiments", "outcomeLog", "counters", "signingKey"])
+    expect(await notReady(gateway)).toEqual(["experiments", "outcomeLog", "counters", "keys"])
     expect(await failing(gateway)).toBe("1")
 
     disk.free()

@@ -48,10 +48,12 @@ function resultOf(error: unknown): number {
 function openAs(path: string, readOnly: boolean, locking: "NORMAL" | "EXCLUSIVE"): DatabaseSync {
   const database = new DatabaseSync(path, { readOnly, timeout: 2_000 })
   try {
+    // Before anything is read: even the version can't be where there is no room for that file.
+    database.exec(`PRAGMA locking_mode = ${locking}`)
     refuseNewer(versionOf(database))
     if (readOnly) refuseOlder(versionOf(database))
     else {
-      database.exec(`PRAGMA locking_mode = ${locking}; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL`)
+      database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL")
       migrate(database)
     }
     return database
