@@ -1,5 +1,6 @@
 import type { CounterStore } from "../ports/counter-store.ts"
 import type { ExperimentStore } from "../ports/experiment-store.ts"
+import type { FoldMarkStore } from "../ports/fold-marks.ts"
 
 /** A counter store that takes no folds until it has caught up with the log of earlier starts. */
 export interface RecoveringStore extends CounterStore {
@@ -46,8 +47,25 @@ export function createRecoveringStore(store: CounterStore, catchUp: () => Promis
     statistics: (experiment, query) => store.statistics(experiment, query),
     groups: (experiment) => store.groups(experiment),
     keep: (experiment, resolution) => store.keep(experiment, resolution),
-    alive: (log, foldedTo) => store.alive(log, foldedTo),
+    // What is folded says nothing yet of what was logged before.
+    alive: (log, foldedTo) => store.alive(log, recovered ? foldedTo : 0),
     close: () => store.close(),
+  }
+}
+
+/**
+ * Guards the marks of how far the log is folded: none is saved before the log of earlier starts is, which the fold loop knows nothing of. The
+ * next start would leave it out.
+ */
+export function createRecoveringMarks(
+  marks: FoldMarkStore,
+  recovering: Pick<RecoveringStore, "recovered">,
+): FoldMarkStore {
+  return {
+    load: () => marks.load(),
+    save: async (next) => {
+      if (recovering.recovered) await marks.save(next)
+    },
   }
 }
 

@@ -1,3 +1,4 @@
+import type { Definitions, RevisionDefinition } from "../domain/definitions.ts"
 import { GatewayError } from "../domain/errors.ts"
 import type { RewardEvent } from "../domain/events.ts"
 import { boundOf, type MetricDefinition } from "../domain/metric.ts"
@@ -87,7 +88,9 @@ function attribute(command: RewardCommand, deps: RewardDeps, now: number): Attri
   if (!checked.ok) return refuse(checked.code)
   const { token } = checked
   if (command.experiment !== undefined && command.experiment !== token.experiment) return refuse("token_invalid")
-  const definition = deps.experiments.get(token.experiment)?.definitions.get(token.revision)
+  const definitions = deps.experiments.get(token.experiment)?.definitions
+  // Revision 0 was served while nothing could be stored: what was stored first says what its rewards mean.
+  const definition = definitions?.get(token.revision) ?? (token.revision === 0 ? firstOf(definitions) : undefined)
   if (definition === undefined) {
     if (deps.experiments.wasRemoved(token.experiment)) return refuse("experiment_gone")
     return refuse("revision_not_served", {
@@ -140,6 +143,10 @@ function attribute(command: RewardCommand, deps: RewardDeps, now: number): Attri
 function postbackSuffix(command: RewardCommand, { aggregation }: MetricDefinition, value: number): string {
   if (aggregation === "first") return ""
   return command.eventId === undefined ? `-v${value}` : `-e${command.eventId}`
+}
+
+function firstOf(definitions: Definitions | undefined): RevisionDefinition | undefined {
+  return definitions?.values().next().value
 }
 
 function refuse(code: GatewayError["code"], options: ConstructorParameters<typeof GatewayError>[1] = {}): Attributed {

@@ -20,7 +20,12 @@ import { withDeadlines } from "../app/deadline.ts"
 import { DocumentFollower } from "../app/follow-documents.ts"
 import { createRecorder } from "../app/recorder.ts"
 import { recover } from "../app/recover.ts"
-import { createRecoveringExperiments, createRecoveringStore, type RecoveringStore } from "../app/recovering-store.ts"
+import {
+  createRecoveringExperiments,
+  createRecoveringMarks,
+  createRecoveringStore,
+  type RecoveringStore,
+} from "../app/recovering-store.ts"
 import { createRestoreRevisions } from "../app/restore-revisions.ts"
 import { within } from "../app/within.ts"
 import { type Config, ConfigError } from "../config.ts"
@@ -94,7 +99,15 @@ async function startIn(
   const patient = { fold: FOLD_WITHIN_MS, recover: Number.POSITIVE_INFINITY, close: Number.POSITIVE_INFINITY }
   const store = withDeadlines(createRecoveringStore(archive, catchUp), patient)
   await recoverOrGoOn(store, join(dataDir, "gateway.db"), logger)
-  const recorder = createRecorder({ log, store, clock, logger, reader, marks, positions })
+  const recorder = createRecorder({
+    log,
+    store,
+    clock,
+    logger,
+    reader,
+    marks: createRecoveringMarks(marks, store),
+    positions,
+  })
 
   const ownKey = config.signingKeys === undefined ? await keptSigningKey(dataDir) : undefined
   const ownUnitKey = config.unitKey === undefined ? await keptUnitKey(dataDir) : undefined

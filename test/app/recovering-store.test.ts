@@ -1,8 +1,9 @@
 import { expect, it } from "vitest"
 import { createMemoryCounterStore } from "#src/adapters/memory/counter-store.ts"
-import { createRecoveringStore } from "#src/app/recovering-store.ts"
+import { createRecoveringMarks, createRecoveringStore } from "#src/app/recovering-store.ts"
 import { GatewayError } from "#src/domain/errors.ts"
 import type { FoldBatch } from "#src/ports/counter-store.ts"
+import type { FoldMarks } from "#src/ports/fold-marks.ts"
 import { decisions, NOON } from "#test/outcomes.ts"
 
 const KEY = {
@@ -54,4 +55,30 @@ it("folds nothing before the log of earlier starts, however often that fails", a
     now: NOON,
   } as const
   expect((await guarded.statistics("banner-ctr", query)).variants).toMatchObject([{ totals: { decisions: 3 } }])
+})
+
+it("marks nothing as folded before the log of earlier starts is", async () => {
+  const store = createMemoryCounterStore()
+  const told: number[] = []
+  const saved: FoldMarks[] = []
+  const listening = {
+    ...store,
+    alive: async (log: string, foldedTo: number) => {
+      told.push(foldedTo)
+      return await store.alive(log, foldedTo)
+    },
+  }
+  const guarded = createRecoveringStore(listening, async () => {})
+  const kept = { load: async () => saved.at(-1), save: async (marks: FoldMarks) => void saved.push(marks) }
+  const marks = createRecoveringMarks(kept, guarded)
+  const end = { log: "L1", watermark: { file: 1, offset: 300, hash: "" }, positions: {} }
+  const mark = async () => {
+    await marks.save(end)
+    await guarded.alive("L1", NOON)
+  }
+  await mark()
+  expect([saved, told]).toEqual([[], [0]])
+  await guarded.recover()
+  await mark()
+  expect([await marks.load(), told]).toEqual([end, [0, NOON]])
 })

@@ -2,7 +2,15 @@ import { describe, expect, it } from "vitest"
 import { createMemoryExperimentStore } from "#src/adapters/memory/experiment-store.ts"
 import type { RewardCommand } from "#src/app/reward.ts"
 import type { RewardEvent } from "#src/domain/events.ts"
+import { parseExperiment } from "#src/domain/experiment.ts"
 import { createRig } from "./rig.ts"
+
+const DOCUMENT = {
+  id: "e",
+  variants: [{ id: "a", backend: { kind: "embedded", model: "a" } }],
+  control: "a",
+  policy: { kind: "static" },
+}
 
 function commandFor(decision: string, changes: Partial<RewardCommand> = {}): RewardCommand {
   return {
@@ -131,6 +139,21 @@ it("asks to try again where a true token is of an experiment or a revision that 
   const { token: later } = await ahead.predict()
   expect(await behind.post(later)).toMatchObject({ code: "revision_not_served" })
   expect((await behind.events()).filter(({ type }) => type === "reward")).toHaveLength(1)
+})
+
+it("takes the reward of a decision that was made before anything could be stored, and after the first revision was", async () => {
+  const rig = createRig()
+  const parsed = parseExperiment({ ...DOCUMENT, reward: { metric: "click" } })
+  if (!parsed.ok) throw new Error(JSON.stringify(parsed.issues))
+  await rig.publisher.serve(parsed.experiment)
+  const { token, snapshot } = await rig.predict()
+  expect(snapshot.revision).toBe(0)
+  expect(await rig.post(token)).toMatchObject({ status: "applied" })
+
+  const started = createRig()
+  await started.publish()
+  expect(started.experiments.get("e")?.snapshot.revision).toBe(1)
+  expect(await started.post(token)).toMatchObject({ status: "applied" })
 })
 
 it("says gone for the rewards of an experiment that was removed, and takes them when it is back", async () => {
