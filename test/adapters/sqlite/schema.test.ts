@@ -48,14 +48,3 @@ it("writes nothing to a database that is up to date", () => {
   expect(statSync(`${path}-wal`).size).toBe(0)
   database.close()
 })
-<<<<<<< HEAD
-
-it("refuses a database of a later version", () => {
-  const path = join(temporaryFolder(), "gateway.db")
-  const later = new DatabaseSync(path)
-  later.exec(`PRAGMA user_version = ${DATABASE_VERSION + 1}`)
-  later.close()
-  expect(() => openDatabase(path, false)).toThrow(/newer than this program/)
-})
-=======
->>>>>>> bf14645 (test(adapters/sqlite): a database of a later version is the user's to mend; revisions of version 1 have a lineage)
