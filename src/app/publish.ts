@@ -199,6 +199,7 @@ export class Publisher {
 
   /** An author may have seen a revision that this gateway has not read yet; the store has the last word. */
   async #expect(id: string, after: number | undefined): Promise<void> {
+    if (!this.#loaded) await this.load()
     if (after === undefined || after === this.#knownRevision(id)) return
     await this.catchUp()
     const known = this.#knownRevision(id)
@@ -217,7 +218,6 @@ export class Publisher {
   ): Promise<StoredRevision> {
     const { id, document, models, lineage, diff, author } = change
     const { store, clock, logger } = this.#deps
-    if (!this.#loaded) await this.load()
     const known = this.#knownRevision(id)
     const revision: StoredRevision = {
       experiment: id,

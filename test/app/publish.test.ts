@@ -35,6 +35,14 @@ it("serves an edit that is stored though the log refuses it, and logs it later u
   expect(late?.at).toBe(new Date((await rig.store.latest())[0]?.at ?? 0).toISOString())
 })
 
+it("compares the first edit after a start with what is stored, whoever forgot to load it", async () => {
+  const store = createMemoryExperimentStore()
+  await createRig({ store }).publish()
+  const started = createRig({ store })
+  await started.publish({ holdout: 0.1 })
+  expect((await store.latest())[0]).toMatchObject({ revision: 2, diff: ["holdout: 0 -> 0.1"] })
+})
+
 it("refuses an edit of a revision that another gateway has replaced, and changes nothing", async () => {
   const store = createMemoryExperimentStore()
   const [rig, other] = [createRig({ store }), createRig({ store })]
