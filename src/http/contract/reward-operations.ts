@@ -66,7 +66,7 @@ const postbackParameters: readonly Parameter[] = [
     in: "query",
     required: false,
     description: "Event id: tells a second reward of one decision from a retry of the first",
-    schema: { type: "string", pattern: "^[\\x21-\\x7e]{1,64}$" },
+    schema: { type: "string", pattern: "^[\\x21-\\x24\\x26-\\x7e]{1,64}$" },
   },
   {
     name: "i",

@@ -6,7 +6,12 @@ import re
 import schemathesis
 
 VARIANTS = ("champion", "challenger")
+METRIC = "click"
 EXPERIMENT_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+
+
+def is_metric(name):
+    return isinstance(name, str) and 1 <= len(name) <= 64
 
 
 @schemathesis.serializer("application/x-ndjson")
@@ -18,7 +23,14 @@ def ndjson(_context, value):
 
 @schemathesis.hook
 def before_call(_context, case, _kwargs):
-    """Sets right what a schema can't say of a prediction, where it is well-formed."""
+    """Sets right what a schema can't say of a request, where it is well-formed."""
+    # The metric that a reward names must be one of the experiment's: which they are stands in its document.
+    rewards = case.body if isinstance(case.body, list) else [case.body]
+    for reward in rewards:
+        if isinstance(reward, dict) and is_metric(reward.get("metric")):
+            reward["metric"] = METRIC
+    if is_metric((case.query or {}).get("m")):
+        case.query["m"] = METRIC
     body = case.body
     if not isinstance(body, dict):
         return
