@@ -14,7 +14,7 @@ async function readIfThere(path: string): Promise<string | undefined> {
   }
 }
 
-/** Exclusive, so that of two that start at once the second fails instead of using a key that is overwritten. */
+/** Makes the file, and fails where there is one: of two gateways that start at once, neither may overwrite what the other already uses. */
 async function create(path: string, text: string): Promise<string> {
   const file = await open(path, "wx", 0o600)
   try {

@@ -6,7 +6,7 @@ import { readRewardQuery } from "../contract/reward-query.ts"
 import type { Metrics } from "../metrics.ts"
 import { problemResponse, toProblem } from "../problem.ts"
 import { type BodyRules, type ReadBytes, readBody } from "../read-body.ts"
-import { parseJsonBytes } from "../strict-json.ts"
+import { decodeUtf8, parseJsonBytes } from "../strict-json.ts"
 
 export interface RewardRouteDeps {
   readonly reward: (commands: readonly RewardCommand[]) => Promise<(RewardReceipt | GatewayError)[]>
@@ -98,19 +98,11 @@ function receiptResponse(receipt: RewardReceipt): Response {
   return Response.json(toReceipt(receipt), { status: receipt.status === "accepted" ? 202 : 200, headers: NO_STORE })
 }
 
-/** 200 where every item was taken, 202 where they all will be, 207 where they differ or any was refused: look at each. */
+/** 200: every item is counted. 202: every item is durable and counted later. 207: the items differ or some were refused, so look at each. */
 function batchStatus(outcomes: readonly (RewardReceipt | GatewayError)[]): number {
   const taken = outcomes.flatMap((outcome) => (outcome instanceof GatewayError ? [] : [outcome]))
   if (taken.length < outcomes.length) return 207
   const accepted = taken.filter(({ status }) => status === "accepted").length
   if (accepted === 0) return 200
   return accepted === taken.length ? 202 : 207
-}
-
-function decodeUtf8(bytes: Uint8Array): string {
-  try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes)
-  } catch (cause) {
-    throw new GatewayError("invalid_json", { detail: "The body is not well-formed UTF-8.", cause })
-  }
 }
