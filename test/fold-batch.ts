@@ -9,7 +9,7 @@ import type { FoldBatch, SketchAddition } from "#src/ports/counter-store.ts"
 const DAY = 86_400
 
 /** What outcomes of one experiment add to the counters, each on its own: nothing is added up beforehand. */
-export function additionsOf(
+function additionsOf(
   events: readonly (DecisionEvent | RewardEvent)[],
 ): Pick<FoldBatch, "counters" | "groups" | "sketches" | "rewards"> {
   const reader = new DecisionReader()
