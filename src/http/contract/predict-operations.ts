@@ -1,12 +1,20 @@
 import { FEATURES_EXAMPLE, PREDICTION_EXAMPLE } from "./examples.ts"
-import { experimentInPath, type Operation, type Parameter } from "./operation.ts"
+import { experimentInPath, jsonAnswer, type Operation, type Parameter, type RequestBody } from "./operation.ts"
+
+/** Milliseconds that a prediction may take, and what a caller may make of them. */
+export const DEADLINE_MS = { default: 100, least: 5, most: 2000 }
 
 const deadline: Parameter = {
   name: "X-Deadline-Ms",
   in: "header",
   required: false,
-  description: "Milliseconds for the whole request, clamped to 5 to 2000",
-  schema: { type: "number", default: 100 },
+  description: `Milliseconds for the whole request, clamped to ${DEADLINE_MS.least} to ${DEADLINE_MS.most}`,
+  schema: { type: "number", default: DEADLINE_MS.default },
+}
+
+function bodyLike(example: unknown): RequestBody {
+  const contents = [{ mediaType: "application/json", schemas: ["PredictRequest", "Features"], example }] as const
+  return { maxBytes: 65_536, contents }
 }
 
 const predict = {
@@ -15,9 +23,7 @@ const predict = {
   permission: "predict",
   answers: [
     {
-      status: 200,
-      description: "The prediction, and the decision that it came from",
-      content: [{ mediaType: "application/json", schemas: ["PredictAnswer"], example: PREDICTION_EXAMPLE }],
+      ...jsonAnswer(200, "The prediction, and the decision that it came from", "PredictAnswer", PREDICTION_EXAMPLE),
       headers: {
         "x-variant": "The variant that was chosen",
         "x-decision-id": "The decision's id",
@@ -26,21 +32,16 @@ const predict = {
     },
   ],
   problems: [
-    "invalid_json",
-    "not_an_object",
     "validation_failed",
     "features_invalid",
     "experiment_not_found",
     "not_acceptable",
-    "payload_too_large",
-    "unsupported_media_type",
-    "unsupported_encoding",
     "backend_failed",
     "deadline_exceeded",
   ],
 } as const satisfies Partial<Operation>
 
-export const PREDICT_OPERATIONS: readonly Operation[] = [
+export const PREDICT_OPERATIONS = [
   {
     ...predict,
     id: "predict",
@@ -50,13 +51,7 @@ export const PREDICT_OPERATIONS: readonly Operation[] = [
       "Decides on a variant for the unit, asks its model, logs the decision and answers. A body with none of experiment, features and instances " +
       "is taken whole as the features of the default experiment. Forcing a variant needs the permission force.",
     parameters: [deadline],
-    request: [
-      {
-        mediaType: "application/json",
-        schemas: ["PredictRequest", "Features"],
-        example: { experiment: "banner-ctr", unitId: "user-42", features: FEATURES_EXAMPLE },
-      },
-    ],
+    request: bodyLike({ experiment: "banner-ctr", unitId: "user-42", features: FEATURES_EXAMPLE }),
   },
   {
     ...predict,
@@ -65,12 +60,6 @@ export const PREDICT_OPERATIONS: readonly Operation[] = [
     summary: "The same, the experiment named by the path",
     description: "As POST /predict. A body that names another experiment is refused.",
     parameters: [experimentInPath, deadline],
-    request: [
-      {
-        mediaType: "application/json",
-        schemas: ["PredictRequest", "Features"],
-        example: { unitId: "user-42", features: FEATURES_EXAMPLE },
-      },
-    ],
+    request: bodyLike({ unitId: "user-42", features: FEATURES_EXAMPLE }),
   },
-]
+] as const satisfies readonly Operation[]

@@ -1,4 +1,3 @@
-import type { Handler } from "hono"
 import type { Answered } from "../../app/ask-model.ts"
 import type { PredictCommand, Prediction } from "../../app/predict.ts"
 import type { Served, ServedExperiments } from "../../app/served-experiments.ts"
@@ -6,32 +5,28 @@ import { GatewayError } from "../../domain/errors.ts"
 import { parseExperimentId } from "../../domain/experiment.ts"
 import type { Authorize } from "../authorize.ts"
 import { type PredictBody, readPredictBody } from "../contract/predict-body.ts"
+import { DEADLINE_MS } from "../contract/predict-operations.ts"
 import type { Metrics } from "../metrics.ts"
-import { type BodyRules, type ReadBytes, readBody } from "../read-body.ts"
+import type { OperationHandler } from "../operation-handler.ts"
 import { parseJsonBytes } from "../strict-json.ts"
 
 export interface PredictRouteDeps {
   readonly experiments: ServedExperiments
   readonly predict: (command: PredictCommand) => Promise<Prediction>
+  /** For the permission that a forced variant needs. */
   readonly authorize: Authorize
   readonly metrics: Metrics
-  readonly readBytes: ReadBytes
 }
 
-const RULES: BodyRules = { mediaTypes: ["application/json"], maxBytes: 65_536 }
-const DEFAULT_DEADLINE_MS = 100
-const MIN_DEADLINE_MS = 5
-const MAX_DEADLINE_MS = 2000
 const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/
 const DECIMAL = /^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$/
 
 /** `POST /predict` and `POST /predict/{experiment}`. */
-export function predictRoute(deps: PredictRouteDeps): Handler {
-  return async (c) => {
-    deps.authorize(c, "predict")
+export function predictRoute(deps: PredictRouteDeps): OperationHandler {
+  return async (c, readBody) => {
     checkAccept(c.req.header("accept"))
     const deadlineMs = readDeadline(c.req.header("x-deadline-ms"))
-    const { bytes } = await readBody(c, RULES, deps.readBytes)
+    const { bytes } = await readBody(c)
     const body = readPredictBody(parseJsonBytes(bytes))
     if (body.variant !== undefined) deps.authorize(c, "force")
     const served = findExperiment(deps.experiments, body.experiment, c.req.param("experiment"))
@@ -79,12 +74,12 @@ function findExperiment(
 }
 
 function readDeadline(header: string | undefined): number {
-  if (header === undefined) return DEFAULT_DEADLINE_MS
+  if (header === undefined) return DEADLINE_MS.default
   const value = DECIMAL.test(header) ? Number(header) : Number.NaN
   if (Number.isNaN(value)) {
     throw new GatewayError("bad_request", { detail: "X-Deadline-Ms must be a number of milliseconds." })
   }
-  return Math.min(MAX_DEADLINE_MS, Math.max(MIN_DEADLINE_MS, value))
+  return Math.min(DEADLINE_MS.most, Math.max(DEADLINE_MS.least, value))
 }
 
 /** W3C Trace Context, level 1. A malformed header starts no trace and refuses no request. */
