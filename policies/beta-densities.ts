@@ -1,6 +1,6 @@
 import { type DensityFamily, TAIL_DROP } from "./best-arm-quadrature.ts"
 import { fastExp } from "./fast-exp.ts"
-import { stirlingCorrection } from "./log-gamma.ts"
+import { stirlingCorrection } from "./stirling-correction.ts"
 
 /** A Beta posterior of a rate in [0, 1]: `alpha`, `beta` > 0. */
 export interface BetaPosterior {

@@ -1,4 +1,5 @@
 import type * as z from "zod"
+import { deepFreeze } from "./deep-freeze.ts"
 import { findPolicy, type PolicyKind, policySchema } from "./registry.ts"
 
 /** A policy with its parameters, validated and frozen: what `allocate` takes. */
@@ -14,7 +15,7 @@ export interface PolicyChoice {
 
 /** What is wrong in a policy document, and where: `path` as in the document, empty for the document itself. */
 export interface PolicyIssue {
-  readonly path: readonly (string | number)[]
+  readonly path: readonly string[]
   readonly message: string
 }
 
@@ -26,7 +27,7 @@ export type ParsedPolicy =
 export function parsePolicy(input: unknown): ParsedPolicy {
   const result = policySchema.safeParse(input)
   if (result.success) return { ok: true, policy: policyChoice(result.data) }
-  return { ok: false, issues: result.error.issues.map(({ path, message }) => ({ path: path.map(pathStep), message })) }
+  return { ok: false, issues: result.error.issues.map(({ path, message }) => ({ path: path.map(String), message })) }
 }
 
 /** The choice that an already validated document (the output of `policySchema`) makes. */
@@ -38,15 +39,4 @@ export function policyChoice(document: z.output<typeof policySchema>): PolicyCho
 /** Arm ids that the parameters refer to: each must be a variant of the experiment. */
 export function namedArms(policy: PolicyChoice): readonly string[] {
   return findPolicy(policy.kind).namedArms?.(policy.params) ?? []
-}
-
-function deepFreeze<T extends object>(value: T): T {
-  for (const inner of Object.values(value)) {
-    if (typeof inner === "object" && inner !== null) deepFreeze(inner)
-  }
-  return Object.freeze(value)
-}
-
-function pathStep(step: PropertyKey): string | number {
-  return typeof step === "symbol" ? String(step) : step
 }

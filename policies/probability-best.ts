@@ -38,19 +38,6 @@ export function probabilityBestStudentT(posteriors: readonly StudentTPosterior[]
   return only(posteriors) ?? integrateBest(studentTDensities(posteriors))
 }
 
-/**
- * Probability that each arm has the largest value, for independent normal distributions.
- *
- * @param posteriors one per arm, K ≥ 1, in arm order; `sd` > 0
- * @returns as `probabilityBestBeta`
- * @throws PolicyError as `probabilityBestStudentT`
- */
-export function probabilityBestGaussian(
-  posteriors: readonly { readonly mean: number; readonly sd: number }[],
-): number[] {
-  return probabilityBestStudentT(posteriors.map(({ mean, sd }) => ({ location: mean, scale: sd, degrees: Infinity })))
-}
-
 function isPositive(value: number): boolean {
   return value > 0 && value < Infinity
 }

@@ -1,6 +1,6 @@
 import { type DensityFamily, TAIL_DROP } from "./best-arm-quadrature.ts"
 import { fastExp } from "./fast-exp.ts"
-import { stirlingCorrection } from "./log-gamma.ts"
+import { stirlingCorrection } from "./stirling-correction.ts"
 
 /** A Student-t posterior of a mean; `scale` > 0, `degrees` ≥ 1 of freedom, Infinity for the normal distribution. */
 export interface StudentTPosterior {

@@ -166,21 +166,20 @@ const schema = z.object({
   KINESIS_STREAM: unsupported("the outcome log lives in DATA_DIR"),
 })
 
-const NAMES = Object.keys(schema.shape)
+/** The names of all settings. */
+export const SETTING_NAMES: readonly string[] = Object.keys(schema.shape)
 
 /**
  * Reads the settings from an environment.
  *
- * @throws ConfigError with the whole list: malformed settings, names that are nearly one of ours, and an address that others can reach
- *         without API_KEYS
+ * @throws ConfigError with the whole list: malformed settings, and an address that others can reach without API_KEYS
  */
 export function parseConfig(environment: Readonly<Record<string, string | undefined>>): Config {
   const given = Object.fromEntries(
-    NAMES.map((name) => [name, environment[name] === "" ? undefined : environment[name]]),
+    SETTING_NAMES.map((name) => [name, environment[name] === "" ? undefined : environment[name]]),
   )
   const parsed = schema.safeParse(given)
-  const problems = misspelt(environment)
-  if (!parsed.success) problems.push(...parsed.error.issues.map(({ path, message }) => `${path.join(".")} ${message}`))
+  const problems = parsed.success ? [] : parsed.error.issues.map(({ path, message }) => `${path.join(".")} ${message}`)
   const host = given["HOST"] ?? "127.0.0.1"
   if (!isLoopback(host) && given["API_KEYS"] === undefined) {
     problems.push(
@@ -211,28 +210,6 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
 /** Whether an address can only be reached from this machine. */
 function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host)
-}
-
-/** An environment is full of names that aren't ours; one that is nearly ours is a typing mistake that would act as if unset. */
-function misspelt(environment: Readonly<Record<string, string | undefined>>): string[] {
-  return Object.keys(environment).flatMap((name) => {
-    if (NAMES.includes(name) || name.length < 7) return []
-    const meant = NAMES.find((known) => known.length >= 7 && withinTwoEdits(name, known))
-    return meant === undefined ? [] : [`${name} is not a setting; did you mean ${meant}?`]
-  })
-}
-
-function withinTwoEdits(a: string, b: string): boolean {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i)
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i]
-    for (let j = 1; j <= b.length; j++) {
-      const substitute = (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1)
-      next.push(Math.min(substitute, (row[j] as number) + 1, (next[j - 1] as number) + 1))
-    }
-    row = next
-  }
-  return (row[b.length] as number) <= 2
 }
 
 /** No bytes for what isn't base64url: too short for a key in any case. */

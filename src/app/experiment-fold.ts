@@ -91,7 +91,8 @@ export class ExperimentFold {
     for (const entry of entries) this.#pending.add(entry)
     this.#end = end
     if (this.#running || this.#stopped) return
-    // The clock decides, the timer only covers silence: where timers end with the request that set them, folds still happen.
+    // Every batch asks the clock whether a fold is due. The timer is for the last batch, which no other follows; some runtimes
+    // cancel timers when the request that set them is answered, so a fold must not depend on it.
     if (this.#isDue()) this.#start()
     else this.#timer ??= setTimeout(() => this.#start(), this.#context.foldEveryMs())
   }

@@ -1,6 +1,6 @@
 export const TIMED_OUT = Symbol("timed out")
 
-/** Waits for `work` no longer than `timeoutMs`. The work goes on; its result is then nobody's. */
+/** Waits for `work` no longer than `timeoutMs`. Work that takes longer is not stopped; what it comes to, even an error, is dropped. */
 export async function within<T>(work: Promise<T>, timeoutMs: number): Promise<T | typeof TIMED_OUT> {
   let timer: ReturnType<typeof setTimeout> | undefined
   const timeout = new Promise<typeof TIMED_OUT>((resolve) => {

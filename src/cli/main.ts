@@ -59,7 +59,7 @@ function complain(text: string): void {
   io.stderr.write(wrapped(text, columnsOf(io.stderr)))
 }
 
-/** A mistake of the user's is said in a sentence; ours comes with what a report needs. */
+/** Says why a command failed, and returns its exit code: 1 for the user's mistake, in a sentence; 2 for ours, with the stack that a report needs. */
 function explain(error: unknown, name: string): number {
   if (error instanceof ConfigError) {
     const problems = error.problems.map((problem) => `  ${problem}\n`).join("")

@@ -1,5 +1,6 @@
 import { resolve } from "node:path"
 import { type Config, parseConfig } from "../config.ts"
+import { misspeltSettings } from "../entry/misspelt-settings.ts"
 import { startGateway } from "../entry/node.ts"
 import type { Command, Io, Output } from "./command.ts"
 import { refuse } from "./refusal.ts"
@@ -26,8 +27,11 @@ Logs are for people on a terminal and JSON lines elsewhere.`,
       refuse(io, "serve", "takes no arguments. Settings are environment variables: PORT=9000 npm start")
       return 1
     }
+    const warnings = misspeltSettings(io.env)
+    // Before the settings are read: a misspelt one may be why they are refused.
+    for (const warning of warnings) say("warn", warning, io)
     const config = parseConfig(io.env)
-    const gateway = await startGateway(config, io.stdout.isTTY === true ? terminalOf(io.stdout) : undefined)
+    const gateway = await startGateway(config, io.stdout.isTTY === true ? terminalOf(io.stdout) : undefined, warnings)
     const { promise: stopped, resolve: settle } = Promise.withResolvers<number>()
     for (const signal of ["SIGTERM", "SIGINT"] as const) {
       process.on(signal, () => {
@@ -51,14 +55,17 @@ function terminalOf(output: Output): { write(text: string): unknown } {
   return { write: (text) => output.write(wrapped(text, columnsOf(output), "00:00:00 ".length)) }
 }
 
-/** Where it listens: lines for people on a terminal; elsewhere one JSON line, like every other line of a log. */
-function announce(address: string, { dataDir }: Pick<Config, "dataDir">, { stderr }: Io): void {
+/** Where it listens: lines for people on a terminal, elsewhere a line of a log. */
+function announce(address: string, { dataDir }: Pick<Config, "dataDir">, io: Io): void {
   const sentence = `bandit-gateway serves at ${address}`
   const folder = resolve(dataDir)
-  if (stderr.isTTY === true)
-    stderr.write(`\n${sentence}\n  documentation  ${address}/docs\n  data           ${folder}\n\n`)
-  else {
-    const message = `${sentence} (documentation at ${address}/docs, data in ${folder})`
-    stderr.write(`${JSON.stringify({ level: "info", time: new Date().toISOString(), message })}\n`)
-  }
+  if (io.stderr.isTTY === true)
+    io.stderr.write(`\n${sentence}\n  documentation  ${address}/docs\n  data           ${folder}\n\n`)
+  else say("info", `${sentence} (documentation at ${address}/docs, data in ${folder})`, io)
+}
+
+/** A sentence on standard error: wrapped on a terminal; elsewhere a JSON line, like every other line of a log. */
+function say(level: "info" | "warn", message: string, { stderr }: Io): void {
+  const line = { level, time: new Date().toISOString(), message }
+  stderr.write(stderr.isTTY === true ? wrapped(`${message}\n`, columnsOf(stderr)) : `${JSON.stringify(line)}\n`)
 }

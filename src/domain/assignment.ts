@@ -6,8 +6,10 @@
  * between allocations p and q a share 1 - J(p, q) of the units, J = sum_i 1 / sum_j max(p_j / p_i, q_j / q_i).
  *
  * Sources: Thaler and Ravishankar (1998), rendezvous hashing; Moulton and Jiang (2018), "Maximally consistent sampling and the Jaccard index
- * of probability distributions", IEEE ICDM, for J and its optimality. Hash rounds: MurmurHash3's 32-bit block and final mix.
+ * of probability distributions", IEEE ICDM, for J and its optimality.
  */
+
+import { addBlock, mix } from "./murmur-rounds.ts"
 
 /** 64 bits of a string, as two 32-bit words. */
 interface Hash64 {
@@ -29,22 +31,6 @@ const TWO_POW_53 = 9_007_199_254_740_992
 /** Version of the hash. Golden vectors carry it; changing the hash moves every unit and is a breaking change. */
 export const ASSIGNMENT_VERSION = 1
 
-/** MurmurHash3's final mix: every input bit reaches every output bit. */
-function mix(value: number): number {
-  let h = value
-  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b)
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35)
-  return h ^ (h >>> 16)
-}
-
-function block(hash: number, word: number): number {
-  let k = Math.imul(word, 0xcc9e2d51)
-  k = (k << 15) | (k >>> 17)
-  k = hash ^ Math.imul(k, 0x1b873593)
-  k = (k << 13) | (k >>> 19)
-  return (Math.imul(k, 5) + 0xe6546b64) | 0
-}
-
 /** Reused between calls: assignment is synchronous and runs on the request path. */
 const scratch: Hash64 = { a: 0, b: 0 }
 
@@ -55,13 +41,13 @@ function hashInto(out: Hash64, text: string, seedA: number, seedB: number): void
   const even = text.length & ~1
   for (let i = 0; i < even; i += 2) {
     const word = text.charCodeAt(i) | (text.charCodeAt(i + 1) << 16)
-    a = block(a, word)
-    b = block(b, word ^ 0x5bd1e995)
+    a = addBlock(a, word)
+    b = addBlock(b, word ^ 0x5bd1e995)
   }
   if (even < text.length) {
     const word = text.charCodeAt(even)
-    a = block(a, word)
-    b = block(b, word ^ 0x5bd1e995)
+    a = addBlock(a, word)
+    b = addBlock(b, word ^ 0x5bd1e995)
   }
   out.a = mix(a ^ text.length)
   out.b = mix(b ^ Math.imul(text.length, 0x27d4eb2f))

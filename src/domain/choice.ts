@@ -36,9 +36,9 @@ export function certainChoice(
 export function drawnChoice(
   variants: readonly { readonly id: VariantId }[],
   index: number,
-  drawn: { readonly allocation: Allocation; readonly reason: "policy" | "burn_in" },
+  from: { readonly allocation: Allocation; readonly reason: "policy" | "burn_in" },
 ): Choice {
-  const { allocation, reason } = drawn
+  const { allocation, reason } = from
   return {
     index,
     variant: variantAt(variants, index),

@@ -1,5 +1,6 @@
 import type { CounterDelta, CounterKey } from "./counters.ts"
 import type { GroupAddition } from "./decision-facts.ts"
+import { entryOf } from "./entry-of.ts"
 import type { GroupRow } from "./group-rows.ts"
 import type { CounterRow } from "./statistics.ts"
 
@@ -120,12 +121,4 @@ export class GroupTable {
       for (const row of rows.values()) yield { experiment, ...row }
     }
   }
-}
-
-function entryOf<T>(entries: Map<string, T>, name: string, create: () => T): T {
-  const known = entries.get(name)
-  if (known !== undefined) return known
-  const created = create()
-  entries.set(name, created)
-  return created
 }

@@ -1,4 +1,5 @@
 import * as z from "zod"
+import { deepFreeze } from "#policies/deep-freeze.ts"
 import { policySchema } from "#policies/registry.ts"
 import { MAX_REWARD } from "./counters.ts"
 import { type DocumentIssue, parseShape, validFields } from "./document-issues.ts"
@@ -214,12 +215,4 @@ function listOf(document: unknown, field: string, most: number): readonly unknow
 
 function textOf(value: unknown): string | undefined {
   return typeof value === "string" ? value : undefined
-}
-
-function deepFreeze<T>(value: T): T {
-  if (typeof value === "object" && value !== null && !Object.isFrozen(value)) {
-    Object.freeze(value)
-    for (const child of Object.values(value)) deepFreeze(child)
-  }
-  return value
 }

@@ -39,8 +39,8 @@ function fold(name: string): string {
   return name.toLowerCase().replace(/[\s_.-]/g, "")
 }
 
-/** Letters to insert, remove, exchange, or swap with their neighbour. */
-function editsBetween(a: string, b: string): number {
+/** Letters to insert, remove, exchange, or swap with their neighbour, to make one text of the other: the fewest. */
+export function editsBetween(a: string, b: string): number {
   let before: number[] = []
   let row = Array.from({ length: b.length + 1 }, (_, i) => i)
   for (let i = 1; i <= a.length; i++) {

@@ -4,7 +4,7 @@ import type { Choice } from "./choice.ts"
 /** What a contextual policy may look at of one request: name to value. */
 export type Context = Readonly<Record<string, string | number | boolean>>
 
-/** What may be drawn from now on, and why it is drawn so: the policy, or the weights while newcomers burn in. */
+/** Where an allocation comes from: the policy, or the configured weights while newcomers burn in. */
 export type DrawReason = "policy" | "burn_in"
 
 /** One allocation for every request. */

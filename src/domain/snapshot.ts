@@ -6,7 +6,7 @@ import type { Experiment } from "./experiment.ts"
 import type { Context, ContextualPlan, DrawReason, Plan } from "./plan.ts"
 import type { Lineage } from "./series.ts"
 
-/** An experiment, how its variants are drawn now, and what follows from both: immutable, replaced whole. */
+/** What a decision is made from: an experiment, the plan that says how its variants are chosen now, and what is prepared from both. Immutable; a change makes a new one. */
 export interface Snapshot {
   readonly experiment: Experiment
   readonly revision: number
@@ -66,8 +66,8 @@ function fixedPlan(
   { variants }: Experiment,
   given: { readonly allocation: Allocation; readonly reason: DrawReason },
 ): Plan {
-  const drawn = { allocation: exactAllocation(given.allocation), reason: given.reason }
-  return { kind: "fixed", ...drawn, choices: variants.map((_, index) => drawnChoice(variants, index, drawn)) }
+  const from = { allocation: exactAllocation(given.allocation), reason: given.reason }
+  return { kind: "fixed", ...from, choices: variants.map((_, index) => drawnChoice(variants, index, from)) }
 }
 
 /** The allocation for a request with this context; without one, what a request that brings none would get. */

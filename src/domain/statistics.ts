@@ -1,4 +1,5 @@
 import { type Cohort, DECISIONS, SQUARE_UNITS, SUM_UNITS } from "./counters.ts"
+import { entryOf } from "./entry-of.ts"
 
 /** How much of the past a policy remembers. */
 export type Memory =
@@ -116,14 +117,6 @@ function noTotals(): MutableTotals {
 
 function noStatistics(): MutableStatistics {
   return { n: 0, rewarded: 0, pending: 0, sum: 0, sumSq: 0, excluded: 0, totals: noTotals() }
-}
-
-function entryOf<T>(entries: Map<string, T>, variant: string, create: () => T): T {
-  const known = entries.get(variant)
-  if (known !== undefined) return known
-  const created = create()
-  entries.set(variant, created)
-  return created
 }
 
 function addTotals(totals: MutableTotals, row: CounterRow, bound: number): void {

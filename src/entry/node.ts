@@ -62,13 +62,20 @@ export interface RunningGateway {
  * Starts the gateway on Node.
  *
  * @param terminal where the log goes for people to read; without one it is JSON lines on standard output
+ * @param warnings what the log says first: of the settings, what the user should look at
  * @throws ConfigError or GatewayError `config_invalid` for what the user can mend: settings, documents, a folder in use, an address in use
  */
-export async function startGateway(config: Config, terminal?: TextOutput): Promise<RunningGateway> {
+export async function startGateway(
+  config: Config,
+  terminal?: TextOutput,
+  warnings: readonly string[] = [],
+): Promise<RunningGateway> {
+  const logger = createLogger(config.logLevel, terminal)
+  for (const warning of warnings) logger.warn({}, warning)
   const dataDir = resolve(config.dataDir)
   const lock = await lockFolder(dataDir)
   try {
-    return await startIn(dataDir, config, terminal, () => lock.release())
+    return await startIn(dataDir, config, logger, () => lock.release())
   } catch (error) {
     lock.release()
     throw error
@@ -78,10 +85,9 @@ export async function startGateway(config: Config, terminal?: TextOutput): Promi
 async function startIn(
   dataDir: string,
   config: Config,
-  terminal: TextOutput | undefined,
+  logger: ReturnType<typeof createLogger>,
   release: () => void,
 ): Promise<RunningGateway> {
-  const logger = createLogger(config.logLevel, terminal)
   const outcomes = join(dataDir, "outcomes")
   const log = await openOutcomeLog({ folder: outcomes, logger })
   const database = new Database({ path: join(dataDir, "gateway.db") }, logger)

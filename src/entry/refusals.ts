@@ -89,7 +89,7 @@ export interface ClientError extends Error {
   readonly bytesParsed?: number
 }
 
-/** What a request that could not be parsed was refused for. */
+/** The problem to answer a request with that Node's parser gave up on. */
 export function clientProblem(error: ClientError): GatewayError {
   switch (error.code) {
     case "ERR_HTTP_REQUEST_TIMEOUT":

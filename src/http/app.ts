@@ -8,8 +8,10 @@ import type { CounterStore } from "../ports/counter-store.ts"
 import type { Logger } from "../ports/logger.ts"
 import type { Authorize } from "./authorize.ts"
 import { callContextOf, readRequestId } from "./call-context.ts"
+import { OPERATIONS, type OperationId } from "./contract/operations.ts"
 import { CrossOrigin } from "./cross-origin.ts"
 import type { Metrics } from "./metrics.ts"
+import { bodyReader, type OperationHandler } from "./operation-handler.ts"
 import { problemResponse } from "./problem.ts"
 import type { ReadBytes } from "./read-body.ts"
 import { docsRoute, openApiRoute, problemPageRoute, rootRoute } from "./routes/docs.ts"
@@ -20,7 +22,7 @@ import {
   readExperimentRoute,
   statisticsRoute,
 } from "./routes/experiments.ts"
-import { healthcheckRoute, healthzRoute, type ReadParts, readyzRoute } from "./routes/health.ts"
+import { healthcheckRoute, healthzRoute, metricsRoute, type ReadParts, readyzRoute } from "./routes/health.ts"
 import { predictRoute } from "./routes/predict.ts"
 import { getRewardPixelRoute, getRewardRoute, postRewardRoute } from "./routes/reward.ts"
 import type { Compress } from "./static-answer.ts"
@@ -45,6 +47,7 @@ export interface AppDeps {
 const MAX_URL_LENGTH = 4096
 
 type Refuse = (c: Context) => Response
+type MountedOperation = (typeof OPERATIONS)[number]
 
 /** The application: builds, never listens, reads no environment. */
 export function createApp(deps: AppDeps): Hono {
@@ -84,38 +87,54 @@ export function createApp(deps: AppDeps): Hono {
     return response
   }
 
-  /** Registers one path with its methods; any other method is answered 405 with Allow. */
-  const serve = (path: string, handlers: Readonly<Partial<Record<"GET" | "POST", Handler>>>): void => {
-    const allow = Object.keys(handlers).join(", ")
+  /** Mounts the operations of one path; any other method is answered 405 with Allow. */
+  const mount = (path: string, operations: readonly MountedOperation[]): void => {
+    const allow = operations
+      .map(({ method }) => method.toUpperCase())
+      .filter((method) => method !== "OPTIONS")
+      .sort()
+      .join(", ")
     const refuse: Refuse = (c) => {
       if (crossOrigin.isPreflight(c)) return identify(c, fail(c, new GatewayError("origin_not_allowed")))
       metrics.answeredProblem("method_not_allowed")
       const error = new GatewayError("method_not_allowed", { detail: `Allowed here: ${allow}.` })
       return identify(c, problemResponse(error, { allow }))
     }
-    for (const [method, handler] of Object.entries(handlers)) app.on(method, path, timed(path, handler, refuse))
-    if (path === "/reward") app.options(path, (c) => (crossOrigin.isPreflight(c) ? preflight(c) : refuse(c)))
-    app.all(path, refuse)
+    const routed = path.replaceAll(/\{(\w+)\}/g, ":$1")
+    for (const operation of operations) {
+      const isPreflight = operation.method === "options"
+      const handler = isPreflight ? preflight(operation, refuse) : timed(routed, operation, refuse)
+      app.on(operation.method.toUpperCase(), routed, handler)
+    }
+    app.all(routed, refuse)
   }
 
-  const preflight = (c: Context): Response => {
-    try {
-      return identify(c, crossOrigin.preflight(c))
-    } catch (error) {
-      return identify(c, fail(c, error))
+  /** A browser's question whether it may send a request; any other OPTIONS is not a method of the path. */
+  const preflight = ({ id, request }: MountedOperation, refuse: Refuse): Handler => {
+    const readBody = bodyReader(request, deps.readBytes)
+    return async (c) => {
+      if (!crossOrigin.isPreflight(c)) return refuse(c)
+      try {
+        return identify(c, await handlers[id](c, readBody))
+      } catch (error) {
+        return identify(c, fail(c, error))
+      }
     }
   }
 
-  const timed = (path: string, handler: Handler, refuse: Refuse): Handler => {
-    const takesPostbacks = path.startsWith("/reward")
-    const answer = async (c: Context, next: () => Promise<void>): Promise<Response> => {
+  const timed = (path: string, { id, tag, permission, request }: MountedOperation, refuse: Refuse): Handler => {
+    const handle = handlers[id]
+    const readBody = bodyReader(request, deps.readBytes)
+    const takesPostbacks = tag === "Reward"
+    const answer = async (c: Context): Promise<Response> => {
       const startedMs = clock.monotonicMs()
       try {
         // Hono runs GET handlers for HEAD; a HEAD must not count a reward.
         if (takesPostbacks && c.req.method === "HEAD") return refuse(c)
         // A postback that is too long has a token that is too long: its route says so.
         if (!takesPostbacks && c.req.url.length > MAX_URL_LENGTH) throw new GatewayError("uri_too_long")
-        return identify(c, (await handler(c, next)) as Response)
+        if (permission !== undefined) deps.authorize(c, permission)
+        return identify(c, await handle(c, readBody))
       } catch (error) {
         return identify(c, fail(c, error))
       } finally {
@@ -123,33 +142,15 @@ export function createApp(deps: AppDeps): Hono {
       }
     }
     if (!takesPostbacks) return answer
-    return async (c, next) => {
-      const response = await answer(c, next)
+    return async (c) => {
+      const response = await answer(c)
       crossOrigin.share(c, response)
       return response
     }
   }
 
-  const predict = predictRoute(deps)
-  serve("/predict", { POST: predict })
-  serve("/predict/:experiment", { POST: predict })
-  serve("/reward", { GET: getRewardRoute(deps), POST: postRewardRoute(deps) })
-  serve("/reward.gif", { GET: getRewardPixelRoute(deps) })
-
-  serve("/admin/experiments", { GET: listExperimentsRoute(deps) })
-  serve("/admin/experiments/:experiment", { GET: readExperimentRoute(deps) })
-  serve("/admin/experiments/:experiment/stats", { GET: statisticsRoute(deps) })
-  serve("/admin/experiments/:experiment/allocation", { GET: allocationRoute(deps) })
-  serve("/admin/experiments/:experiment/explain", { GET: explainRoute(deps) })
-
-  serve("/healthz", { GET: healthzRoute })
-  serve("/healthcheck", { GET: healthcheckRoute })
-  serve("/readyz", { GET: readyzRoute(deps.readParts) })
-  serve("/metrics", { GET: metricsRoute(deps) })
-  serve("/", { GET: rootRoute })
-  serve("/openapi.json", { GET: openApiRoute(deps.compress) })
-  serve("/docs", { GET: docsRoute(deps.compress) })
-  serve("/problems/:slug", { GET: problemPageRoute(deps.compress) })
+  const handlers = createHandlers(deps, crossOrigin)
+  for (const [path, operations] of Map.groupBy(OPERATIONS, ({ path }) => path)) mount(path, operations)
 
   app.notFound((c) =>
     identify(
@@ -161,11 +162,28 @@ export function createApp(deps: AppDeps): Hono {
   return app
 }
 
-function metricsRoute({ metrics, authorize }: AppDeps): Handler {
-  return async (c) => {
-    authorize(c, "read")
-    return new Response((await metrics.exposition()) as Uint8Array<ArrayBuffer>, {
-      headers: { "content-type": metrics.registry.contentType, "cache-control": "no-store" },
-    })
+/** What answers each operation: whoever adds one to the contract has to say so here, and the other way round. */
+function createHandlers(deps: AppDeps, crossOrigin: CrossOrigin): Readonly<Record<OperationId, OperationHandler>> {
+  const predict = predictRoute(deps)
+  return {
+    predict,
+    predictFor: predict,
+    reward: postRewardRoute(deps),
+    rewardPreflight: (c) => crossOrigin.preflight(c),
+    rewardPostback: getRewardRoute(deps),
+    rewardPixel: getRewardPixelRoute(deps),
+    listExperiments: listExperimentsRoute(deps),
+    readExperiment: readExperimentRoute(deps),
+    readStatistics: statisticsRoute(deps),
+    readAllocation: allocationRoute(deps),
+    explainChoice: explainRoute(deps),
+    root: rootRoute,
+    healthz: healthzRoute,
+    readyz: readyzRoute(deps.readParts),
+    healthcheck: healthcheckRoute,
+    metrics: metricsRoute(deps.metrics),
+    openapi: openApiRoute(deps.compress),
+    docs: docsRoute(deps.compress),
+    problem: problemPageRoute(deps.compress),
   }
 }

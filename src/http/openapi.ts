@@ -1,69 +1,25 @@
 import * as z from "zod"
-import type { ErrorCode } from "../domain/errors.ts"
-import { GatewayError } from "../domain/errors.ts"
-import { experimentSchema } from "../domain/experiment.ts"
+import { type ErrorCode, GatewayError } from "../domain/errors.ts"
 import {
-  allocationSchema,
-  experimentListSchema,
-  explanationSchema,
-  healthcheckSchema,
-  livenessSchema,
-  predictAnswerSchema,
-  problemSchema,
-  readinessSchema,
-  rewardBatchAnswerSchema,
-  rewardReceiptSchema,
-  statisticsSchema,
-} from "./contract/answers.ts"
-import { featuresSchema } from "./contract/features.ts"
-import { COMMON_PROBLEMS, type Content, type Operation, type OperationAnswer } from "./contract/operation.ts"
+  BODY_PROBLEMS,
+  COMMON_PROBLEMS,
+  type Content,
+  type Operation,
+  type OperationAnswer,
+} from "./contract/operation.ts"
 import { OPERATIONS } from "./contract/operations.ts"
-import { predictBodySchema } from "./contract/predict-body.ts"
-import { rewardItemSchema } from "./contract/reward-body.ts"
+import { MAX_REWARDS } from "./contract/reward-body.ts"
+import { NAMED_SCHEMAS, type SchemaName } from "./contract/schemas.ts"
 import { PROBLEMS, toProblem } from "./problem.ts"
 
 export type JsonSchema = z.core.JSONSchema.BaseSchema
-
-/** Schemas that have a name in the document. */
-const NAMED = {
-  PredictRequest: predictBodySchema,
-  Features: featuresSchema,
-  PredictAnswer: predictAnswerSchema,
-  RewardItem: rewardItemSchema,
-  RewardReceipt: rewardReceiptSchema,
-  RewardBatchAnswer: rewardBatchAnswerSchema,
-  Experiment: experimentSchema,
-  ExperimentList: experimentListSchema,
-  Statistics: statisticsSchema,
-  Allocation: allocationSchema,
-  Explanation: explanationSchema,
-  Problem: problemSchema,
-  Liveness: livenessSchema,
-  Healthcheck: healthcheckSchema,
-  Readiness: readinessSchema,
-} as const satisfies Record<string, z.ZodType>
 
 const DESCRIPTION =
   "A multi-armed-bandit experimentation gateway for model serving. Ask for a prediction: it chooses one variant of a model for the unit, predicts with " +
   "it and answers with a decision token. Send the token back with a reward: it learns which variant earns more."
 
 /** The HTTP contract as OpenAPI 3.1, from the schemas that requests are read with. */
-export interface OpenApiDocument {
-  readonly openapi: "3.1.0"
-  readonly info: {
-    readonly title: string
-    readonly version: string
-    readonly summary: string
-    readonly description: string
-  }
-  readonly servers: readonly { readonly url: string }[]
-  readonly tags: readonly { readonly name: string; readonly description: string }[]
-  readonly paths: Readonly<Record<string, Readonly<Record<string, unknown>>>>
-  readonly components: {
-    readonly schemas: Readonly<Record<string, JsonSchema>>
-    readonly securitySchemes: Readonly<Record<string, unknown>>
-  }
-}
+export type OpenApiDocument = ReturnType<typeof assemble>
 
 let assembled: OpenApiDocument | undefined
 
@@ -73,11 +29,8 @@ export function openApiDocument(): OpenApiDocument {
   return assembled
 }
 
-function assemble(): OpenApiDocument {
-  const paths: Record<string, Record<string, unknown>> = {}
-  for (const operation of OPERATIONS) {
-    paths[operation.path] = { ...paths[operation.path], [operation.method]: toOperation(operation) }
-  }
+function assemble() {
+  const byPath = Map.groupBy(OPERATIONS, ({ path }) => path)
   return {
     openapi: "3.1.0",
     info: {
@@ -93,7 +46,7 @@ function assemble(): OpenApiDocument {
       { name: "Experiments", description: "Read what is served, what is known and why a choice is made." },
       { name: "Operations", description: "Health, metrics and this contract." },
     ],
-    paths,
+    paths: mapped(byPath, (operations) => mapped(new Map(operations.map((one) => [one.method, one])), toOperation)),
     components: {
       schemas: componentSchemas(),
       securitySchemes: {
@@ -109,10 +62,17 @@ function assemble(): OpenApiDocument {
 
 /** Text without control characters, line and paragraph separators. */
 const NO_CONTROLS = "^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]+$"
+/** A map as the object that JSON has for it, each value turned into another. */
+function mapped<Value, Written>(
+  entries: ReadonlyMap<string | number, Value>,
+  write: (value: Value) => Written,
+): Record<string, Written> {
+  return Object.fromEntries([...entries].map(([key, value]) => [key, write(value)]))
+}
 
 function componentSchemas(): Record<string, JsonSchema> {
   const registry = z.registry<{ id: string }>()
-  for (const [id, schema] of Object.entries(NAMED)) registry.add(schema, { id })
+  for (const [id, schema] of Object.entries(NAMED_SCHEMAS)) registry.add(schema, { id })
   const generated = z.toJSONSchema(registry, { io: "input", target: "draft-2020-12", uri: refTo }).schemas
   const schemas: Record<string, JsonSchema> = {}
   for (const [id, { $schema: _, $id: __, id: ___, ...schema }] of Object.entries(generated))
@@ -148,91 +108,85 @@ function refTo(id: string): string {
   return `#/components/schemas/${id}`
 }
 
+/** What is undefined is not in the document. */
 function toOperation(operation: Operation): Record<string, unknown> {
-  const { id, tag, summary, description, permission, parameters, request } = operation
+  const { id, tag, summary, description, permission, parameters, request, answers } = operation
   return {
     operationId: id,
     tags: [tag],
     summary,
     description,
-    ...(permission === undefined ? {} : { security: [{ apiKey: [] }, {}], "x-permission": permission }),
-    ...(parameters === undefined ? {} : { parameters }),
-    ...(request === undefined ? {} : { requestBody: { required: true, content: toContents(request) } }),
-    responses: { ...toAnswers(operation.answers), ...toProblemAnswers(problemsOf(operation)) },
+    security: permission && [{ apiKey: [] }, {}],
+    "x-permission": permission,
+    parameters,
+    requestBody: request && {
+      description: `At most ${request.maxBytes} bytes`,
+      required: true,
+      content: toContents(request.contents),
+    },
+    responses: {
+      ...mapped(new Map(answers.map((one) => [one.status, one])), toAnswer),
+      ...mapped(
+        Map.groupBy(problemsOf(operation), (code) => PROBLEMS[code].status),
+        toProblemAnswer,
+      ),
+    },
   }
 }
 
 /** Every problem that an operation can answer. */
 export function problemsOf(operation: Operation): readonly ErrorCode[] {
-  const forKeys: readonly ErrorCode[] = operation.permission === undefined ? [] : ["unauthorized", "forbidden"]
-  return [...new Set([...(operation.problems ?? []), ...forKeys, ...COMMON_PROBLEMS])]
+  const { permission, request, problems = [] } = operation
+  const forBodies = request === undefined ? [] : BODY_PROBLEMS
+  const forKeys: readonly ErrorCode[] = permission === undefined ? [] : ["unauthorized", "forbidden"]
+  return [...new Set([...forBodies, ...problems, ...forKeys, ...COMMON_PROBLEMS])]
 }
 
 function toContents(contents: readonly Content[]): Record<string, unknown> {
-  return Object.fromEntries(
-    [...Map.groupBy(contents, ({ mediaType }) => mediaType)].map(([mediaType, alternatives]) => [
-      mediaType,
-      { ...toSchema(alternatives), ...toExamples(alternatives) },
-    ]),
+  return mapped(
+    Map.groupBy(contents, ({ mediaType }) => mediaType),
+    (alternatives) => {
+      const schemas = alternatives.flatMap(toSchemas)
+      const examples = alternatives.flatMap(({ example, list = false }) =>
+        example === undefined ? [] : [[list ? "batch" : "example", { value: example }] as const],
+      )
+      return {
+        schema: schemas.length > 1 ? { anyOf: schemas } : schemas[0],
+        examples: examples.length === 0 ? undefined : Object.fromEntries(examples),
+      }
+    },
   )
 }
 
-function toSchema(alternatives: readonly Content[]): Record<string, unknown> {
-  const schemas = alternatives.flatMap(({ schemas = [], list = false }) =>
-    schemas.map((id) =>
-      list ? { type: "array", minItems: 1, maxItems: 1000, items: judgedAlone(id) } : { $ref: refTo(id) },
-    ),
-  )
-  if (schemas.length === 0) return {}
-  return { schema: schemas.length === 1 ? schemas[0] : { anyOf: schemas } }
+function toSchemas({ mediaType, schemas = [], list = false }: Content): JsonSchema[] {
+  if (mediaType === "application/x-ndjson")
+    return [{ type: "string", minLength: 1, description: "A JSON document a line" }]
+  if (!list) return schemas.map((name) => ({ $ref: refTo(name) }))
+  return schemas.map((name) => ({ type: "array", minItems: 1, maxItems: MAX_REWARDS, items: judgedAlone(name) }))
 }
 
 /** An item that does not fit spoils only itself: the list is taken all the same. */
-function judgedAlone(id: string): Record<string, unknown> {
-  return { anyOf: [{ $ref: refTo(id) }, { description: "Anything else is refused in its place of the answer" }] }
+function judgedAlone(name: SchemaName): JsonSchema {
+  return { anyOf: [{ $ref: refTo(name) }, { description: "Anything else is refused in its place of the answer" }] }
 }
 
-function toExamples(alternatives: readonly Content[]): Record<string, unknown> {
-  const examples = alternatives.flatMap(({ example, list }) =>
-    example === undefined ? [] : [[list === true ? "batch" : "example", { value: example }] as const],
-  )
-  return examples.length === 0 ? {} : { examples: Object.fromEntries(examples) }
+function toAnswer({ description, content, headers }: OperationAnswer): Record<string, unknown> {
+  return {
+    description,
+    headers:
+      headers &&
+      mapped(new Map(Object.entries(headers)), (text) => ({ description: text, schema: { type: "string" } })),
+    content: content && toContents(content),
+  }
 }
 
-function toAnswers(answers: readonly OperationAnswer[]): Record<string, unknown> {
-  return Object.fromEntries(
-    answers.map(({ status, description, content, headers }) => [
-      String(status),
-      {
-        description,
-        ...(headers === undefined ? {} : { headers: toHeaders(headers) }),
-        ...(content === undefined ? {} : { content: toContents(content) }),
-      },
-    ]),
-  )
-}
-
-function toHeaders(headers: Readonly<Record<string, string>>): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(headers).map(([name, description]) => [name, { description, schema: { type: "string" } }]),
-  )
-}
-
-/** Problems by status, one example per code: codes that share a status share an answer. */
-function toProblemAnswers(codes: readonly ErrorCode[]): Record<string, unknown> {
-  const byStatus = Map.groupBy(codes, (code) => PROBLEMS[code].status)
-  return Object.fromEntries(
-    [...byStatus].map(([status, group]) => [
-      String(status),
-      {
-        description: group.map((code) => PROBLEMS[code].title).join("; "),
-        content: {
-          "application/problem+json": {
-            schema: { $ref: refTo("Problem") },
-            examples: Object.fromEntries(group.map((code) => [code, { value: toProblem(new GatewayError(code)) }])),
-          },
-        },
-      },
-    ]),
-  )
+/** Codes that share a status share an answer, with one example each. */
+function toProblemAnswer(codes: readonly ErrorCode[]): Record<string, unknown> {
+  const examples = codes.map((code) => [code, { value: toProblem(new GatewayError(code)) }])
+  return {
+    description: codes.map((code) => PROBLEMS[code].title).join("; "),
+    content: {
+      "application/problem+json": { schema: { $ref: refTo("Problem") }, examples: Object.fromEntries(examples) },
+    },
+  }
 }

@@ -19,13 +19,16 @@ const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
  * @throws GatewayError `invalid_json`, its detail in the gateway's own words: a parser's message would echo the input
  */
 export function parseJsonBytes(bytes: Uint8Array): unknown {
-  let text: string
+  return parseJson(decodeUtf8(bytes))
+}
+
+/** A body as text. @throws GatewayError `invalid_json` where it is not well-formed UTF-8 */
+export function decodeUtf8(bytes: Uint8Array): string {
   try {
-    text = decoder.decode(bytes)
+    return decoder.decode(bytes)
   } catch (cause) {
     throw new GatewayError("invalid_json", { detail: "The body is not well-formed UTF-8.", cause })
   }
-  return parseJson(text)
 }
 
 /** The same for text. */
@@ -47,7 +50,7 @@ export function parseJson(text: string): unknown {
   return value
 }
 
-/** Colons outside strings: as many as there are keys, when the text is JSON. Checks the depth on the way. */
+/** Counts the keys of a text that is JSON: each is followed by a colon, and no other colon is outside strings. Refuses what is nested too deep. */
 function countKeysInText(text: string): number {
   let keys = 0
   let depth = 0

@@ -8,6 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
 import { Worker } from "node:worker_threads"
 import type { Health } from "./health-probe.ts"
+import { askUntilClosed } from "./raw-exchange.ts"
 
 const MAIN = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url))
 /** Little, so that what is held for peers soon shows: the gateway alone needs a third of it. */
@@ -68,18 +69,7 @@ export class AttackedGateway {
 
   /** Everything that comes back until the gateway closes; nothing where it can't be reached. */
   async ask(text: string): Promise<string> {
-    const socket = connect(this.port, "127.0.0.1")
-    let answer = ""
-    socket.setEncoding("latin1")
-    socket.on("data", (part: string) => {
-      answer += part
-    })
-    const closed = Promise.withResolvers<void>()
-    socket.on("error", () => socket.destroy())
-    socket.on("close", () => closed.resolve())
-    socket.write(text)
-    await closed.promise
-    return answer
+    return await askUntilClosed(this.port, text)
   }
 
   /** One number of `/metrics`. */

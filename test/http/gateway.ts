@@ -6,6 +6,7 @@ import { createMemoryExperimentStore } from "#src/adapters/memory/experiment-sto
 import { MemoryModelEndpoint } from "#src/adapters/memory/model-endpoint.ts"
 import { createMemoryOutcomeLog } from "#src/adapters/memory/outcome-log.ts"
 import { createPseudonyms } from "#src/adapters/node-crypto/mac.ts"
+import { withDeadlines } from "#src/app/deadline.ts"
 import { createRecorder } from "#src/app/recorder.ts"
 import type { ApiKeySetting } from "#src/config.ts"
 import { GatewayError } from "#src/domain/errors.ts"
@@ -48,6 +49,8 @@ export interface GatewayOptions {
   readonly readBytes?: ReadBytes
   readonly compress?: Compress
   readonly rewardOrigins?: readonly string[]
+  /** How long the counters may take to answer. Default: for ever. */
+  readonly storeAnswersWithinMs?: number
 }
 
 /** The whole application over the memory adapters, wired as an entry wires it: a fake clock, seeded ids, models that obey the test. */
@@ -63,7 +66,9 @@ export async function createTestGateway(options: GatewayOptions = {}) {
     },
   }
   const store = new GatedStore(createMemoryCounterStore())
-  const recorder = createRecorder({ log, store, clock, logger, answerWithinMs: 200 })
+  const counters =
+    options.storeAnswersWithinMs === undefined ? store : withDeadlines(store, {}, options.storeAnswersWithinMs)
+  const recorder = createRecorder({ log, store: counters, clock, logger, answerWithinMs: 200 })
   const models = new Map<string, MemoryModelEndpoint>(
     Object.entries({ a: 0.1, b: 0.2 }).map(([model, score]) => [
       model,
@@ -75,7 +80,7 @@ export async function createTestGateway(options: GatewayOptions = {}) {
   let random = 0
   const gateway = createGateway({
     recorder,
-    counters: store,
+    counters,
     experimentStore: createMemoryExperimentStore(),
     endpointOf: ({ model }): ModelEndpoint => models.get(model) ?? embedded,
     clock,

@@ -1,6 +1,6 @@
-import { connect } from "node:net"
 import { setTimeout as sleep } from "node:timers/promises"
 import { parentPort, workerData } from "node:worker_threads"
+import { askUntilClosed } from "./raw-exchange.ts"
 
 /** How long `/healthz` took, connecting included, in milliseconds. */
 export interface Health {
@@ -15,17 +15,7 @@ export interface Health {
 const { port, times: count } = workerData as { readonly port: number; readonly times: number }
 
 async function ask(): Promise<boolean> {
-  const socket = connect(port, "127.0.0.1")
-  let answer = ""
-  socket.setEncoding("latin1")
-  socket.on("data", (part: string) => {
-    answer += part
-  })
-  const closed = Promise.withResolvers<void>()
-  socket.on("error", () => socket.destroy())
-  socket.on("close", () => closed.resolve())
-  socket.write("GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-  await closed.promise
+  const answer = await askUntilClosed(port, "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
   return answer.startsWith("HTTP/1.1 200 ")
 }
 

@@ -11,15 +11,11 @@ import { mismatch } from "./published-schema.ts"
 const FEATURES = { hour: "14102100", banner_pos: "0" }
 
 describe("the OpenAPI document", () => {
-  it("has every method of every path of the app, and nothing else", async () => {
-    const { app } = await createTestGateway()
-    const served = app.routes
-      .filter(({ method }) => method !== "ALL")
-      .map(({ method, path }) => `${method} ${path.replaceAll(/:(\w+)/g, "{$1}")}`)
+  it("has every operation under its path and method, and nothing else", () => {
     const documented = Object.entries(openApiDocument().paths).flatMap(([path, methods]) =>
-      Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
+      Object.keys(methods).map((method) => `${method} ${path}`),
     )
-    expect(documented.toSorted()).toEqual([...new Set(served)].toSorted())
+    expect(documented.toSorted()).toEqual(OPERATIONS.map(({ method, path }) => `${method} ${path}`).toSorted())
   })
 
   it("names every parameter of every path", () => {
@@ -62,8 +58,8 @@ describe("the OpenAPI document", () => {
   it("shows requests that the app answers", async () => {
     const { request, decide } = await createTestGateway()
     const token = await decide()
-    for (const { method, path, request: contents = [] } of OPERATIONS) {
-      for (const { mediaType, example } of contents) {
+    for (const { method, path, request: taken } of OPERATIONS) {
+      for (const { mediaType, example } of taken?.contents ?? []) {
         const text = typeof example === "string" ? example : JSON.stringify(example)
         const body = text.replaceAll(TOKEN_EXAMPLE, token)
         const headers = { "content-type": mediaType }

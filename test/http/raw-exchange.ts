@@ -44,6 +44,22 @@ export function exchange(port: number, { chunks, pauseMs = 0, answers = 1 }: Sen
   })
 }
 
+/** Writes text to a server on this machine, and reads everything that comes back until it closes; nothing where it can't be reached. */
+export async function askUntilClosed(port: number, text: string): Promise<string> {
+  const socket = connect(port, "127.0.0.1")
+  let answer = ""
+  socket.setEncoding("latin1")
+  socket.on("data", (part: string) => {
+    answer += part
+  })
+  const closed = Promise.withResolvers<void>()
+  socket.on("error", () => socket.destroy())
+  socket.on("close", () => closed.resolve())
+  socket.write(text)
+  await closed.promise
+  return answer
+}
+
 /** The whole answers at the start of a stream. A 100 Continue is none. */
 function readAnswers(text: string): RawAnswer[] {
   const found: RawAnswer[] = []

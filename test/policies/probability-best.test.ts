@@ -1,6 +1,6 @@
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { probabilityBestBeta, probabilityBestGaussian, probabilityBestStudentT } from "#policies/probability-best.ts"
+import { probabilityBestBeta, probabilityBestStudentT } from "#policies/probability-best.ts"
 import { denseBest } from "./dense-reference.ts"
 import { knownAnswers } from "./known-answers.ts"
 
@@ -189,17 +189,16 @@ describe("given Beta posteriors", () => {
 })
 
 describe("given normal distributions", () => {
+  const normal = (mean: number, sd: number) => ({ location: mean, scale: sd, degrees: Infinity })
+
   it.each(knownAnswers.gaussian_p_best)("knows P(best) of means $mu and deviations $sd", ({ mu, sd, p_best }) => {
     expect(
-      worstError(probabilityBestGaussian(mu.map((mean, i) => ({ mean, sd: sd[i] ?? 1 }))), p_best),
+      worstError(probabilityBestStudentT(mu.map((mean, i) => normal(mean, sd[i] ?? 1))), p_best),
     ).toBeLessThanOrEqual(ACCURACY)
   })
 
   it("sees a difference of one part in a million of the larger deviation", () => {
-    const [first = 0] = probabilityBestGaussian([
-      { mean: 0, sd: 1e6 },
-      { mean: 1, sd: 1e-3 },
-    ])
+    const [first = 0] = probabilityBestStudentT([normal(0, 1e6), normal(1, 1e-3)])
     // Φ(-1e-6) = 1/2 - 1e-6 / √(2π)
     expect(Math.abs(first - (0.5 - 1e-6 / Math.sqrt(2 * Math.PI)))).toBeLessThan(1e-10)
   })

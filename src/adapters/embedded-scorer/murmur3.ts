@@ -1,5 +1,4 @@
-const C1 = 0xcc9e2d51
-const C2 = 0x1b873593
+import { addBlock, mix, scramble } from "../../domain/murmur-rounds.ts"
 
 /** MurmurHash3 in the middle of its input: everything a prefix determines. */
 export interface HashState {
@@ -20,7 +19,7 @@ export function begin(prefix: Uint8Array, seed: number): HashState {
     pending |= byte << pendingBits
     pendingBits += 8
     if (pendingBits === 32) {
-      hash = mix(hash, pending)
+      hash = addBlock(hash, pending)
       pending = 0
       pendingBits = 0
     }
@@ -41,7 +40,7 @@ export function finishAscii(state: HashState, text: string): number | undefined 
     pending |= code << pendingBits
     pendingBits += 8
     if (pendingBits === 32) {
-      hash = mix(hash, pending)
+      hash = addBlock(hash, pending)
       pending = 0
       pendingBits = 0
     }
@@ -61,20 +60,7 @@ export function murmur3(bytes: Uint8Array, seed: number): number {
   return finish(state.hash, state.pending, state.length)
 }
 
-function mix(hash: number, block: number): number {
-  const h = hash ^ scramble(block)
-  return (Math.imul((h << 13) | (h >>> 19), 5) + 0xe6546b64) | 0
-}
-
-function scramble(block: number): number {
-  const k = Math.imul(block, C1)
-  return Math.imul((k << 15) | (k >>> 17), C2)
-}
-
 /** Without pending bytes `pending` is 0, which scrambles to 0. */
 function finish(hash: number, pending: number, length: number): number {
-  let h = hash ^ scramble(pending) ^ length
-  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b)
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35)
-  return h ^ (h >>> 16)
+  return mix(hash ^ scramble(pending) ^ length)
 }

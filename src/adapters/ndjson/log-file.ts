@@ -28,7 +28,7 @@ export class LogFile {
   #syncFailed = false
   #sealed = false
   #syncing: Promise<void> | undefined
-  /** What a failed sync took from a sealed file, until it is in the next one. */
+  /** Lines that a failed sync left unsafe in a file that is closed by now: they are written again at the head of the next one. */
   #salvage: Uint8Array | undefined
 
   private constructor(

@@ -1,4 +1,5 @@
 import type { GroupAddition } from "../../domain/decision-facts.ts"
+import { entryOf } from "../../domain/entry-of.ts"
 import { UNIT_GROUPS } from "../../domain/unit.ts"
 
 /** Numbers of one unit group in a row: count, sum, sum of squares, weighted sum, sum of allocated probability. */
@@ -75,12 +76,4 @@ class RowIndex {
     alike.push(this.rows.length - 1)
     return this.rows.length - 1
   }
-}
-
-function entryOf<Key, T>(entries: Map<Key, T>, key: Key, create: () => T): T {
-  const known = entries.get(key)
-  if (known !== undefined) return known
-  const created = create()
-  entries.set(key, created)
-  return created
 }

@@ -1,85 +1,56 @@
-import { experimentInPath, type Operation, textUpTo } from "./operation.ts"
+import { experimentInPath, jsonAnswer, type Operation, textUpTo } from "./operation.ts"
+import { MAX_UNIT_LENGTH } from "./predict-body.ts"
 
-export const EXPERIMENT_OPERATIONS: readonly Operation[] = [
+const read = { method: "get", tag: "Experiments", permission: "read" } as const satisfies Partial<Operation>
+
+const readOne = {
+  ...read,
+  parameters: [experimentInPath],
+  problems: ["experiment_not_found"],
+} as const satisfies Partial<Operation>
+
+export const EXPERIMENT_OPERATIONS = [
   {
+    ...read,
     id: "listExperiments",
-    method: "get",
     path: "/admin/experiments",
-    tag: "Experiments",
     summary: "The experiments that are served",
     description: "Each with its status, revision, policy and variants.",
-    permission: "read",
-    answers: [
-      {
-        status: 200,
-        description: "The experiments",
-        content: [{ mediaType: "application/json", schemas: ["ExperimentList"] }],
-      },
-    ],
+    answers: [jsonAnswer(200, "The experiments", "ExperimentList")],
   },
   {
+    ...readOne,
     id: "readExperiment",
-    method: "get",
     path: "/admin/experiments/{experiment}",
-    tag: "Experiments",
     summary: "One experiment's document",
     description: "The document in force, defaults filled in, and its revision, which is also the ETag.",
-    permission: "read",
-    parameters: [experimentInPath],
     answers: [
-      {
-        status: 200,
-        description: "The document",
-        content: [{ mediaType: "application/json", schemas: ["PublishedExperiment"] }],
-        headers: { etag: "The revision in quotes" },
-      },
+      { ...jsonAnswer(200, "The document", "PublishedExperiment"), headers: { etag: "The revision in quotes" } },
     ],
-    problems: ["experiment_not_found"],
   },
   {
+    ...readOne,
     id: "readStatistics",
-    method: "get",
     path: "/admin/experiments/{experiment}/stats",
-    tag: "Experiments",
     summary: "What is known of each variant",
     description: "Counters, mean reward, the allocation and the posterior probability of being best.",
-    permission: "read",
-    parameters: [experimentInPath],
-    answers: [
-      {
-        status: 200,
-        description: "Statistics by variant",
-        content: [{ mediaType: "application/json", schemas: ["Statistics"] }],
-      },
-    ],
+    answers: [jsonAnswer(200, "Statistics by variant", "Statistics")],
     problems: ["experiment_not_found", "store_unavailable"],
   },
   {
+    ...readOne,
     id: "readAllocation",
-    method: "get",
     path: "/admin/experiments/{experiment}/allocation",
-    tag: "Experiments",
     summary: "The allocation in force",
     description: "The probability of each variant, from the policy or from burn-in.",
-    permission: "read",
-    parameters: [experimentInPath],
-    answers: [
-      {
-        status: 200,
-        description: "Probability by variant",
-        content: [{ mediaType: "application/json", schemas: ["Allocation"] }],
-      },
-    ],
-    problems: ["experiment_not_found"],
+    answers: [jsonAnswer(200, "Probability by variant", "Allocation")],
   },
   {
+    ...readOne,
     id: "explainChoice",
-    method: "get",
     path: "/admin/experiments/{experiment}/explain",
-    tag: "Experiments",
     summary: "What a unit would get, and why",
     description: "Every number that the choice is made from. Decides nothing and logs nothing.",
-    permission: "read",
     parameters: [
       experimentInPath,
       {
@@ -87,17 +58,10 @@ export const EXPERIMENT_OPERATIONS: readonly Operation[] = [
         in: "query",
         required: true,
         description: "The unit",
-        schema: textUpTo(256),
+        schema: textUpTo(MAX_UNIT_LENGTH),
         example: "user-42",
       },
     ],
-    answers: [
-      {
-        status: 200,
-        description: "The choice and its reasons",
-        content: [{ mediaType: "application/json", schemas: ["Explanation"] }],
-      },
-    ],
-    problems: ["experiment_not_found"],
+    answers: [jsonAnswer(200, "The choice and its reasons", "Explanation")],
   },
-]
+] as const satisfies readonly Operation[]

@@ -57,7 +57,7 @@ export function readFeatures(value: unknown, pointer: string, errors: InputError
   return features
 }
 
-/** Names that every object has: a feature called so would be found where it is missing, or be a prototype to whoever copies it. */
+/** Names that every object inherits. Looking such a feature up would find something where it was not sent, and copying `__proto__` would set a prototype. */
 const INHERITED = new Set(Object.getOwnPropertyNames(Object.prototype))
 
 function nameProblem(name: string): string | undefined {

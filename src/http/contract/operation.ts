@@ -1,6 +1,7 @@
 import type { ErrorCode } from "../../domain/errors.ts"
 import { EXPERIMENT_ID } from "../../domain/ids.ts"
 import type { Permission } from "../authorize.ts"
+import type { SchemaName } from "./schemas.ts"
 
 /** A parameter of an operation. `schema` is JSON Schema. */
 export interface Parameter {
@@ -12,10 +13,10 @@ export interface Parameter {
   readonly example?: string
 }
 
-/** One media type of a request or an answer: the component schemas that fit (any of them), and an example. */
+/** One media type of a request or an answer: the named schemas that fit (any of them), and an example. */
 export interface Content {
   readonly mediaType: string
-  readonly schemas?: readonly string[]
+  readonly schemas?: readonly SchemaName[]
   /** Whether the body is a list of them. */
   readonly list?: boolean
   readonly example?: unknown
@@ -28,7 +29,13 @@ export interface OperationAnswer {
   readonly headers?: Readonly<Record<string, string>>
 }
 
-/** One method of one path, as the OpenAPI document and the page tell it. */
+/** What an operation takes: nothing but these media types, in UTF-8, and no more bytes. */
+export interface RequestBody {
+  readonly maxBytes: number
+  readonly contents: readonly Content[]
+}
+
+/** One method of one path: what its handler is mounted by, and what the OpenAPI document and the page tell. */
 export interface Operation {
   readonly id: string
   readonly method: "get" | "post" | "options"
@@ -37,14 +44,23 @@ export interface Operation {
   readonly tag: "Predict" | "Reward" | "Experiments" | "Operations"
   readonly summary: string
   readonly description: string
-  /** What the caller's key must be allowed to do, where keys are configured. */
+  /** What the caller's key must be allowed to do, where keys are configured: checked before the handler runs. */
   readonly permission?: Permission
   readonly parameters?: readonly Parameter[]
-  readonly request?: readonly Content[]
+  readonly request?: RequestBody
   readonly answers: readonly OperationAnswer[]
-  /** Problems beside those that every operation can answer. */
+  /** Problems beside those of every operation, of every body and of every key. */
   readonly problems?: readonly ErrorCode[]
 }
+
+/** What an operation that takes a body can answer beside: the body is not what it takes. */
+export const BODY_PROBLEMS: readonly ErrorCode[] = [
+  "invalid_json",
+  "not_an_object",
+  "payload_too_large",
+  "unsupported_media_type",
+  "unsupported_encoding",
+]
 
 /** What any operation can answer: the URL, the headers, the gateway itself. */
 export const COMMON_PROBLEMS: readonly ErrorCode[] = [
@@ -60,6 +76,17 @@ export const COMMON_PROBLEMS: readonly ErrorCode[] = [
   "not_configured",
   "internal",
 ]
+
+/** An answer that is a JSON document, of any of the schemas. */
+export function jsonAnswer(
+  status: number,
+  description: string,
+  schemas: SchemaName | readonly SchemaName[],
+  example?: unknown,
+): OperationAnswer {
+  const content: Content = { mediaType: "application/json", schemas: [schemas].flat(), example }
+  return { status, description, content: [content] }
+}
 
 /** JSON Schema of a text that isn't empty. */
 export function textUpTo(maxLength: number): Readonly<Record<string, unknown>> {

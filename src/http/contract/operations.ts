@@ -4,10 +4,14 @@ import type { Operation } from "./operation.ts"
 import { PREDICT_OPERATIONS } from "./predict-operations.ts"
 import { REWARD_OPERATIONS } from "./reward-operations.ts"
 
-/** Every operation, in the order of the page. */
-export const OPERATIONS: readonly Operation[] = [
+/** Every operation, in the order of the page: the one list from which handlers are mounted and the contract is written. */
+const ALL = [
   ...PREDICT_OPERATIONS,
   ...REWARD_OPERATIONS,
   ...EXPERIMENT_OPERATIONS,
   ...GATEWAY_OPERATIONS,
-]
+] as const satisfies readonly Operation[]
+
+export type OperationId = (typeof ALL)[number]["id"]
+
+export const OPERATIONS: readonly (Operation & { readonly id: OperationId })[] = ALL

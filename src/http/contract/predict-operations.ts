@@ -1,5 +1,5 @@
 import { FEATURES_EXAMPLE, PREDICTION_EXAMPLE } from "./examples.ts"
-import { experimentInPath, type Operation, type Parameter } from "./operation.ts"
+import { experimentInPath, jsonAnswer, type Operation, type Parameter, type RequestBody } from "./operation.ts"
 
 const deadline: Parameter = {
   name: "X-Deadline-Ms",
@@ -10,15 +10,18 @@ const deadline: Parameter = {
   schema: { type: "number" },
 }
 
+function bodyLike(example: unknown): RequestBody {
+  const contents = [{ mediaType: "application/json", schemas: ["PredictRequest", "Features"], example }] as const
+  return { maxBytes: 65_536, contents }
+}
+
 const predict = {
   method: "post",
   tag: "Predict",
   permission: "predict",
   answers: [
     {
-      status: 200,
-      description: "The prediction, and the decision that it came from",
-      content: [{ mediaType: "application/json", schemas: ["PredictAnswer"], example: PREDICTION_EXAMPLE }],
+      ...jsonAnswer(200, "The prediction, and the decision that it came from", "PredictAnswer", PREDICTION_EXAMPLE),
       headers: {
         "x-variant": "The variant that was chosen",
         "x-decision-id": "The decision's id",
@@ -27,21 +30,16 @@ const predict = {
     },
   ],
   problems: [
-    "invalid_json",
-    "not_an_object",
     "validation_failed",
     "features_invalid",
     "experiment_not_found",
     "not_acceptable",
-    "payload_too_large",
-    "unsupported_media_type",
-    "unsupported_encoding",
     "backend_failed",
     "deadline_exceeded",
   ],
 } as const satisfies Partial<Operation>
 
-export const PREDICT_OPERATIONS: readonly Operation[] = [
+export const PREDICT_OPERATIONS = [
   {
     ...predict,
     id: "predict",
@@ -51,13 +49,7 @@ export const PREDICT_OPERATIONS: readonly Operation[] = [
       "Decides on a variant for the unit, asks its model, logs the decision and answers. A body with none of experiment, features and instances " +
       "is taken whole as the features of the default experiment. Forcing a variant needs the permission force.",
     parameters: [deadline],
-    request: [
-      {
-        mediaType: "application/json",
-        schemas: ["PredictRequest", "Features"],
-        example: { experiment: "banner-ctr", unitId: "user-42", features: FEATURES_EXAMPLE },
-      },
-    ],
+    request: bodyLike({ experiment: "banner-ctr", unitId: "user-42", features: FEATURES_EXAMPLE }),
   },
   {
     ...predict,
@@ -66,12 +58,6 @@ export const PREDICT_OPERATIONS: readonly Operation[] = [
     summary: "The same, the experiment named by the path",
     description: "As POST /predict. A body that names another experiment is refused.",
     parameters: [experimentInPath, deadline],
-    request: [
-      {
-        mediaType: "application/json",
-        schemas: ["PredictRequest", "Features"],
-        example: { unitId: "user-42", features: FEATURES_EXAMPLE },
-      },
-    ],
+    request: bodyLike({ unitId: "user-42", features: FEATURES_EXAMPLE }),
   },
-]
+] as const satisfies readonly Operation[]

@@ -4,8 +4,10 @@ import { GatewayError } from "../../domain/errors.ts"
 import { parseJson } from "../strict-json.ts"
 import { unknownMembers } from "./unknown-members.ts"
 
-const MAX_REWARDS = 1000
-const MAX_NAME_LENGTH = 64
+/** In a batch. */
+export const MAX_REWARDS = 1000
+export const MAX_METRIC_LENGTH = 64
+export const EVENT_ID = /^[\x21-\x7e]{1,64}$/
 /** A decision has at most 256 instances. */
 export const MAX_INSTANCE = 255
 const INSTANCE_RULE = `must be an index into the decision's instances: a whole number from 0 to ${MAX_INSTANCE}`
@@ -14,12 +16,9 @@ const INSTANCE_RULE = `must be an index into the decision's instances: a whole n
 export const rewardItemSchema = z
   .strictObject({
     decision: z.string("must be the decision token of a prediction"),
-    metric: z.string().min(1).max(MAX_NAME_LENGTH).optional(),
+    metric: z.string().min(1).max(MAX_METRIC_LENGTH).optional(),
     value: z.number("must be a finite number").optional(),
-    eventId: z
-      .string()
-      .regex(/^[\x21-\x7e]{1,64}$/, "must be 1 to 64 visible ASCII characters")
-      .optional(),
+    eventId: z.string().regex(EVENT_ID, "must be 1 to 64 visible ASCII characters").optional(),
     instance: z
       .int(INSTANCE_RULE)
       .min(0, INSTANCE_RULE)

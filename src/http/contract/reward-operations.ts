@@ -1,6 +1,9 @@
+import { MAX_REWARD } from "../../domain/counters.ts"
 import type { ErrorCode } from "../../domain/errors.ts"
+import { MAX_TOKEN_LENGTH } from "../../domain/token.ts"
 import { BATCH_ANSWER, RECEIPT_EXAMPLE, TOKEN_EXAMPLE } from "./examples.ts"
-import type { Operation, OperationAnswer, Parameter } from "./operation.ts"
+import { jsonAnswer, type Operation, type OperationAnswer, type Parameter } from "./operation.ts"
+import { MAX_INSTANCE, MAX_METRIC_LENGTH } from "./reward-body.ts"
 
 const rewardProblems: readonly ErrorCode[] = [
   "token_malformed",
@@ -14,18 +17,16 @@ const rewardProblems: readonly ErrorCode[] = [
   "log_unavailable",
 ]
 
+const oneOrBatch = ["RewardReceipt", "RewardBatchAnswer"] as const
+
 const rewardReceipts: readonly OperationAnswer[] = [
-  {
-    status: 200,
-    description: "Applied, or a duplicate of one that was",
-    content: [{ mediaType: "application/json", schemas: ["RewardReceipt"], example: RECEIPT_EXAMPLE }],
-  },
-  {
-    status: 202,
-    description: "Accepted: durable, counted later",
-    content: [{ mediaType: "application/json", schemas: ["RewardReceipt"] }],
-  },
+  jsonAnswer(200, "Applied, or a duplicate of one that was", "RewardReceipt", RECEIPT_EXAMPLE),
+  jsonAnswer(202, "Accepted: durable, counted later", "RewardReceipt"),
 ]
+
+function inQuery(name: string, description: string, schema: Parameter["schema"]): Parameter {
+  return { name, in: "query", required: false, description, schema }
+}
 
 const prefetched: OperationAnswer = {
   status: 204,
@@ -34,57 +35,50 @@ const prefetched: OperationAnswer = {
 
 /** What is no text: a query that holds it was put together wrongly. */
 const CONTROLS = "\\u0000-\\u001f\\u007f-\\u009f"
-/** No experiment's bounds go further. */
-const MAX_REWARD = 10_000
 
-const postbackParameters: readonly Parameter[] = [
+function textLike(pattern: string): Readonly<Record<string, unknown>> {
+  return { type: "string", pattern }
+}
+
+/** What a postback may say, and in which parameter. */
+export const POSTBACK_PARAMETERS: readonly Parameter[] = [
   {
-    name: "d",
-    in: "query",
+    ...inQuery("d", "The decision token, unchanged", textLike(`^[A-Za-z0-9._-]{1,${MAX_TOKEN_LENGTH}}$`)),
     required: true,
-    description: "The decision token, unchanged",
-    schema: { type: "string", pattern: "^[A-Za-z0-9._-]{1,200}$" },
     example: TOKEN_EXAMPLE,
   },
+  inQuery(
+    "m",
+    "Metric; the one that the experiment learns from when left out",
+    textLike(`^[^%${CONTROLS}]{1,${MAX_METRIC_LENGTH}}$`),
+  ),
   {
-    name: "m",
-    in: "query",
-    required: false,
-    description: "Metric; the one that the experiment learns from when left out",
-    schema: { type: "string", pattern: `^[^%${CONTROLS}]{1,64}$` },
-  },
-  {
-    name: "v",
-    in: "query",
-    required: false,
-    description: "Value, a decimal number within the metric's bounds; 1 when left out",
-    schema: { type: "number", default: 1, minimum: -MAX_REWARD, maximum: MAX_REWARD },
+    ...inQuery("v", "Value, a decimal number within the metric's bounds; 1 when left out", {
+      type: "number",
+      default: 1,
+      minimum: -MAX_REWARD,
+      maximum: MAX_REWARD,
+    }),
     example: "1",
   },
-  {
-    name: "e",
-    in: "query",
-    required: false,
-    description: "Event id: tells a second reward of one decision from a retry of the first",
-    schema: { type: "string", pattern: "^[\\x21-\\x24\\x26-\\x7e]{1,64}$" },
-  },
-  {
-    name: "i",
-    in: "query",
-    required: false,
-    description: "Which of the decision's instances it is for, from 0; logged, no effect on what is counted",
-    schema: { type: "integer", minimum: 0, maximum: 255 },
-  },
-  {
-    name: "exp",
-    in: "query",
-    required: false,
-    description: "The experiment that the caller expects; a token of another one is refused",
-    schema: { type: "string", pattern: `^[^%${CONTROLS}]*$` },
-  },
+  inQuery(
+    "e",
+    "Event id: tells a second reward of one decision from a retry of the first",
+    textLike("^[\\x21-\\x24\\x26-\\x7e]{1,64}$"),
+  ),
+  inQuery("i", "Which of the decision's instances it is for, from 0; logged, no effect on what is counted", {
+    type: "integer",
+    minimum: 0,
+    maximum: MAX_INSTANCE,
+  }),
+  inQuery(
+    "exp",
+    "The experiment that the caller expects; a token of another one is refused",
+    textLike(`^[^%${CONTROLS}]*$`),
+  ),
 ]
 
-export const REWARD_OPERATIONS: readonly Operation[] = [
+export const REWARD_OPERATIONS = [
   {
     id: "reward",
     method: "post",
@@ -94,43 +88,24 @@ export const REWARD_OPERATIONS: readonly Operation[] = [
     description:
       "The decision token is the proof: no key is needed. An answer outside 5xx means that the gateway has decided; a reward that was answered 200 or " +
       "202 is durable. Sending one again is safe: it is a duplicate. A batch (a list, or NDJSON) is answered item by item.",
-    request: [
-      {
-        mediaType: "application/json",
-        schemas: ["RewardItem"],
-        example: { decision: TOKEN_EXAMPLE, metric: "click", value: 1 },
-      },
-      { mediaType: "application/json", schemas: ["RewardItem"], list: true, example: [{ decision: TOKEN_EXAMPLE }] },
-      { mediaType: "application/x-ndjson", example: `{"decision":"${TOKEN_EXAMPLE}"}\n` },
-    ],
+    request: {
+      maxBytes: 1_048_576,
+      contents: [
+        {
+          mediaType: "application/json",
+          schemas: ["RewardItem"],
+          example: { decision: TOKEN_EXAMPLE, metric: "click", value: 1 },
+        },
+        { mediaType: "application/json", schemas: ["RewardItem"], list: true, example: [{ decision: TOKEN_EXAMPLE }] },
+        { mediaType: "application/x-ndjson", example: `{"decision":"${TOKEN_EXAMPLE}"}\n` },
+      ],
+    },
     answers: [
-      {
-        status: 200,
-        description: "Applied or duplicate; of a batch, every item",
-        content: [
-          { mediaType: "application/json", schemas: ["RewardReceipt", "RewardBatchAnswer"], example: RECEIPT_EXAMPLE },
-        ],
-      },
-      {
-        status: 202,
-        description: "Accepted: durable, counted later; of a batch, every item",
-        content: [{ mediaType: "application/json", schemas: ["RewardReceipt", "RewardBatchAnswer"] }],
-      },
-      {
-        status: 207,
-        description: "A batch whose items differ, or some of which were refused",
-        content: [{ mediaType: "application/json", schemas: ["RewardBatchAnswer"], example: BATCH_ANSWER }],
-      },
+      jsonAnswer(200, "Applied or duplicate; of a batch, every item", oneOrBatch, RECEIPT_EXAMPLE),
+      jsonAnswer(202, "Accepted: durable, counted later; of a batch, every item", oneOrBatch),
+      jsonAnswer(207, "A batch whose items differ, or some of which were refused", "RewardBatchAnswer", BATCH_ANSWER),
     ],
-    problems: [
-      "invalid_json",
-      "not_an_object",
-      "payload_too_large",
-      "unsupported_media_type",
-      "unsupported_encoding",
-      "overloaded",
-      ...rewardProblems,
-    ],
+    problems: ["overloaded", ...rewardProblems],
   },
   {
     id: "rewardPreflight",
@@ -170,7 +145,7 @@ export const REWARD_OPERATIONS: readonly Operation[] = [
     description:
       "The same for servers that can only call a URL. Parameters besides these, repeated or wrongly escaped ones are refused. HEAD is refused; a " +
       "prefetch is not counted.",
-    parameters: postbackParameters,
+    parameters: POSTBACK_PARAMETERS,
     answers: [...rewardReceipts, prefetched],
     problems: rewardProblems,
   },
@@ -182,15 +157,11 @@ export const REWARD_OPERATIONS: readonly Operation[] = [
     summary: "Credit a reward by a pixel",
     description:
       "The same, answered with a transparent image of one pixel. What can't be credited is a problem document.",
-    parameters: postbackParameters,
+    parameters: POSTBACK_PARAMETERS,
     answers: [
-      {
-        status: 200,
-        description: "Credited, or credited before",
-        content: [{ mediaType: "image/gif" }],
-      },
+      { status: 200, description: "Credited, or credited before", content: [{ mediaType: "image/gif" }] },
       prefetched,
     ],
     problems: rewardProblems,
   },
-]
+] as const satisfies readonly Operation[]

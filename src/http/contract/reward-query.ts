@@ -1,9 +1,10 @@
 import type { RewardCommand } from "../../app/reward.ts"
 import { GatewayError } from "../../domain/errors.ts"
 import { isUnexpandedMacro } from "../../domain/token.ts"
-import { MAX_INSTANCE } from "./reward-body.ts"
+import { EVENT_ID, MAX_INSTANCE, MAX_METRIC_LENGTH } from "./reward-body.ts"
+import { POSTBACK_PARAMETERS } from "./reward-operations.ts"
 
-const PARAMETERS = new Set(["d", "m", "v", "e", "i", "exp"])
+const PARAMETERS = new Set(POSTBACK_PARAMETERS.map(({ name }) => name))
 /** Every finite double as `String` writes it, and nothing longer. */
 const DECIMAL = /^-?(?:0|[1-9]\d{0,20})(?:\.\d{1,24})?(?:[eE][+-]?\d{1,3})?$/
 
@@ -55,13 +56,15 @@ function decode(text: string): string {
 }
 
 function readName(metric: string): string {
-  if (!/^.{1,64}$/u.test(metric)) throw bad("m must be a metric's name of 1 to 64 characters.")
+  if (metric === "" || [...metric].length > MAX_METRIC_LENGTH) {
+    throw bad(`m must be a metric's name of 1 to ${MAX_METRIC_LENGTH} characters.`)
+  }
   return metric
 }
 
 function readEventId(text: string | undefined): string | undefined {
   if (text === undefined) return undefined
-  if (!/^[\x21-\x7e]{1,64}$/.test(text)) throw bad("e must be 1 to 64 visible ASCII characters.")
+  if (!EVENT_ID.test(text)) throw bad("e must be 1 to 64 visible ASCII characters.")
   return text
 }
 

@@ -4,7 +4,7 @@ const BASE = "http://127.0.0.1:8080"
 
 /** A command that calls an operation with its examples. */
 export function curlOf(operation: Operation): string {
-  const { parameters = [], request = [] } = operation
+  const { parameters = [], request } = operation
   let path = operation.path
   const query: string[] = []
   for (const { name, in: place, required, example } of parameters) {
@@ -13,7 +13,7 @@ export function curlOf(operation: Operation): string {
     if (place === "query" && (required || name === "v")) query.push(`${name}=${encodeURIComponent(example)}`)
   }
   const url = `${BASE}${path}${query.length === 0 ? "" : `?${query.join("&")}`}`
-  const body = request[0]
+  const body = request?.contents[0]
   if (body === undefined) return `curl '${url}'`
   return `curl '${url}' \\\n  -H 'content-type: ${body.mediaType}' \\\n  -d '${toText(body)}'`
 }

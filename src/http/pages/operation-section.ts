@@ -1,5 +1,5 @@
 import { html } from "hono/html"
-import type { Content, Operation, OperationAnswer, Parameter } from "../contract/operation.ts"
+import type { Content, Operation, OperationAnswer, Parameter, RequestBody } from "../contract/operation.ts"
 import { problemsOf } from "../openapi.ts"
 import { PROBLEMS, problemSlug } from "../problem.ts"
 import { breakable } from "./breakable.ts"
@@ -43,10 +43,11 @@ ${parameters.map(
 </table>`
 }
 
-function requestList(request: readonly Content[]): Html {
+function requestList({ contents, maxBytes }: RequestBody): Html {
   return html`<h4>Request body</h4>
+<p>At most ${maxBytes.toLocaleString("en")} bytes.</p>
 <ul>
-${request.map((content) => html`<li><code>${content.mediaType}</code>: ${contentType(content)}</li>`)}
+${contents.map((content) => html`<li><code>${content.mediaType}</code>: ${contentType(content)}</li>`)}
 </ul>`
 }
 

@@ -1,7 +1,7 @@
-import type { Handler } from "hono"
 import { GatewayError } from "../../domain/errors.ts"
 import { PROBLEM_CODES } from "../contract/problem-codes.ts"
 import { openApiDocument } from "../openapi.ts"
+import type { OperationHandler } from "../operation-handler.ts"
 import { docsPage } from "../pages/docs-page.ts"
 import { type Html, pageHeaders } from "../pages/layout.ts"
 import { problemPage } from "../pages/problem-page.ts"
@@ -9,11 +9,11 @@ import { problemSlug } from "../problem.ts"
 import { type Compress, StaticAnswer, type StaticContent } from "../static-answer.ts"
 
 /** `GET /`: leads to what there is to see. The location is relative, so that it holds behind a proxy's prefix. */
-export const rootRoute: Handler = () =>
+export const rootRoute: OperationHandler = () =>
   new Response(null, { status: 302, headers: { location: "docs", "cache-control": "no-store" } })
 
 /** `GET /openapi.json`. */
-export function openApiRoute(compress: Compress | undefined): Handler {
+export function openApiRoute(compress: Compress | undefined): OperationHandler {
   const answer = new StaticAnswer(
     () => ({ text: JSON.stringify(openApiDocument()), headers: { "content-type": "application/json" } }),
     compress,
@@ -22,13 +22,13 @@ export function openApiRoute(compress: Compress | undefined): Handler {
 }
 
 /** `GET /docs`: the contract for people. */
-export function docsRoute(compress: Compress | undefined): Handler {
+export function docsRoute(compress: Compress | undefined): OperationHandler {
   const answer = new StaticAnswer(() => pageContent(docsPage(openApiDocument())), compress)
   return (c) => answer.answer(c)
 }
 
 /** `GET /problems/{slug}`: what the `type` of a problem document leads to. */
-export function problemPageRoute(compress: Compress | undefined): Handler {
+export function problemPageRoute(compress: Compress | undefined): OperationHandler {
   const answers = new Map(
     PROBLEM_CODES.map((code) => {
       const slug = problemSlug(code)

@@ -1,23 +1,21 @@
-import type { Context, Handler } from "hono"
+import type { Context } from "hono"
 import { explainChoice, readAllocation, readStatistics } from "../../app/read-experiment.ts"
 import type { Served, ServedExperiments } from "../../app/served-experiments.ts"
 import { GatewayError } from "../../domain/errors.ts"
 import type { Clock } from "../../ports/clock.ts"
 import type { CounterStore } from "../../ports/counter-store.ts"
-import type { Authorize } from "../authorize.ts"
 import { isLongUnit, MAX_UNIT_LENGTH } from "../contract/predict-body.ts"
+import type { OperationHandler } from "../operation-handler.ts"
 
 export interface ExperimentRouteDeps {
   readonly experiments: ServedExperiments
   readonly counters: CounterStore
   readonly clock: Clock
-  readonly authorize: Authorize
 }
 
 /** `GET /admin/experiments`. */
-export function listExperimentsRoute({ experiments, authorize }: ExperimentRouteDeps): Handler {
-  return (c) => {
-    authorize(c, "read")
+export function listExperimentsRoute({ experiments }: ExperimentRouteDeps): OperationHandler {
+  return () => {
     const list = experiments.all().map(({ snapshot: { experiment, revision } }) => ({
       id: experiment.id,
       description: experiment.description,
@@ -31,7 +29,7 @@ export function listExperimentsRoute({ experiments, authorize }: ExperimentRoute
 }
 
 /** `GET /admin/experiments/{id}`: the document in force and its revision, which is also its ETag. */
-export function readExperimentRoute(deps: ExperimentRouteDeps): Handler {
+export function readExperimentRoute(deps: ExperimentRouteDeps): OperationHandler {
   return (c) => {
     const { experiment, revision } = find(c, deps).snapshot
     return answer({ revision, ...experiment }, { etag: `"${revision}"` })
@@ -39,17 +37,17 @@ export function readExperimentRoute(deps: ExperimentRouteDeps): Handler {
 }
 
 /** `GET /admin/experiments/{id}/stats`. */
-export function statisticsRoute(deps: ExperimentRouteDeps): Handler {
+export function statisticsRoute(deps: ExperimentRouteDeps): OperationHandler {
   return async (c) => answer(await readStatistics(find(c, deps).snapshot, deps.counters, deps.clock))
 }
 
 /** `GET /admin/experiments/{id}/allocation`. */
-export function allocationRoute(deps: ExperimentRouteDeps): Handler {
+export function allocationRoute(deps: ExperimentRouteDeps): OperationHandler {
   return (c) => answer(readAllocation(find(c, deps).snapshot))
 }
 
 /** `GET /admin/experiments/{id}/explain?unitId=…`. */
-export function explainRoute(deps: ExperimentRouteDeps): Handler {
+export function explainRoute(deps: ExperimentRouteDeps): OperationHandler {
   return (c) => {
     const served = find(c, deps)
     const unitId = c.req.query("unitId") ?? ""
@@ -61,7 +59,6 @@ export function explainRoute(deps: ExperimentRouteDeps): Handler {
 }
 
 function find(c: Context, deps: ExperimentRouteDeps): Served {
-  deps.authorize(c, "read")
   const served = deps.experiments.get(c.req.param("experiment") ?? "")
   if (served === undefined) throw new GatewayError("experiment_not_found")
   return served

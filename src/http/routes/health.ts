@@ -1,4 +1,5 @@
-import type { Handler } from "hono"
+import type { Metrics } from "../metrics.ts"
+import type { OperationHandler } from "../operation-handler.ts"
 
 /** State of one part of the gateway. A part that isn't ready keeps the whole from being ready only where it is `required`. */
 export interface PartState {
@@ -13,16 +14,24 @@ export type ReadParts = () => Readonly<Record<string, PartState>>
 const NO_STORE = { "cache-control": "no-store" }
 
 /** `GET /healthz`: the process answers. */
-export const healthzRoute: Handler = () => Response.json({ status: "ok" }, { headers: NO_STORE })
+export const healthzRoute: OperationHandler = () => Response.json({ status: "ok" }, { headers: NO_STORE })
 
 /** `GET /healthcheck`: what load balancers of plain predictors ask for. */
-export const healthcheckRoute: Handler = () => Response.json({ health: "ok" }, { headers: NO_STORE })
+export const healthcheckRoute: OperationHandler = () => Response.json({ health: "ok" }, { headers: NO_STORE })
 
 /** `GET /readyz`: 200 when traffic may come, 503 when not (starting or draining), with every part. */
-export function readyzRoute(readParts: ReadParts): Handler {
+export function readyzRoute(readParts: ReadParts): OperationHandler {
   return () => {
     const parts = readParts()
     const ready = Object.values(parts).every((part) => part.ready || !part.required)
     return Response.json({ ready, parts }, { status: ready ? 200 : 503, headers: NO_STORE })
   }
+}
+
+/** `GET /metrics`: in the text format of Prometheus. */
+export function metricsRoute(metrics: Metrics): OperationHandler {
+  return async () =>
+    new Response((await metrics.exposition()) as Uint8Array<ArrayBuffer>, {
+      headers: { ...NO_STORE, "content-type": metrics.registry.contentType },
+    })
 }

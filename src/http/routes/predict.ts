@@ -1,4 +1,3 @@
-import type { Handler } from "hono"
 import type { Answered } from "../../app/ask-model.ts"
 import type { PredictCommand, Prediction } from "../../app/predict.ts"
 import type { Served, ServedExperiments } from "../../app/served-experiments.ts"
@@ -9,27 +8,25 @@ import type { Authorize } from "../authorize.ts"
 import { callContextOf } from "../call-context.ts"
 import { type PredictBody, readPredictBody } from "../contract/predict-body.ts"
 import type { Metrics } from "../metrics.ts"
-import { type BodyRules, type ReadBytes, readBody } from "../read-body.ts"
+import type { OperationHandler } from "../operation-handler.ts"
 import { parseJsonBytes } from "../strict-json.ts"
 
 export interface PredictRouteDeps {
   readonly experiments: ServedExperiments
   readonly predict: (command: PredictCommand) => Promise<Prediction>
+  /** For the permission that a forced variant needs. */
   readonly authorize: Authorize
   readonly metrics: Metrics
-  readonly readBytes: ReadBytes
 }
 
-const RULES: BodyRules = { mediaTypes: ["application/json"], maxBytes: 65_536 }
 const DECIMAL = /^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$/
 
 /** `POST /predict` and `POST /predict/{experiment}`. */
-export function predictRoute(deps: PredictRouteDeps): Handler {
-  return async (c) => {
-    deps.authorize(c, "predict")
+export function predictRoute(deps: PredictRouteDeps): OperationHandler {
+  return async (c, readBody) => {
     checkAccept(c.req.header("accept"))
     const askedMs = readDeadline(c.req.header("x-deadline-ms"))
-    const { bytes } = await readBody(c, RULES, deps.readBytes)
+    const { bytes } = await readBody(c)
     const body = readPredictBody(parseJsonBytes(bytes))
     if (body.variant !== undefined) deps.authorize(c, "force")
     const served = findExperiment(deps.experiments, body.experiment, c.req.param("experiment"))

@@ -1,20 +1,17 @@
-import type { Handler } from "hono"
 import type { RewardCommand, RewardReceipt } from "../../app/reward.ts"
 import { GatewayError } from "../../domain/errors.ts"
 import { type RewardBody, readRewardJson, readRewardLines } from "../contract/reward-body.ts"
 import { readRewardQuery } from "../contract/reward-query.ts"
 import type { Metrics } from "../metrics.ts"
+import type { OperationHandler } from "../operation-handler.ts"
 import { problemResponse, toProblem } from "../problem.ts"
-import { type BodyRules, type ReadBytes, readBody } from "../read-body.ts"
-import { parseJsonBytes } from "../strict-json.ts"
+import { decodeUtf8, parseJsonBytes } from "../strict-json.ts"
 
 export interface RewardRouteDeps {
   readonly reward: (commands: readonly RewardCommand[]) => Promise<(RewardReceipt | GatewayError)[]>
   readonly metrics: Metrics
-  readonly readBytes: ReadBytes
 }
 
-const RULES: BodyRules = { mediaTypes: ["application/json", "application/x-ndjson"], maxBytes: 1_048_576 }
 const NO_STORE = { "cache-control": "no-store" }
 
 /** The smallest transparent GIF there is: 42 bytes. */
@@ -23,9 +20,9 @@ const PIXEL = Uint8Array.from(atob("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAAB
 )
 
 /** `POST /reward`: one reward, a list of up to 1,000, or NDJSON. */
-export function postRewardRoute(deps: RewardRouteDeps): Handler {
-  return async (c) => {
-    const { bytes, mediaType } = await readBody(c, RULES, deps.readBytes)
+export function postRewardRoute(deps: RewardRouteDeps): OperationHandler {
+  return async (c, readBody) => {
+    const { bytes, mediaType } = await readBody(c)
     const body =
       mediaType === "application/x-ndjson" ? readRewardLines(decodeUtf8(bytes)) : readRewardJson(parseJsonBytes(bytes))
     const outcomes = await credit(body, deps)
@@ -41,7 +38,7 @@ export function postRewardRoute(deps: RewardRouteDeps): Handler {
 }
 
 /** `GET /reward`: an ad server's postback. */
-export function getRewardRoute(deps: RewardRouteDeps): Handler {
+export function getRewardRoute(deps: RewardRouteDeps): OperationHandler {
   return async (c) => {
     if (isPrefetch(c.req.header("sec-purpose") ?? c.req.header("purpose"))) return new Response(null, { status: 204 })
     const outcome = await creditQuery(c.req.url, deps)
@@ -50,7 +47,7 @@ export function getRewardRoute(deps: RewardRouteDeps): Handler {
 }
 
 /** `GET /reward.gif`: the same as a pixel. What can't be credited is a problem document, which a page shows as nothing. */
-export function getRewardPixelRoute(deps: RewardRouteDeps): Handler {
+export function getRewardPixelRoute(deps: RewardRouteDeps): OperationHandler {
   return async (c) => {
     if (isPrefetch(c.req.header("sec-purpose") ?? c.req.header("purpose"))) return new Response(null, { status: 204 })
     const outcome = await creditQuery(c.req.url, deps)
@@ -98,19 +95,11 @@ function receiptResponse(receipt: RewardReceipt): Response {
   return Response.json(toReceipt(receipt), { status: receipt.status === "accepted" ? 202 : 200, headers: NO_STORE })
 }
 
-/** 200 where every item was taken, 202 where they all will be, 207 where they differ or any was refused: look at each. */
+/** 200: every item is counted. 202: every item is durable and counted later. 207: the items differ or some were refused, so look at each. */
 function batchStatus(outcomes: readonly (RewardReceipt | GatewayError)[]): number {
   const taken = outcomes.flatMap((outcome) => (outcome instanceof GatewayError ? [] : [outcome]))
   if (taken.length < outcomes.length) return 207
   const accepted = taken.filter(({ status }) => status === "accepted").length
   if (accepted === 0) return 200
   return accepted === taken.length ? 202 : 207
-}
-
-function decodeUtf8(bytes: Uint8Array): string {
-  try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes)
-  } catch (cause) {
-    throw new GatewayError("invalid_json", { detail: "The body is not well-formed UTF-8.", cause })
-  }
 }

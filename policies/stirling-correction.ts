@@ -1,5 +1,3 @@
-const HALF_LOG_TWO_PI = 0.9189385332046728
-
 /**
  * What Stirling's formula leaves out: ln Γ(x) - [(x - 1/2) ln x - x + ln(2π)/2], x > 0, absolute error below 1e-14.
  *
@@ -29,9 +27,4 @@ function series(x: number): number {
       square * (1 / 360 - square * (1 / 1260 - square * (1 / 1680 - square * (1 / 1188 - square * (691 / 360360)))))) /
     x
   )
-}
-
-/** Natural logarithm of the gamma function for x > 0, relative error about 1e-15 away from its zeros at 1 and 2. */
-export function logGamma(x: number): number {
-  return stirling(x) + HALF_LOG_TWO_PI + stirlingCorrection(x)
 }
