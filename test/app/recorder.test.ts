@@ -235,16 +235,16 @@ it("notes how far it has folded under steady traffic too: beside the log, and in
     heard.push([id, foldedTo])
     return { lapsed: false }
   }
-  let running = true
+  const ended = new AbortController()
   const traffic = (async () => {
-    for (let i = 0; running; i++) {
+    for (let i = 0; !ended.signal.aborted; i++) {
       await decide(`D${i}`)
       if (i % 3 === 0) await recorder.recordRewards([rewardEvent({ decisionId: `D${i}` })])
     }
   })()
   await expect.poll(() => saved.length, { timeout: 10_000 }).toBeGreaterThan(0)
   await expect.poll(() => heard.length, { timeout: 10_000 }).toBeGreaterThan(0)
-  running = false
+  ended.abort()
   await traffic
   expect(saved[0]).toMatchObject({ log: log.id, watermark: { file: 1 } })
   const [[id, foldedTo] = ["", 0]] = heard

@@ -56,7 +56,7 @@ function decode(text: string): string {
 }
 
 function readName(metric: string): string {
-  if (metric === "" || [...metric].length > MAX_METRIC_LENGTH) {
+  if (metric === "" || Array.from(metric).length > MAX_METRIC_LENGTH) {
     throw bad(`m must be a metric's name of 1 to ${MAX_METRIC_LENGTH} characters.`)
   }
   return metric
