@@ -22,7 +22,7 @@ export interface Choice {
   readonly learn: boolean
 }
 
-/** A choice that chance had no part in: holdout, forced or paused. Nothing is learned from it. */
+/** A choice of one variant for certain: the control for a holdout unit or a paused experiment, or what a caller forces. Nothing is learned from it. */
 export function certainChoice(
   variants: readonly { readonly id: VariantId }[],
   index: number,
