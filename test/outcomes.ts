@@ -2,9 +2,20 @@ import type { CounterKey } from "#src/domain/counters.ts"
 import { type CounterAddition, type DecisionFacts, DecisionReader } from "#src/domain/decision-facts.ts"
 import type { DecisionEvent, Reason, RewardEvent } from "#src/domain/events.ts"
 import { parseOutcomeLine } from "#src/domain/outcome-line.ts"
+import type { StatisticsQuery } from "#src/domain/statistics.ts"
 
 /** 2026-11-20T12:00:00Z, a whole hour: buckets are easy to read from here. */
 export const NOON = Date.UTC(2026, 10, 20, 12)
+
+/** Asks for all that is counted of `champion`, the experiment's whole life. */
+export const ALL_OF_CHAMPION = {
+  metric: "click",
+  bound: 1,
+  series: { champion: 1 },
+  memory: { kind: "all" },
+  maturationSeconds: 0,
+  now: NOON,
+} as const satisfies StatisticsQuery
 
 interface Place {
   readonly decisionId?: string

@@ -8,7 +8,7 @@ import {
   type OperationAnswer,
 } from "./contract/operation.ts"
 import { OPERATIONS } from "./contract/operations.ts"
-import { MAX_REWARDS } from "./contract/reward-body.ts"
+import { IN_A_LINE, MAX_REWARDS } from "./contract/reward-body.ts"
 import { NAMED_SCHEMAS, type SchemaName } from "./contract/schemas.ts"
 import { PROBLEMS, toProblem } from "./problem.ts"
 
@@ -160,7 +160,7 @@ function toContents(contents: readonly Content[]): Record<string, unknown> {
 
 function toSchemas({ mediaType, schemas = [], list = false }: Content): JsonSchema[] {
   if (mediaType === "application/x-ndjson")
-    return [{ type: "string", minLength: 1, description: "A JSON document a line" }]
+    return [{ type: "string", pattern: IN_A_LINE, description: "A JSON document a line" }]
   if (!list) return schemas.map((name) => ({ $ref: refTo(name) }))
   return schemas.map((name) => ({ type: "array", minItems: 1, maxItems: MAX_REWARDS, items: judgedAlone(name) }))
 }

@@ -6,19 +6,11 @@ import { createOutcomeReader } from "#src/adapters/ndjson/outcome-reader.ts"
 import { createRecorder, type RecorderOptions } from "#src/app/recorder.ts"
 import type { FoldMarks } from "#src/ports/fold-marks.ts"
 import { FaultyDisk } from "#test/adapters/ndjson/faulty-disk.ts"
-import { decisionEvent, factsOf, NOON, rewardEvent } from "#test/outcomes.ts"
+import { ALL_OF_CHAMPION, decisionEvent, factsOf, NOON, rewardEvent } from "#test/outcomes.ts"
 import { realClock } from "#test/real-clock.ts"
 import { createRememberingLogger } from "#test/remembering-logger.ts"
 import { temporaryFolder } from "#test/temporary-folder.ts"
 import { GatedStore } from "./gated-store.ts"
-
-const EVERYTHING = {
-  metric: "click",
-  bound: 1,
-  series: { champion: 1 },
-  memory: { kind: "all" },
-  maturationSeconds: 0,
-} as const
 
 async function start(options: Partial<RecorderOptions> = {}, syncAfterMs = 60_000) {
   const folder = join(temporaryFolder(), "outcomes")
@@ -46,8 +38,7 @@ async function start(options: Partial<RecorderOptions> = {}, syncAfterMs = 60_00
     return all
   }
   const totals = async () => {
-    const query = { ...EVERYTHING, now: NOON }
-    return (await store.statistics("banner-ctr", query)).variants[0]?.totals
+    return (await store.statistics("banner-ctr", ALL_OF_CHAMPION)).variants[0]?.totals
   }
   const decide = (decisionId: string, reason: "policy" | "forced" = "policy") => {
     const event = decisionEvent({ decisionId, reason })

@@ -4,7 +4,7 @@ import { createRecoveringMarks, createRecoveringStore } from "#src/app/recoverin
 import { GatewayError } from "#src/domain/errors.ts"
 import type { FoldBatch } from "#src/ports/counter-store.ts"
 import type { FoldMarks } from "#src/ports/fold-marks.ts"
-import { decisions, NOON } from "#test/outcomes.ts"
+import { ALL_OF_CHAMPION, decisions, NOON } from "#test/outcomes.ts"
 
 const KEY = {
   experiment: "banner-ctr",
@@ -46,15 +46,9 @@ it("folds nothing before the log of earlier starts, however often that fails", a
   await Promise.all([guarded.fold(batch(100, 200)), guarded.recover()])
   await guarded.fold(batch(200, 300))
   expect([await offset(), guarded.recovered, attempts]).toEqual([300, true, 3])
-  const query = {
-    metric: "click",
-    bound: 1,
-    series: { champion: 1 },
-    memory: { kind: "all" },
-    maturationSeconds: 0,
-    now: NOON,
-  } as const
-  expect((await guarded.statistics("banner-ctr", query)).variants).toMatchObject([{ totals: { decisions: 3 } }])
+  expect((await guarded.statistics("banner-ctr", ALL_OF_CHAMPION)).variants).toMatchObject([
+    { totals: { decisions: 3 } },
+  ])
 })
 
 it("marks nothing as folded before the log of earlier starts is", async () => {

@@ -18,6 +18,7 @@ import type { Clock } from "#src/ports/clock.ts"
 import type { ExperimentStore } from "#src/ports/experiment-store.ts"
 import type { OpaqueBody } from "#src/ports/model-endpoint.ts"
 import type { LogWrite } from "#src/ports/outcome-log.ts"
+import { ALL_OF_CHAMPION } from "#test/outcomes.ts"
 import { createRememberingLogger } from "../remembering-logger.ts"
 
 /** A clock that moves when it is told to. */
@@ -147,14 +148,7 @@ export function createRig(options: { readonly store?: ExperimentStore } = {}) {
       const definition = served && metricsOf(served.snapshot.experiment).find(({ id }) => id === metric)
       if (definition === undefined) throw new Error(`there is no metric ${metric}`)
       await recorder.flush()
-      const query = {
-        metric,
-        bound: boundOf(definition),
-        series: { a: 1, b: 1 },
-        memory: { kind: "all" },
-        maturationSeconds: 0,
-        now: clock.now(),
-      } as const
+      const query = { ...ALL_OF_CHAMPION, metric, bound: boundOf(definition), series: { a: 1, b: 1 }, now: clock.now() }
       const { variants } = await counters.statistics("e", query)
       return Object.fromEntries(variants.map(({ variant, totals }) => [variant, totals]))
     },

@@ -2,7 +2,7 @@ import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { createMemoryCounterStore } from "#src/adapters/memory/counter-store.ts"
 import type { Aggregation, DecisionEvent, RewardEvent } from "#src/domain/events.ts"
-import { decisionEvent, NOON, rewardEvent } from "#test/outcomes.ts"
+import { ALL_OF_CHAMPION, decisionEvent, NOON, rewardEvent } from "#test/outcomes.ts"
 import { SharedClock } from "#test/shared-clock.ts"
 import { GatewayLog } from "./gateway-log.ts"
 import { countedIn, type OpenStore } from "./opened-store.ts"
@@ -136,8 +136,7 @@ export function givenLogsOfManyGateways(name: string, open: OpenStore): void {
           await b.catchUp(inTurns, Math.min(line, b.length))
         }
         const value = { first: 0.5, last: 1, sum: 2, max: 1.5 }[aggregation]
-        const query = { metric: "click", bound: 2, series: { champion: 1 }, memory: { kind: "all" } } as const
-        const { variants } = await inTurns.statistics("banner-ctr", { ...query, maturationSeconds: 0, now: NOON })
+        const { variants } = await inTurns.statistics("banner-ctr", { ...ALL_OF_CHAMPION, bound: 2 })
         expect(variants).toMatchObject([{ n: 1, sum: value, sumSq: value ** 2, totals: { rewards: 1 } }])
         expect(await countedIn(inTurns)).toEqual(counted)
         await inTurns.close()

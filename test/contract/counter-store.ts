@@ -2,20 +2,13 @@ import { describe, expect, it } from "vitest"
 import { SQUARE_UNITS, SUM_UNITS } from "#src/domain/counters.ts"
 import type { StatisticsQuery } from "#src/domain/statistics.ts"
 import { batchOf, place } from "#test/fold-batch.ts"
-import { decisionEvent, NOON, rewardEvent } from "#test/outcomes.ts"
+import { ALL_OF_CHAMPION, decisionEvent, NOON, rewardEvent } from "#test/outcomes.ts"
 import { SharedClock } from "#test/shared-clock.ts"
 import { givenFoldedGroups } from "./counter-store-groups.ts"
 import { givenLogsOfManyGateways } from "./counter-store-logs.ts"
 import type { OpenStore } from "./opened-store.ts"
 
-const QUERY: StatisticsQuery = {
-  metric: "click",
-  bound: 1,
-  series: { champion: 1, challenger: 1 },
-  memory: { kind: "all" },
-  maturationSeconds: 0,
-  now: NOON + 1_000,
-}
+const QUERY = { ...ALL_OF_CHAMPION, series: { champion: 1, challenger: 1 }, now: NOON + 1_000 }
 const NOTHING = { positions: [], cells: [], groups: [] }
 
 function decided(count: number, from = 0) {

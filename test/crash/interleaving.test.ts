@@ -9,7 +9,7 @@ import type { OutcomeEvent } from "#src/domain/events.ts"
 import type { CounterArchive } from "#src/ports/counter-archive.ts"
 import type { CounterStore } from "#src/ports/counter-store.ts"
 import type { GatedStore } from "#test/app/gated-store.ts"
-import { NOON, rewardEvent } from "#test/outcomes.ts"
+import { ALL_OF_CHAMPION, rewardEvent } from "#test/outcomes.ts"
 import { createRememberingLogger } from "#test/remembering-logger.ts"
 import { temporaryFolder } from "#test/temporary-folder.ts"
 import { World } from "./world.ts"
@@ -111,14 +111,7 @@ async function expectSurvival(steps: readonly Step[], folder: string, store: Sto
   const answered = worlds.flatMap((world) => [...world.answered])
   expect(answered.filter((decisionId) => !logged.has(`d-${decisionId}`))).toEqual([])
 
-  const query = {
-    metric: "click",
-    bound: 8,
-    series: { champion: 1 },
-    memory: { kind: "all" },
-    maturationSeconds: 0,
-    now: NOON,
-  } as const
+  const query = { ...ALL_OF_CHAMPION, bound: 8 }
   const { variants } = await store.statistics("banner-ctr", query)
   expect(variants[0]?.totals ?? { decisions: 0, rewards: 0, sum: 0 }).toMatchObject(expectedOf(events))
 }

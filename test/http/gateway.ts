@@ -17,6 +17,7 @@ import { type ReadBytes, readRequestBytes } from "#src/http/read-body.ts"
 import type { PartState } from "#src/http/routes/health.ts"
 import type { Compress } from "#src/http/static-answer.ts"
 import type { ModelEndpoint } from "#src/ports/model-endpoint.ts"
+import { ALL_OF_CHAMPION } from "#test/outcomes.ts"
 import { GatedStore } from "../app/gated-store.ts"
 import { FakeClock } from "../app/rig.ts"
 import { createRememberingLogger } from "../remembering-logger.ts"
@@ -149,14 +150,7 @@ export async function createTestGateway(options: GatewayOptions = {}) {
     /** Rewards counted so far, over all variants. */
     rewards: async (): Promise<number> => {
       await recorder.flush()
-      const query = {
-        metric: "click",
-        bound: 1,
-        series: { champion: 1, challenger: 1 },
-        memory: { kind: "all" },
-        maturationSeconds: 0,
-        now: clock.now(),
-      } as const
+      const query = { ...ALL_OF_CHAMPION, series: { champion: 1, challenger: 1 }, now: clock.now() }
       const { variants } = await store.statistics("banner-ctr", query)
       return variants.reduce((sum, { totals }) => sum + totals.rewards, 0)
     },

@@ -1,6 +1,8 @@
 import * as z from "zod"
 import type { RewardCommand } from "../../app/reward.ts"
+import { MAX_REWARD } from "../../domain/counters.ts"
 import { GatewayError } from "../../domain/errors.ts"
+import { MAX_TOKEN_LENGTH } from "../../domain/token.ts"
 import { parseJson } from "../strict-json.ts"
 import { unknownMembers } from "./unknown-members.ts"
 
@@ -8,6 +10,8 @@ import { unknownMembers } from "./unknown-members.ts"
 export const MAX_REWARDS = 1000
 export const MAX_METRIC_LENGTH = 64
 export const EVENT_ID = /^[\x21-\x7e]{1,64}$/
+/** Told in the contract, not checked here: what verifying says of another text is more telling than "does not match". */
+export const TOKEN_LIKE = `^[A-Za-z0-9._-]{1,${MAX_TOKEN_LENGTH}}$`
 /** A decision has at most 256 instances. */
 export const MAX_INSTANCE = 255
 const INSTANCE_RULE = `must be an index into the decision's instances: a whole number from 0 to ${MAX_INSTANCE}`
@@ -15,9 +19,9 @@ const INSTANCE_RULE = `must be an index into the decision's instances: a whole n
 /** One postback of `POST /reward`. */
 export const rewardItemSchema = z
   .strictObject({
-    decision: z.string("must be the decision token of a prediction"),
+    decision: z.string("must be the decision token of a prediction").meta({ pattern: TOKEN_LIKE }),
     metric: z.string().min(1).max(MAX_METRIC_LENGTH).optional(),
-    value: z.number("must be a finite number").optional(),
+    value: z.number("must be a finite number").meta({ minimum: -MAX_REWARD, maximum: MAX_REWARD }).optional(),
     eventId: z.string().regex(EVENT_ID, "must be 1 to 64 visible ASCII characters").optional(),
     instance: z
       .int(INSTANCE_RULE)
@@ -61,9 +65,13 @@ export function readRewardJson(body: unknown): RewardBody {
   return { items: body.map(readItem), batch: true }
 }
 
+/** What tells a line from an empty one: anything but the white space of JSON (RFC 8259, section 2). */
+export const IN_A_LINE = "[^ \\t\\r\\n]"
+const FILLED = new RegExp(IN_A_LINE)
+
 /** Reads NDJSON: a bad line spoils only itself. */
 export function readRewardLines(text: string): RewardBody {
-  const lines = text.split("\n").filter((line) => line.trim() !== "")
+  const lines = text.split("\n").filter((line) => FILLED.test(line))
   if (lines.length === 0) throw notRewards()
   if (lines.length > MAX_REWARDS) throw tooMany()
   const items = lines.map((line) => {

@@ -1,9 +1,8 @@
 import { MAX_REWARD } from "../../domain/counters.ts"
 import type { ErrorCode } from "../../domain/errors.ts"
-import { MAX_TOKEN_LENGTH } from "../../domain/token.ts"
 import { BATCH_ANSWER, RECEIPT_EXAMPLE, TOKEN_EXAMPLE } from "./examples.ts"
 import { jsonAnswer, type Operation, type OperationAnswer, type Parameter } from "./operation.ts"
-import { MAX_INSTANCE, MAX_METRIC_LENGTH } from "./reward-body.ts"
+import { MAX_INSTANCE, MAX_METRIC_LENGTH, TOKEN_LIKE } from "./reward-body.ts"
 
 const rewardProblems: readonly ErrorCode[] = [
   "token_malformed",
@@ -43,7 +42,7 @@ function textLike(pattern: string): Readonly<Record<string, unknown>> {
 /** What a postback may say, and in which parameter. */
 export const POSTBACK_PARAMETERS: readonly Parameter[] = [
   {
-    ...inQuery("d", "The decision token, unchanged", textLike(`^[A-Za-z0-9._-]{1,${MAX_TOKEN_LENGTH}}$`)),
+    ...inQuery("d", "The decision token, unchanged", textLike(TOKEN_LIKE)),
     required: true,
     example: TOKEN_EXAMPLE,
   },

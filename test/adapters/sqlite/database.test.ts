@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest"
 import { createSqliteCounterStore } from "#src/adapters/sqlite/counter-store.ts"
 import { Database } from "#src/adapters/sqlite/database.ts"
 import { batchOf, place } from "#test/fold-batch.ts"
-import { decisionEvent, NOON, rewardEvent } from "#test/outcomes.ts"
+import { ALL_OF_CHAMPION, decisionEvent, rewardEvent } from "#test/outcomes.ts"
 import { createRememberingLogger } from "#test/remembering-logger.ts"
 import { SharedClock } from "#test/shared-clock.ts"
 import { temporaryFolder } from "#test/temporary-folder.ts"
@@ -14,14 +14,6 @@ const REWARD = rewardEvent()
 const BATCH = batchOf([decisionEvent(), decisionEvent({ decisionId: "D2" }), REWARD], { end: place(100) })
 const FOLDED = { status: "folded", answers: ["applied"] }
 const STANDS = new Map([["banner-ctr", place(100)]])
-const QUERY = {
-  metric: "click",
-  bound: 1,
-  series: { champion: 1 },
-  memory: { kind: "all" },
-  maturationSeconds: 0,
-  now: NOON,
-} as const
 
 function open(path: string, readOnly = false) {
   const logger = createRememberingLogger()
@@ -53,7 +45,8 @@ describe("given a database file", () => {
     const reader = open(path, true)
     expect(await reader.store.positions("L1")).toEqual(STANDS)
     await expect(reader.store.reset()).rejects.toMatchObject({ code: "store_unavailable" })
-    const decided = async () => (await reader.store.statistics("banner-ctr", QUERY)).variants[0]?.totals.decisions
+    const decided = async () =>
+      (await reader.store.statistics("banner-ctr", ALL_OF_CHAMPION)).variants[0]?.totals.decisions
     expect(await decided()).toBe(2)
     const next = batchOf([decisionEvent({ decisionId: "D3" })], { from: place(100), end: place(200) })
     await writer.store.fold(next)
@@ -78,7 +71,7 @@ describe("given a database file", () => {
       propensity: 1,
     })
     const next = batchOf([newcomer, REWARD], { from: place(100), end: place(200) })
-    const asked = { ...QUERY, series: { champion: 1, newcomer: 1 } }
+    const asked = { ...ALL_OF_CHAMPION, series: { champion: 1, newcomer: 1 } }
     const before = [
       await store.contents(),
       await store.groups("banner-ctr"),

@@ -7,7 +7,7 @@ import { createSqliteExperimentStore } from "#src/adapters/sqlite/experiment-sto
 import { MIGRATIONS } from "#src/adapters/sqlite/migrations.ts"
 import { openDatabase } from "#src/adapters/sqlite/schema.ts"
 import { batchOf, place } from "#test/fold-batch.ts"
-import { decisionEvent, NOON, rewardEvent } from "#test/outcomes.ts"
+import { ALL_OF_CHAMPION, decisionEvent, rewardEvent } from "#test/outcomes.ts"
 import { createRememberingLogger } from "#test/remembering-logger.ts"
 import { temporaryFolder } from "#test/temporary-folder.ts"
 
@@ -66,8 +66,7 @@ describe("given a database of version 1", () => {
     expect(await store.seen([rewardEvent()])).toEqual([false])
     const folded = await store.fold(batchOf([decisionEvent(), rewardEvent()], { end: place(1) }))
     expect(folded).toEqual({ status: "folded", answers: ["applied"] })
-    const asked = { metric: "click", bound: 1, series: { champion: 1 }, memory: { kind: "all" } } as const
-    const statistics = await store.statistics("banner-ctr", { ...asked, maturationSeconds: 0, now: NOON })
+    const statistics = await store.statistics("banner-ctr", ALL_OF_CHAMPION)
     expect(statistics.stateVersion).toBeGreaterThan(41)
     expect(statistics.variants).toMatchObject([{ totals: { decisions: 1, rewards: 1 } }])
     await store.close()

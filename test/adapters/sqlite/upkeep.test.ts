@@ -3,21 +3,13 @@ import { describe, expect, it } from "vitest"
 import { tidyUp } from "#src/adapters/sqlite/upkeep.ts"
 import { CounterTable, GroupTable } from "#src/domain/counter-table.ts"
 import { addUnit, emptySketch, mergeSketch } from "#src/domain/unit-sketch.ts"
-import { decisions, NOON, rewardEvent } from "#test/outcomes.ts"
+import { ALL_OF_CHAMPION, decisions, NOON, rewardEvent } from "#test/outcomes.ts"
 import { SharedClock } from "#test/shared-clock.ts"
 import { openTables } from "./opened-tables.ts"
 
 const NOW = NOON / 1000
 const KEY = { experiment: "banner-ctr", cohort: "learned", variant: "champion", series: 1, bucket: NOW } as const
 const DAY = 86_400
-const QUERY = {
-  metric: "click",
-  bound: 1,
-  series: { champion: 1 },
-  memory: { kind: "all" },
-  maturationSeconds: 0,
-  now: NOON,
-} as const
 
 type Opened = ReturnType<typeof openTables>
 
@@ -87,7 +79,7 @@ describe("given counters of several ages", () => {
 
   it("shows in the statistics at once", () => {
     const opened = openedBefore(3 * DAY)
-    const decided = () => opened.counters.statistics("banner-ctr", QUERY).variants[0]?.totals.decisions
+    const decided = () => opened.counters.statistics("banner-ctr", ALL_OF_CHAMPION).variants[0]?.totals.decisions
     const fold = () => opened.fold({ counters: [decisions({ ...KEY, bucket: NOW - 3 * DAY }, 1)] })
     fold()
     expect(decided()).toBe(1)
@@ -103,10 +95,10 @@ describe("given counters of several ages", () => {
   it("shows in the statistics what another connection has written", () => {
     const opened = openedBefore(0)
     opened.fold({ counters: [decisions(KEY, 2)] })
-    expect(opened.counters.statistics("banner-ctr", QUERY).variants[0]?.n).toBe(2)
+    expect(opened.counters.statistics("banner-ctr", ALL_OF_CHAMPION).variants[0]?.n).toBe(2)
     opened.database.exec("UPDATE counters SET count = 5")
     opened.tables.forget()
-    expect(opened.counters.statistics("banner-ctr", QUERY).variants[0]?.n).toBe(5)
+    expect(opened.counters.statistics("banner-ctr", ALL_OF_CHAMPION).variants[0]?.n).toBe(5)
   })
 
   it("answers statistics from memory as from the table, whatever was folded and widened between", () => {
@@ -120,7 +112,7 @@ describe("given counters of several ages", () => {
       fc.property(fc.array(step, { maxLength: 15 }), (steps) => {
         const opened = openTables()
         const query = {
-          ...QUERY,
+          ...ALL_OF_CHAMPION,
           bound: 5,
           memory: { kind: "window", seconds: DAY },
           maturationSeconds: 3_600,
