@@ -11,6 +11,11 @@ const CHUNK_BYTES = 1 << 18
 
 /** Reads the outcome log of a folder, beside its writer if need be. */
 export function createOutcomeReader(folder: string): OutcomeReader {
+  async function begin(): Promise<LogPosition | undefined> {
+    const file = (await logFileNumbers(folder))[0]
+    return file === undefined ? undefined : { file, offset: 0, hash: "" }
+  }
+
   async function end(): Promise<LogPosition | undefined> {
     const file = (await logFileNumbers(folder)).at(-1)
     if (file === undefined) return undefined
@@ -43,6 +48,7 @@ export function createOutcomeReader(folder: string): OutcomeReader {
 
   return {
     spans: () => translating(readLogSpans(folder)),
+    begin: () => translating(begin()),
     end: () => translating(end()),
     reaches: (position) => translating(reaches(position)),
     read: (from, until) => translatingEach(read(from, until)),
