@@ -38,8 +38,9 @@ folder in use is refused.
                   has in common with its original counts once
   --json          one JSON document: {"events","skipped","checkpoint",
                   "lostFiles","rebuilt"}, and with --check {"events","skipped",
-                  "checkpoint","lostFiles","unfolded","equal","differences":[…]}.
-                  lostFiles: log files that are gone and in no checkpoint
+                  "checkpoint","lostFiles","unfolded","equal",
+                  "differences":[…]}. lostFiles: log files that are gone and in
+                  no checkpoint
 
   npm run cli -- rebuild --check --data-dir ./data`,
   run: async (args, io) => {
