@@ -1,5 +1,5 @@
 import type { ExperimentEvent } from "../domain/events.ts"
-import type { LogPosition } from "../domain/log-position.ts"
+import type { LogId, LogPosition } from "../domain/log-position.ts"
 import { parseOutcomeLine } from "../domain/outcome-line.ts"
 import { type Held, hasPassed, type RetentionBounds, retentionOf, type Segment } from "../domain/retention.ts"
 import { TrustedTime } from "../domain/trusted-time.ts"
@@ -13,7 +13,9 @@ import type { LogSegments } from "../ports/log-segments.ts"
 import type { Logger } from "../ports/logger.ts"
 import type { OutcomeLog } from "../ports/outcome-log.ts"
 import type { OutcomeReader } from "../ports/outcome-reader.ts"
-import { isBehind } from "./catch-up.ts"
+import { eachSegment, isBehind } from "./catch-up.ts"
+import { experimentOf, type LogEntry } from "./log-entry.ts"
+import { isInside, limitsOf, partsOf } from "./log-parts.ts"
 import { toEvent } from "./revision-event.ts"
 
 /** What retention has done since the start, for metrics. */
@@ -46,6 +48,8 @@ export interface RetainLogOptions {
 }
 
 const DAY_MS = 86_400_000
+/** Between two pieces of a long reading, so that requests come first. */
+const PAUSE_MS = 10
 /** Lines carry the time at which they were taken, a little before they are appended. */
 const APPEND_WITHIN_MS = 5_000
 
@@ -65,8 +69,12 @@ export class LogRetention {
   readonly #time: TrustedTime
   #looking: Promise<void> | undefined
   #checkpointedAtMs = Number.NEGATIVE_INFINITY
-  #held: Held | undefined
+  /** Reasons that were logged: each once a process. */
+  readonly #told = new Set<Held>()
   #failing = false
+  /** Id before which everything was read, and before which everything is folded. */
+  #earlierRead: LogId | undefined
+  #earlierFolded: LogId | undefined
 
   constructor(options: RetainLogOptions) {
     this.#options = options
@@ -112,19 +120,53 @@ export class LogRetention {
         now: this.#time.advance(clock.now(), clock.monotonicMs()),
         creditsLiveMs: this.#creditsLiveMs(),
         log: log.id,
-        since: log.since,
+        since: this.#earlierFolded === log.id ? undefined : log.since,
         watermark: own?.watermark,
         checkpoints: await checkpoints.list(),
         followers: following.map(({ position }) => position),
       })
     let retention = await decide()
+    if (retention.held === "earlier_id" && (await this.#areEarlierFolded())) retention = await decide()
     if (retention.held === "checkpoint" && own !== undefined && (await this.#checkpoint(own)))
       retention = await decide()
     for (const segment of retention.go) await this.#delete(segment, following)
-    if (retention.held !== this.#held && retention.held !== undefined && retention.held !== "checkpoint") {
+    if (retention.held !== undefined && retention.held !== "checkpoint" && !this.#told.has(retention.held)) {
       logger.info({ why: retention.held }, "a file of the outcome log is to go and stays for now")
+      this.#told.add(retention.held)
     }
-    this.#held = retention.held
+  }
+
+  /**
+   * Whether everything that was logged under earlier ids is in the counters, by where the store stands in those. Reads all of it, with pauses,
+   * and once for each id: only `rebuild` would make it another answer.
+   */
+  async #areEarlierFolded(): Promise<boolean> {
+    const { archive, log, reader } = this.#options
+    const { id } = log
+    if (this.#earlierRead === id) return this.#earlierFolded === id
+    const { positions } = await archive.pack()
+    let unfolded = 0
+    for (const part of (await partsOf([reader])).filter(({ span }) => span.id !== id)) {
+      const limits = await limitsOf(part, positions)
+      const from = [part.span.since, ...limits.values()].filter(isInside(part))
+      const take = async (entries: readonly LogEntry[], begin: LogPosition | undefined): Promise<void> => {
+        for (const experiment of entries.map(experimentOf)) {
+          if (experiment === undefined) continue
+          const limit = limits.get(experiment)
+          if (limit === undefined || !isBehind(begin, limit)) unfolded += 1
+        }
+        await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
+      }
+      await eachSegment(
+        reader,
+        { from, until: part.until },
+        (entries, _, begin) => take(entries, begin),
+        () => {},
+      )
+    }
+    this.#earlierRead = id
+    if (unfolded === 0) this.#earlierFolded = id
+    return unfolded === 0
   }
 
   /** Tokens live so long, and their credits are remembered for a day more: clocks differ, and lines are folded after they were written. */
@@ -158,7 +200,8 @@ export class LogRetention {
     const { clock, reader } = this.#options
     const now = this.#time.advance(clock.now(), clock.monotonicMs())
     for await (const { lines } of reader.read(watermark, undefined)) {
-      for (const event of lines.map(parseOutcomeLine)) {
+      for (const line of lines) {
+        const event = parseOutcomeLine(line)
         if (event === undefined || event.type === "experiment") continue
         return Math.min(now, Date.parse(event.at)) - APPEND_WITHIN_MS
       }

@@ -32,7 +32,7 @@ export interface RetentionFacts {
   /** How long credits of an outcome may matter: the life of a token and what clocks differ by. */
   readonly creditsLiveMs: number
   readonly log: LogId
-  /** Where the log of this id begins; undefined: with the first file. */
+  /** Before this place nobody knows whether all is folded: the log went by another id; undefined: with the first file. */
   readonly since: LogPosition | undefined
   /** Up to where the log is folded; undefined where nobody knows. */
   readonly watermark: LogPosition | undefined
@@ -45,7 +45,7 @@ export interface RetentionFacts {
 export type Held =
   /** It has lines that are not folded. */
   | "unfolded"
-  /** It has lines of an id that the log went by before: whether they were folded only `rebuild` can say. */
+  /** It has lines of an id that the log went by before, and not all of those are known to be folded. */
   | "earlier_id"
   /** Its rewards may be repeated yet. */
   | "young"

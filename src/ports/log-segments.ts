@@ -2,7 +2,7 @@
 export interface LogSegment {
   readonly file: number
   readonly bytes: number
-  /** When its newest decision or reward was taken, epoch milliseconds; undefined where it has none. */
+  /** When its newest decision or reward was taken, epoch milliseconds; undefined where it has none, and of the one being written. */
   readonly newestAt: number | undefined
 }
 

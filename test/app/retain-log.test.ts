@@ -1,10 +1,12 @@
-import { mkdirSync, rmSync, truncateSync, writeFileSync } from "node:fs"
+import { appendFileSync, mkdirSync, rmSync, truncateSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
+import { keepLogSpan, newLogSpan } from "#src/adapters/ndjson/log-identity.ts"
 import { createFoldMarkFile } from "#src/adapters/node-files/fold-marks.ts"
 import { createLogCursorFile } from "#src/adapters/node-files/log-cursor.ts"
 import { LogFollower } from "#src/app/follow-log.ts"
 import { countedIn } from "#test/contract/opened-store.ts"
+import { decisionEvent } from "#test/outcomes.ts"
 import { temporaryFolder } from "#test/temporary-folder.ts"
 import { FILE_BYTES, RetainedGateway } from "./retained-gateway.ts"
 
@@ -258,5 +260,48 @@ describe("given what must stay", () => {
     await hours(1)
     expect(retention.counts.failures).toBe(2)
     await recorder.close()
+  })
+})
+
+describe("given a log that went by another id before", () => {
+  it("deletes its files once what was logged under that id is counted", { timeout: 60_000 }, async () => {
+    const gateway = new RetainedGateway(temporaryFolder())
+    const first = await gateway.start({})
+    await first.hours(20)
+    await first.log.renew()
+    await first.hours(2)
+    await first.recorder.close()
+    const again = await gateway.start({ maxBytes: 5 * FILE_BYTES })
+    await again.hours(60)
+    expect(again.retention.counts.deletedFiles).toBeGreaterThan(3)
+    await again.recorder.close()
+    expect(await gateway.check()).toMatchObject({ equal: true, unfolded: 0, lostFiles: 0 })
+    const before = await counted(gateway)
+    await gateway.rebuild()
+    expect(await counted(gateway)).toEqual(before)
+    expect(before).toMatchObject(everything(gateway))
+  })
+
+  it("keeps lines that were never counted, until a rebuild has", { timeout: 60_000 }, async () => {
+    const gateway = new RetainedGateway(temporaryFolder())
+    const first = await gateway.start({})
+    await first.hours(20)
+    await first.recorder.close()
+    const tail = decisionEvent({ decisionId: "TAIL", decidedAt: gateway.clock.now(), group: 3, stickiness: "request" })
+    appendFileSync(join(gateway.outcomes, gateway.files.at(-1) ?? ""), `${JSON.stringify(tail)}\n`)
+    gateway.decisions += 1
+    // What a start does where the store says that the log has lapsed.
+    await keepLogSpan(gateway.outcomes, newLogSpan(await gateway.reader.end()))
+    const lapsed = await gateway.start({ maxBytes: 5 * FILE_BYTES })
+    await lapsed.hours(60)
+    expect(lapsed.retention.counts.deletedFiles).toBe(0)
+    expect(gateway.logger.fields).toContainEqual({ why: "earlier_id" })
+    await lapsed.recorder.close()
+    await gateway.rebuild()
+    const again = await gateway.start({ maxBytes: 5 * FILE_BYTES })
+    await again.hours(3)
+    expect(again.retention.counts.deletedFiles).toBeGreaterThan(3)
+    await again.recorder.close()
+    expect(await counted(gateway)).toMatchObject(everything(gateway))
   })
 })

@@ -1,4 +1,4 @@
-import { open, rm } from "node:fs/promises"
+import { open, rm, stat } from "node:fs/promises"
 import { GatewayError } from "../../domain/errors.ts"
 import { parseOutcomeLine } from "../../domain/outcome-line.ts"
 import type { LogSegment, LogSegments } from "../../ports/log-segments.ts"
@@ -15,8 +15,13 @@ export function createLogSegments(folder: string): LogSegments {
     const files = await logFileNumbers(folder)
     const segments: LogSegment[] = []
     for (const [index, file] of files.entries()) {
-      const segment = sealed.get(file) ?? (await lookInto(logFile(folder, file), file))
-      if (index < files.length - 1) sealed.set(file, segment)
+      const path = logFile(folder, file)
+      if (index === files.length - 1) {
+        segments.push({ file, bytes: (await stat(path)).size, newestAt: undefined })
+        break
+      }
+      const segment = sealed.get(file) ?? (await lookInto(path, file))
+      sealed.set(file, segment)
       segments.push(segment)
     }
     return segments

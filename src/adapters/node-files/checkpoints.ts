@@ -37,7 +37,8 @@ export function createCheckpointFiles(dataDir: string, logger: Logger): Checkpoi
       .sort((a, b) => b - a)
   }
 
-  async function load(number: number): Promise<Checkpoint | undefined> {
+  /** What a file holds, as far as it is asked for; its checksum is looked at in any case. */
+  async function load<T>(number: number, parse: (number: number, bytes: Uint8Array) => T | undefined) {
     const path = pathOf(number)
     try {
       const checkpoint = parse(number, await decompress(await readFile(path)))
@@ -50,10 +51,7 @@ export function createCheckpointFiles(dataDir: string, logger: Logger): Checkpoi
   }
 
   async function headOf(number: number): Promise<CheckpointHead | undefined> {
-    if (!known.has(number)) {
-      const checkpoint = await load(number)
-      known.set(number, checkpoint && headAlone(checkpoint))
-    }
+    if (!known.has(number)) known.set(number, await load(number, parseHead))
     return known.get(number)
   }
 
@@ -66,7 +64,7 @@ export function createCheckpointFiles(dataDir: string, logger: Logger): Checkpoi
     newest: () =>
       translating(async () => {
         for (const number of await numbers()) {
-          const checkpoint = await load(number)
+          const checkpoint = await load(number, parse)
           if (checkpoint !== undefined) return checkpoint
         }
         return undefined
@@ -78,8 +76,15 @@ export function createCheckpointFiles(dataDir: string, logger: Logger): Checkpoi
         const head = { number: (before[0] ?? 0) + 1, ...given }
         const text = [JSON.stringify({ v: 1, ...head }), ...revisions.map((event) => JSON.stringify(event)), "", ""]
         const path = pathOf(head.number)
-        await writeDurably(`${path}.new`, await compress(Buffer.concat([Buffer.from(text.join("\n")), contents])))
-        await rename(`${path}.new`, path)
+        const unfinished = `${path}.new`
+        try {
+          await writeDurably(unfinished, await compress(Buffer.concat([Buffer.from(text.join("\n")), contents])))
+          await rename(unfinished, path)
+        } catch (error) {
+          // On a full disk half a checkpoint would be in the way of what frees it.
+          await rm(unfinished, { force: true })
+          throw error
+        }
         await syncFolder(folder)
         known.set(head.number, head)
         // One that can't be read is no second one.
@@ -128,8 +133,8 @@ function toHead(number: number, value: unknown): CheckpointHead | undefined {
   return { number, log, watermark, foldedTo }
 }
 
-function headAlone({ number, log, watermark, foldedTo }: Checkpoint): CheckpointHead {
-  return { number, log, watermark, foldedTo }
+function parseHead(number: number, bytes: Uint8Array): CheckpointHead | undefined {
+  return toHead(number, readJson(new TextDecoder().decode(bytes.subarray(0, Math.max(0, bytes.indexOf(LINE_FEED))))))
 }
 
 async function namesIn(folder: string): Promise<string[]> {
