@@ -106,6 +106,8 @@ describe("given a folder without outcomes or counters", () => {
     }
     mkdirSync(join(folder, "outcomes"))
     expect((await run(["--check", "--data-dir", folder])).code).toBe(1)
-    expect((await run(["--json", "--data-dir", folder])).out).toBe('{"events":0,"skipped":0,"lostFiles":0,"rebuilt":true}\n')
+    expect((await run(["--json", "--data-dir", folder])).out).toBe(
+      '{"events":0,"skipped":0,"lostFiles":0,"rebuilt":true}\n',
+    )
   })
 })
