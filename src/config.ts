@@ -31,6 +31,10 @@ export interface Config {
   /** Origins of the pages that may post rewards; `*` for all. */
   readonly corsOrigins: readonly string[]
   readonly logLevel: string
+  /** The outcome log's oldest files go while it is larger. Undefined: it may grow. */
+  readonly outcomesMaxBytes: number | undefined
+  /** Files of the outcome log go when all of it is older. Undefined: they stay. */
+  readonly outcomesMaxDays: number | undefined
   /** How long new connections are still taken after SIGTERM. */
   readonly shutdownDelaySeconds: number
   /** How long open requests may then take. */
@@ -137,6 +141,23 @@ const corsOrigins = listOf(
   "must be a list of origins separated by commas, without a path, such as https://shop.example,https://shop.example:8443; or * for every page",
 )
 
+/** A power of 1024 by its letter. */
+const BYTE_UNITS: Readonly<Record<string, number>> = { "": 1, k: 1 << 10, m: 1 << 20, g: 1 << 30, t: 2 ** 40 }
+/** Two files of the log: less can't be kept, since the one that is written stays. */
+const LEAST_OUTCOME_BYTES = 128 << 20
+
+const outcomesMaxBytes = z.string().transform((text, context) => {
+  const [, digits = "", unit = ""] = /^(\d{1,15})([kmgt]?)$/i.exec(text.trim()) ?? []
+  const bytes = digits === "" ? Number.NaN : Number(digits) * (BYTE_UNITS[unit.toLowerCase()] ?? Number.NaN)
+  if (Number.isSafeInteger(bytes) && bytes >= LEAST_OUTCOME_BYTES) return bytes
+  context.addIssue({
+    code: "custom",
+    message:
+      "must be a number of bytes, or of K, M, G or T (powers of 1024) such as 20G, and at least 128M: two files of the log",
+  })
+  return z.NEVER
+})
+
 const unsupported = (feature: string) => z.never(`is not supported by this version: ${feature}`).optional()
 
 const schema = z.object({
@@ -160,6 +181,13 @@ const schema = z.object({
   ALLOWED_HOSTS: allowedHosts.optional(),
   CORS_ORIGINS: corsOrigins.default([]),
   LOG_LEVEL: z.enum(["debug", "info", "warn", "error"], "must be debug, info, warn or error").default("info"),
+  OUTCOMES_MAX_BYTES: outcomesMaxBytes.optional(),
+  OUTCOMES_MAX_DAYS: z.coerce
+    .number("must be a number of days")
+    .int("must be a whole number of days")
+    .min(2, "must be at least 2 days: rewards of the last day and one more may be repeated")
+    .max(36_500, "must be at most 36500 days; leave it out to keep everything")
+    .optional(),
   SHUTDOWN_DELAY_SECONDS: z.coerce.number("must be a number of seconds").min(0).max(600).default(1),
   DRAIN_SECONDS: z.coerce.number("must be a number of seconds").min(0).max(600).default(5),
   REDIS_URL: unsupported("counters live in DATA_DIR"),
@@ -202,6 +230,8 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
     servesAnyHost: settings.ALLOWED_HOSTS === undefined && settings.API_KEYS.length > 0,
     corsOrigins: settings.CORS_ORIGINS,
     logLevel: settings.LOG_LEVEL,
+    outcomesMaxBytes: settings.OUTCOMES_MAX_BYTES,
+    outcomesMaxDays: settings.OUTCOMES_MAX_DAYS,
     shutdownDelaySeconds: settings.SHUTDOWN_DELAY_SECONDS,
     drainSeconds: settings.DRAIN_SECONDS,
   }

@@ -54,6 +54,28 @@ it("reads the unit key in base64url, 16 to 64 bytes", () => {
   }
 })
 
+it("reads how much of the outcome log is kept: bytes with a unit, whole days", () => {
+  expect(parseConfig({})).toMatchObject({ outcomesMaxBytes: undefined, outcomesMaxDays: undefined })
+  expect(parseConfig({ OUTCOMES_MAX_BYTES: "20G", OUTCOMES_MAX_DAYS: "30" })).toMatchObject({
+    outcomesMaxBytes: 20 * 2 ** 30,
+    outcomesMaxDays: 30,
+  })
+  expect(parseConfig({ OUTCOMES_MAX_BYTES: "134217728" }).outcomesMaxBytes).toBe(128 << 20)
+  const bytes =
+    "OUTCOMES_MAX_BYTES must be a number of bytes, or of K, M, G or T (powers of 1024) such as 20G, and at least 128M: two files of the log"
+  for (const text of ["20GB", "-1", "0", "1.5G", "127M", "9999999T", "lots", "0x10000000"]) {
+    expect(problemsOf({ OUTCOMES_MAX_BYTES: text })).toEqual([bytes])
+  }
+  expect(problemsOf({ OUTCOMES_MAX_DAYS: "1" })).toEqual([
+    "OUTCOMES_MAX_DAYS must be at least 2 days: rewards of the last day and one more may be repeated",
+  ])
+  expect(problemsOf({ OUTCOMES_MAX_DAYS: "2.5" })).toEqual(["OUTCOMES_MAX_DAYS must be a whole number of days"])
+  expect(problemsOf({ OUTCOMES_MAX_DAYS: "a month" })).toEqual(["OUTCOMES_MAX_DAYS must be a number of days"])
+  expect(problemsOf({ OUTCOMES_MAX_DAY: "30" })).toEqual([
+    "OUTCOMES_MAX_DAY is not a setting; did you mean OUTCOMES_MAX_DAYS?",
+  ])
+})
+
 it("reads hosts and origins as they are compared", () => {
   expect(
     parseConfig({ ALLOWED_HOSTS: "Gateway.Example, [2001:db8::1]:8080,", CORS_ORIGINS: "https://Shop.example:8443" }),

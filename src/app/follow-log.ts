@@ -1,4 +1,4 @@
-import type { LogPosition } from "../domain/log-position.ts"
+import { isAfter, type LogPosition } from "../domain/log-position.ts"
 import type { LogCursor } from "../ports/log-cursor.ts"
 import type { Logger } from "../ports/logger.ts"
 import type { OutcomeReader } from "../ports/outcome-reader.ts"
@@ -50,7 +50,13 @@ export class LogFollower {
     if (this.#loaded) return
     const { reader, cursor, logger } = this.#options
     const position = await cursor.load()
-    if (position !== undefined && !(await reader.reaches(position))) {
+    if (position !== undefined && isGone(position, await reader.begin())) {
+      logger.warn(
+        { position },
+        "files of the log are gone: what was not taken of them is lost, and it goes on with the first that is there",
+      )
+      this.#position = position
+    } else if (position !== undefined && !(await reader.reaches(position))) {
       logger.warn(
         { position },
         "the log doesn't have the place up to which it was followed: it is followed from its beginning",
@@ -58,4 +64,9 @@ export class LogFollower {
     } else this.#position = position
     this.#loaded = true
   }
+}
+
+/** Whether a place lies in a file that was deleted since. */
+function isGone(position: LogPosition, begin: LogPosition | undefined): boolean {
+  return begin !== undefined && isAfter(begin, position)
 }

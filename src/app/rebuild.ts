@@ -1,13 +1,16 @@
 import { CounterFold } from "../domain/counter-fold.ts"
 import { type CounterCell, CounterTable, GroupTable } from "../domain/counter-table.ts"
 import type { GroupRow } from "../domain/group-rows.ts"
-import type { LogPosition, LogSpan } from "../domain/log-position.ts"
-import type { ArchiveContents, CounterArchive } from "../ports/counter-archive.ts"
+import type { LogPosition } from "../domain/log-position.ts"
+import type { Checkpoint, Checkpoints } from "../ports/checkpoints.ts"
+import type { CounterArchive } from "../ports/counter-archive.ts"
 import type { CounterStore } from "../ports/counter-store.ts"
 import type { OutcomeReader } from "../ports/outcome-reader.ts"
-import { catchUp, eachSegment, type FoldedLog, isBehind, type Progress } from "./catch-up.ts"
+import { catchUp, eachSegment, type FoldedLog, isBehind, type Progress, type Stand } from "./catch-up.ts"
 import { experimentOf, type LogEntry } from "./log-entry.ts"
+import { isInside, type LogPart, limitsOf, partsOf } from "./log-parts.ts"
 import { PendingFold } from "./pending-fold.ts"
+import { eachCounted, groundOf, restoreCheckpoint } from "./restore-checkpoint.ts"
 import type { RestoreRevisions } from "./restore-revisions.ts"
 
 /** Counters are compared by hour: a store's buckets differ in width, and all of them fit into hours. */
@@ -36,15 +39,17 @@ export interface CheckedCounters extends FoldedLog {
   readonly unfolded: number
 }
 
-/** Part of one of the logs, under its own id. A part that another log has too, a copied folder's, is there once. */
-interface Part {
-  readonly reader: OutcomeReader
-  readonly span: LogSpan
-  readonly until: LogPosition | undefined
+/** What the logs alone don't say, because files of theirs were deleted. */
+export interface Origin {
+  /** Number of the checkpoint that the counters begin with; undefined where there is none, or none is needed. */
+  readonly checkpoint: number | undefined
+  /** Log files that are gone and that no checkpoint stands for: their outcomes are lost to the counters. */
+  readonly lostFiles: number
 }
 
 /**
- * Replaces the store's counters by the fold of all given logs: those of all gateways that share the store, in any order.
+ * Replaces the store's counters by the fold of all given logs: those of all gateways that share the store, in any order. Where files of a log
+ * are gone, it begins with the newest checkpoint that can be read: lines up to its positions bring back credits alone, later ones count.
  *
  * @throws GatewayError `store_unavailable`, `log_unavailable`
  */
@@ -54,22 +59,28 @@ export async function rebuild(
     readonly store: CounterStore & CounterArchive
     /** Gets the configuration changes of what is folded, before its counters are. */
     readonly restore?: RestoreRevisions
+    /** Of the folder of the first log. */
+    readonly checkpoints?: Checkpoints
   },
   progress: Progress,
-): Promise<FoldedLog> {
-  await deps.store.reset()
+): Promise<FoldedLog & Origin> {
+  const { store, restore, checkpoints } = deps
+  const parts = await partsOf(deps.readers)
+  const { checkpoint, lostFiles } = await groundOf(deps.readers, checkpoints)
+  if (checkpoint === undefined || checkpoints === undefined) await store.reset()
+  else await restoreCheckpoint(checkpoint, { parts, archive: store, checkpoints, restore })
   const total = { events: 0, skipped: 0 }
-  for (const { reader, span, until } of await partsOf(deps.readers)) {
+  for (const part of parts) {
+    const { reader, span, until } = part
     const begin = { readFrom: span.since, position: undefined }
-    const report = (part: FoldedLog): void => progress(sum(total, part))
-    const { store, restore } = deps
-    const folded = await catchUp(
-      { reader, store, log: span.id, stands: new Map(), others: begin, until, restore },
-      report,
-    )
+    const report = (folded: FoldedLog): void => progress(sum(total, folded))
+    const stands = await standsAfter(checkpoint, part)
+    const folded = await catchUp({ reader, store, log: span.id, stands, others: begin, until, restore }, report)
     Object.assign(total, sum(total, folded))
   }
-  return total
+  // A restore that was broken off is made good by any rebuild.
+  if (await checkpoints?.isRestoring()) await checkpoints?.setRestoring(false)
+  return { ...total, checkpoint: checkpoint?.number, lostFiles }
 }
 
 /**
@@ -78,24 +89,39 @@ export async function rebuild(
  * @throws GatewayError `store_unavailable`, `log_unavailable`
  */
 export async function check(
-  deps: { readonly readers: readonly OutcomeReader[]; readonly archive: CounterArchive },
+  deps: {
+    readonly readers: readonly OutcomeReader[]
+    readonly archive: Pick<CounterArchive, "contents">
+    /** Of the folder of the first log. */
+    readonly checkpoints?: Checkpoints
+  },
   progress: Progress,
-): Promise<CheckedCounters> {
+): Promise<CheckedCounters & Origin> {
   const contents = await deps.archive.contents()
+  const parts = await partsOf(deps.readers)
+  const { checkpoint, lostFiles } = await groundOf(deps.readers, deps.checkpoints)
   const fold = new CounterFold(HOUR_SECONDS)
+  if (checkpoint !== undefined) {
+    for (const cell of checkpoint.contents.cells) fold.table.addCell(cell)
+    for (const { experiment, ...row } of checkpoint.contents.groups) fold.groups.addRow(experiment, row)
+    await eachCounted(parts, checkpoint, (rewards) => {
+      for (const event of rewards) fold.remember(event)
+    })
+  }
   const total = { events: 0, skipped: 0 }
   let unfolded = 0
-  for (const part of await partsOf(deps.readers)) {
-    const limits = await limitsOf(part, contents)
+  for (const part of parts) {
+    const limits = await limitsOf(part, contents.positions)
+    const counted = await limitsOf(part, checkpoint?.contents.positions ?? [])
     const pending = new Map<string, PendingFold>()
     const report = (folded: FoldedLog): void => progress(sum(total, folded))
     const folded = await eachSegment(
       part.reader,
-      { from: [part.span.since, ...limits.values()].filter(isInside(part)), until: part.until },
+      { from: [part.span.since, ...limits.values(), ...counted.values()].filter(isInside(part)), until: part.until },
       (entries, end, begin) => {
         for (const entry of entries) {
           const experiment = experimentOf(entry)
-          if (experiment === undefined) continue
+          if (experiment === undefined || isBefore(begin, counted.get(experiment))) continue
           const limit = limits.get(experiment)
           if (limit === undefined || !isBehind(begin, limit)) unfolded += 1
           else take(pending, experiment, entry)
@@ -111,42 +137,24 @@ export async function check(
     ...groupDifferences(contents.groups, fold.groups),
   ]
   const events = total.events - unfolded
-  return { ...total, events, equal: differences.length === 0, differences, unfolded }
+  const equal = differences.length === 0
+  return { ...total, events, equal, differences, unfolded, checkpoint: checkpoint?.number, lostFiles }
 }
 
-/** All parts of all logs, each once. */
-async function partsOf(readers: readonly OutcomeReader[]): Promise<Part[]> {
-  const parts = new Map<string, Part>()
-  const all = await Promise.all(readers.map(async (reader) => ({ reader, spans: await reader.spans() })))
-  for (const { reader, spans } of all) {
-    for (const [index, span] of spans.entries()) {
-      const part = { reader, span, until: spans[index + 1]?.since }
-      const known = parts.get(span.id)
-      // The longer one has all of the other: a copied folder ends its part where it took a new id.
-      if (
-        known === undefined ||
-        (known.until !== undefined && (part.until === undefined || isBehind(known.until, part.until)))
-      ) {
-        parts.set(span.id, part)
-      }
-    }
+/** Where each experiment is to be folded from once the store holds what the checkpoint does. */
+async function standsAfter(checkpoint: Checkpoint | undefined, part: LogPart): Promise<Map<string, Stand>> {
+  const stands = new Map<string, Stand>()
+  const positions = checkpoint?.contents.positions.filter(({ log }) => log === part.span.id) ?? []
+  const limits = await limitsOf(part, positions)
+  for (const { experiment, position } of positions) {
+    stands.set(experiment, { readFrom: limits.get(experiment), position })
   }
-  return [...parts.values()]
+  return stands
 }
 
-/** Up to where each experiment of a part is folded. A position that the part doesn't reach lies behind all of it. */
-async function limitsOf({ reader, span, until }: Part, contents: ArchiveContents): Promise<Map<string, LogPosition>> {
-  const limits = new Map<string, LogPosition>()
-  const last = until ?? (await reader.end())
-  for (const { experiment, log, position } of contents.positions) {
-    if (log !== span.id || last === undefined) continue
-    limits.set(experiment, isBehind(position, last) && (await reader.reaches(position)) ? position : last)
-  }
-  return limits
-}
-
-function isInside({ span, until }: Part): (place: LogPosition | undefined) => boolean {
-  return (place) => !isBehind(place, span.since) && (until === undefined || isBehind(place, until))
+/** Whether lines of a segment that begins here lie before a limit, where there is one. */
+function isBefore(begin: LogPosition | undefined, limit: LogPosition | undefined): boolean {
+  return limit !== undefined && isBehind(begin, limit)
 }
 
 function take(pending: Map<string, PendingFold>, experiment: string, entry: LogEntry): void {

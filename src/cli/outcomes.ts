@@ -28,7 +28,9 @@ event once. Works beside a running gateway.
 
   --data-dir DIR   default: DATA_DIR, or ./data
   --cursor FILE    remembers in FILE how far the log was printed, and begins
-                   there the next time; made where it isn't there
+                   there the next time; made where it isn't there. In
+                   DIR/cursors, named *.json, it keeps the log's files from
+                   being deleted until they were printed
   --follow         goes on as the log grows, until it is stopped
   --experiment ID  only events of this experiment
   --type TYPE      only decision, reward or experiment events

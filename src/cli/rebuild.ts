@@ -3,12 +3,13 @@ import { join } from "node:path"
 import { parseArgs } from "node:util"
 import { keepLogSpan, newLogSpan, readLogSpans } from "../adapters/ndjson/log-identity.ts"
 import { createOutcomeReader } from "../adapters/ndjson/outcome-reader.ts"
+import { createCheckpointFiles } from "../adapters/node-files/checkpoints.ts"
 import { createSqliteCounterStore } from "../adapters/sqlite/counter-store.ts"
 import { Database } from "../adapters/sqlite/database.ts"
 import { createSqliteExperimentStore } from "../adapters/sqlite/experiment-store.ts"
 import { lockFolder } from "../adapters/sqlite/folder-lock.ts"
 import type { FoldedLog, Progress } from "../app/catch-up.ts"
-import { type CheckedCounters, check, rebuild as rebuildCounters } from "../app/rebuild.ts"
+import { type CheckedCounters, check, type Origin, rebuild as rebuildCounters } from "../app/rebuild.ts"
 import { createRestoreRevisions } from "../app/restore-revisions.ts"
 import type { Logger } from "../ports/logger.ts"
 import type { OutcomeReader } from "../ports/outcome-reader.ts"
@@ -24,8 +25,9 @@ export const rebuild: Command = {
   usage: `npm run cli -- rebuild [--check] [--data-dir DIR] [--log OTHER]... [--json]
 
 Makes the counters in DIR/gateway.db anew from the outcome log in DIR/outcomes,
-and the revisions of experiments that it lacks. Stop the gateway first: a folder
-in use is refused.
+and the revisions of experiments that it lacks. Where log files were deleted, it
+begins with the newest checkpoint in DIR/checkpoints. Stop the gateway first: a
+folder in use is refused.
 
   --check         changes nothing: compares the counters with the log, and exits
                   1 where they differ. Works beside a running gateway. What is
@@ -34,9 +36,11 @@ in use is refused.
   --log OTHER     the data folder of another gateway whose outcomes belong to the
                   same counters; may be given several times. What a copied folder
                   has in common with its original counts once
-  --json          one JSON document: {"events","skipped","rebuilt"}, and with
-                  --check {"events","skipped","unfolded","equal",
-                  "differences":[…]}
+  --json          one JSON document: {"events","skipped","checkpoint",
+                  "lostFiles","rebuilt"}, and with --check {"events","skipped",
+                  "checkpoint","lostFiles","unfolded","equal",
+                  "differences":[…]}. lostFiles: log files that are gone and in
+                  no checkpoint
 
   npm run cli -- rebuild --check --data-dir ./data`,
   run: async (args, io) => {
@@ -63,7 +67,7 @@ in use is refused.
     }
     const readers = [folder, ...values.log].map((dataDir) => createOutcomeReader(join(dataDir, "outcomes")))
     return values.check
-      ? await runCheck(readers, path, values.json, io)
+      ? await runCheck(readers, folder, path, values.json, io)
       : await runRebuild(readers, folder, path, values.json, io)
   },
 }
@@ -87,7 +91,8 @@ async function runRebuild(
   const store = createSqliteCounterStore(database)
   const restore = createRestoreRevisions(createSqliteExperimentStore(database), loggerTo(io.stderr))
   try {
-    const folded = await rebuildCounters({ readers, store, restore }, showProgress(io.stderr))
+    const checkpoints = createCheckpointFiles(folder, loggerTo(io.stderr))
+    const folded = await rebuildCounters({ readers, store, restore, checkpoints }, showProgress(io.stderr))
     if (json) io.stdout.write(`${JSON.stringify({ ...folded, rebuilt: true })}\n`)
     else io.stdout.write(`Counters made from ${describe(folded)}.\n`)
     return 0
@@ -97,10 +102,18 @@ async function runRebuild(
   }
 }
 
-async function runCheck(readers: readonly OutcomeReader[], path: string, json: boolean, io: Io): Promise<number> {
+async function runCheck(
+  readers: readonly OutcomeReader[],
+  folder: string,
+  path: string,
+  json: boolean,
+  io: Io,
+): Promise<number> {
   const database = openDatabase(path, true, io.stderr)
   try {
-    const checked = await check({ readers, archive: createSqliteCounterStore(database) }, showProgress(io.stderr))
+    const checkpoints = createCheckpointFiles(folder, loggerTo(io.stderr))
+    const archive = createSqliteCounterStore(database)
+    const checked = await check({ readers, archive, checkpoints }, showProgress(io.stderr))
     io.stdout.write(json ? `${JSON.stringify(checked)}\n` : sentences(checked))
     return checked.equal ? 0 : 1
   } finally {
@@ -119,7 +132,7 @@ function loggerTo(stderr: Output): Logger {
   return { info: say, warn: say, error: say }
 }
 
-function sentences(checked: CheckedCounters): string {
+function sentences(checked: CheckedCounters & Origin): string {
   const unfolded =
     checked.unfolded === 0 ? "" : ` What waits for the next start: ${plural(checked.unfolded, "later event")}.`
   if (checked.equal) return `Counters equal the fold of ${describe(checked)}.${unfolded}\n`
@@ -137,8 +150,10 @@ function sentences(checked: CheckedCounters): string {
   ].join("")
 }
 
-function describe({ events, skipped }: FoldedLog): string {
-  return `${plural(events, "event")}${skipped === 0 ? "" : ` (${plural(skipped, "damaged line")} skipped)`}`
+function describe({ events, skipped, checkpoint, lostFiles }: FoldedLog & Origin): string {
+  const origin = checkpoint === undefined ? "" : `checkpoint ${checkpoint} and `
+  const lost = lostFiles === 0 ? "" : `, without ${plural(lostFiles, "log file")} that went and are in no checkpoint`
+  return `${origin}${plural(events, "event")}${skipped === 0 ? "" : ` (${plural(skipped, "damaged line")} skipped)`}${lost}`
 }
 
 function plural(value: number, noun: string): string {

@@ -34,6 +34,12 @@ export class CounterFold {
     return { answer: step.answer, changed: counter !== undefined }
   }
 
+  /** Adds a reward to its credit alone: the counters have it already. */
+  remember(event: RewardEvent): void {
+    const name = creditName(event)
+    this.#credits.set(name, creditStep(this.#credits.get(name), event).credit)
+  }
+
   wouldDuplicate(postback: Postback & { readonly decisionId: string; readonly metric: string }): boolean {
     return isDuplicate(this.#credits.get(creditName(postback)), postback)
   }

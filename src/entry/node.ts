@@ -4,10 +4,13 @@ import { join, resolve } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
 import { ExperimentFolder } from "../adapters/experiment-folder/folder.ts"
+import { createLogSegments } from "../adapters/ndjson/log-segments.ts"
 import { openOutcomeLog } from "../adapters/ndjson/outcome-log.ts"
 import { createOutcomeReader } from "../adapters/ndjson/outcome-reader.ts"
 import { createPseudonyms } from "../adapters/node-crypto/mac.ts"
+import { createCheckpointFiles } from "../adapters/node-files/checkpoints.ts"
 import { createFoldMarkFile } from "../adapters/node-files/fold-marks.ts"
+import { createFollowerCursors } from "../adapters/node-files/follower-cursors.ts"
 import { keptSigningKey } from "../adapters/node-files/signing-keys.ts"
 import { keptUnitKey } from "../adapters/node-files/unit-key.ts"
 import type { TextOutput } from "../adapters/pino/lines-for-people.ts"
@@ -27,6 +30,7 @@ import {
   type RecoveringStore,
 } from "../app/recovering-store.ts"
 import { createRestoreRevisions } from "../app/restore-revisions.ts"
+import { LogRetention } from "../app/retain-log.ts"
 import { within } from "../app/within.ts"
 import { type Config, ConfigError } from "../config.ts"
 import { describeProblem } from "../domain/document-issues.ts"
@@ -44,10 +48,12 @@ import { IncomingBodies } from "./incoming-body.ts"
 import { ModelFolder } from "./model-folder.ts"
 import { createNodeServer } from "./node-server.ts"
 import { limitsForThisProcess, Peers } from "./peers.ts"
-import { logReadings, wireReadings } from "./readings.ts"
+import { logReadings, retentionReadings, wireReadings } from "./readings.ts"
 
 const LOOK_EVERY_MS = 1000
 const FOLD_WITHIN_MS = 30_000
+const RETAIN_EVERY_MS = 60_000
+const DAY_MS = 86_400_000
 const REALLOCATE_EVERY_MS = 50
 
 const clock: Clock = { now: () => Date.now(), monotonicMs: () => performance.now() }
@@ -97,9 +103,13 @@ async function startIn(
   const experimentStore = withDeadlines(createSqliteExperimentStore(database))
   const restore = createRestoreRevisions(experimentStore, logger)
   const marks = createFoldMarkFile(dataDir, logger)
+  const checkpoints = createCheckpointFiles(dataDir, logger)
   let positions: ReadonlyMap<string, LogPosition> = new Map()
+  let lostFiles = 0
   const catchUp = async (): Promise<void> => {
-    positions = (await recover({ reader, log, store: archive, marks, logger, restore, until })).positions
+    const recovered = await recover({ reader, log, store: archive, marks, checkpoints, logger, restore, until })
+    positions = recovered.positions
+    lostFiles = recovered.lostFiles
   }
   // Folding what a long outage has left may take any time; while it serves, the gateway waits for nobody that long.
   const patient = { fold: FOLD_WITHIN_MS, recover: Number.POSITIVE_INFINITY, close: Number.POSITIVE_INFINITY }
@@ -143,11 +153,41 @@ async function startIn(
     signingKeys,
     authorize: authorization(config.apiKeys, (secret) => hash("sha256", secret, "base64url")),
     defaultExperiment: config.defaultExperiment,
-    readings: { ...logReadings(log.counts, recorder.counts, storageFails), ...wireReadings(peers, bodies) },
+    readings: {
+      ...logReadings(log.counts, recorder.counts, storageFails),
+      ...retentionReadings(
+        () => retention.counts,
+        () => lostFiles,
+      ),
+      ...wireReadings(peers, bodies),
+    },
     readParts: () => readParts(),
     readBytes: bodies.read,
     compress: compressOnThreads,
     rewardOrigins: config.corsOrigins,
+  })
+  const retention = new LogRetention({
+    bounds: {
+      maxBytes: config.outcomesMaxBytes,
+      maxAgeMs: config.outcomesMaxDays === undefined ? undefined : config.outcomesMaxDays * DAY_MS,
+    },
+    log,
+    segments: createLogSegments(outcomes),
+    reader,
+    marks,
+    archive,
+    experiments: experimentStore,
+    checkpoints,
+    followers: createFollowerCursors(dataDir, logger),
+    tokenLifeMs: () =>
+      Math.max(
+        0,
+        ...gateway.experiments
+          .all()
+          .flatMap(({ definitions }) => [...definitions.values()].map(({ tokenLifeMs }) => tokenLifeMs)),
+      ),
+    clock,
+    logger,
   })
   const check: BackendCheck = (backend) => models.check(backend)
   const watch = new DocumentFollower({
@@ -231,6 +271,10 @@ async function startIn(
     setInterval(() => void watch.look(), LOOK_EVERY_MS),
     setInterval(() => void tryAgain(), LOOK_EVERY_MS),
     setInterval(() => void gateway.reallocator.tick(), REALLOCATE_EVERY_MS),
+    setInterval(() => {
+      // What a store holds that has not caught up is no checkpoint.
+      if (store.recovered) void retention.look()
+    }, RETAIN_EVERY_MS),
   ]
   const { port } = server.address() as AddressInfo
   const address = `http://${config.host.includes(":") ? `[${config.host}]` : config.host}:${port}`
@@ -256,7 +300,7 @@ async function startIn(
     await closed
     clearTimeout(forced)
     // A folder on a device that hangs must not keep the process.
-    await within(watch.settled(), config.drainSeconds * 1000)
+    await within(Promise.all([watch.settled(), retention.settled()]), config.drainSeconds * 1000)
     await recorder.close()
     await database.close()
     release()

@@ -1,5 +1,6 @@
 import type { OutcomeLogCounts } from "../adapters/ndjson/outcome-log.ts"
 import type { RecorderCounts } from "../app/recorder.ts"
+import type { RetentionCounts } from "../app/retain-log.ts"
 import type { Readings } from "../http/metrics.ts"
 import type { IncomingBodies } from "./incoming-body.ts"
 import type { Peers } from "./peers.ts"
@@ -30,6 +31,28 @@ export function logReadings(
     bandit_folds_failed: {
       help: "Folds that the store refused; they are tried again",
       read: () => recorder.failedFolds,
+    },
+  }
+}
+
+/** What went of the log. @param lostFiles files that were needed to make the counters, gone and in no checkpoint */
+export function retentionReadings(retention: () => Readonly<RetentionCounts>, lostFiles: () => number): Readings {
+  const read = (name: keyof RetentionCounts) => (): number => retention()[name]
+  return {
+    bandit_log_files_deleted: { help: "Files of the outcome log deleted since the start", read: read("deletedFiles") },
+    bandit_log_bytes_deleted: { help: "Bytes of those files", read: read("deletedBytes") },
+    bandit_checkpoints: { help: "Checkpoints of the counters written since the start", read: read("checkpoints") },
+    bandit_outcomes_lost_to_followers: {
+      help: "Outcomes deleted before a follower took them, for each follower that missed them",
+      read: read("lostToFollowers"),
+    },
+    bandit_retention_failures: {
+      help: "Looks for files to delete that failed; they are repeated every minute",
+      read: read("failures"),
+    },
+    bandit_log_files_lost: {
+      help: "Files of the outcome log that the start needed, gone and in no checkpoint: the counters lack their outcomes",
+      read: lostFiles,
     },
   }
 }

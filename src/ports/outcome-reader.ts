@@ -11,6 +11,8 @@ export interface LinesRead {
 export interface OutcomeReader {
   /** The ids that the log has gone by, oldest first; none when there is no log. */
   spans(): Promise<readonly LogSpan[]>
+  /** Where the first file that is still there begins; undefined when there is none. */
+  begin(): Promise<LogPosition | undefined>
   /** End of the last whole line; undefined when there is no log. */
   end(): Promise<LogPosition | undefined>
   /** Whether the log has a line that ends at a position, and the same line. */
@@ -18,7 +20,7 @@ export interface OutcomeReader {
   /**
    * Lines in log order, in chunks of bounded size, up to the last line feed.
    *
-   * @param from a position that a batch ended at; undefined: the beginning
+   * @param from a position that a batch ended at, also one in a file that was deleted since; undefined: the beginning
    * @param until stops at this position; undefined: the end
    * @throws GatewayError `log_unavailable` when the device can't be read
    */

@@ -21,6 +21,9 @@ export class GatedStore implements Store {
   alive: Store["alive"] = (log, foldedTo) => this.#pass(() => this.#store.alive(log, foldedTo))
   positions: Store["positions"] = (log) => this.#pass(() => this.#store.positions(log))
   contents: Store["contents"] = () => this.#pass(() => this.#store.contents())
+  pack: Store["pack"] = () => this.#pass(() => this.#store.pack())
+  restore: Store["restore"] = (contents) => this.#pass(() => this.#store.restore(contents))
+  remember: Store["remember"] = (rewards) => this.#pass(() => this.#store.remember(rewards))
   reset: Store["reset"] = () => this.#pass(() => this.#store.reset())
   /** The store outlives whoever uses it through this gate. */
   close: Store["close"] = async () => {}

@@ -43,7 +43,7 @@ describe("given a rebuild", () => {
     const { deps, counted, compare, addGhost } = await given(10)
     await addGhost("banner-ctr", { count: 7, sum: 0, sumSq: 0 })
     const progress: number[] = []
-    expect(await rebuild(deps, ({ events }) => progress.push(events))).toEqual({ events: 15, skipped: 0 })
+    expect(await rebuild(deps, ({ events }) => progress.push(events))).toEqual({ events: 15, skipped: 0, lostFiles: 0 })
     expect(progress.at(-1)).toBe(15)
     expect(await counted()).toEqual([
       ["", 10],
@@ -65,7 +65,14 @@ describe("given a check", () => {
   it("finds the counters equal and changes nothing", async () => {
     const { store, compare } = await given(10)
     const before = await store.contents()
-    expect(await compare()).toEqual({ events: 15, skipped: 0, equal: true, differences: [], unfolded: 0 })
+    expect(await compare()).toEqual({
+      events: 15,
+      skipped: 0,
+      equal: true,
+      differences: [],
+      unfolded: 0,
+      lostFiles: 0,
+    })
     expect(await store.contents()).toEqual(before)
   })
 

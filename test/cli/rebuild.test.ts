@@ -47,7 +47,14 @@ describe("given the folder of a gateway that was stopped", () => {
     const folder = await servedFolder()
     const { code, out } = await run(["--check", "--json", "--data-dir", folder])
     expect(code).toBe(0)
-    expect(JSON.parse(out)).toEqual({ events: 5, skipped: 0, equal: true, differences: [], unfolded: 0 })
+    expect(JSON.parse(out)).toEqual({
+      events: 5,
+      skipped: 0,
+      equal: true,
+      differences: [],
+      unfolded: 0,
+      lostFiles: 0,
+    })
     expect(await run(["--check"], { DATA_DIR: folder })).toEqual({
       code: 0,
       out: "Counters equal the fold of 5 events.\n",
@@ -64,7 +71,7 @@ describe("given the folder of a gateway that was stopped", () => {
       "banner-ctr champion decisions (learned) 2026-11-20T12:00:00.000Z: count is 3, the log says 2",
     )
     const made = await run(["--json", "--data-dir", folder])
-    expect([made.code, JSON.parse(made.out)]).toEqual([0, { events: 4, skipped: 0, rebuilt: true }])
+    expect([made.code, JSON.parse(made.out)]).toEqual([0, { events: 4, skipped: 0, lostFiles: 0, rebuilt: true }])
     expect((await run(["--check", "--data-dir", folder])).code).toBe(0)
   })
 
@@ -75,7 +82,7 @@ describe("given the folder of a gateway that was stopped", () => {
     appendFileSync(logOf(folder), `${JSON.stringify(decisionEvent({ decisionId: "D4" }))}\n`)
     const { code, out } = await run(["--check", "--data-dir", folder])
     expect(code).toBe(1)
-    expect(out).toContain("4 events (1 damaged line skipped)")
+    expect(out).toContain("5 events (1 damaged line skipped)")
     expect(out).toContain("What waits for the next start: 1 later event.")
   })
 })
@@ -99,6 +106,8 @@ describe("given a folder without outcomes or counters", () => {
     }
     mkdirSync(join(folder, "outcomes"))
     expect((await run(["--check", "--data-dir", folder])).code).toBe(1)
-    expect((await run(["--json", "--data-dir", folder])).out).toBe('{"events":0,"skipped":0,"rebuilt":true}\n')
+    expect((await run(["--json", "--data-dir", folder])).out).toBe(
+      '{"events":0,"skipped":0,"lostFiles":0,"rebuilt":true}\n',
+    )
   })
 })

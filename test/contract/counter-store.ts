@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest"
+import { decodeContents } from "#src/domain/counter-contents.ts"
 import { SQUARE_UNITS, SUM_UNITS } from "#src/domain/counters.ts"
 import type { StatisticsQuery } from "#src/domain/statistics.ts"
 import { batchOf, place } from "#test/fold-batch.ts"
@@ -9,7 +10,7 @@ import { givenLogsOfManyGateways } from "./counter-store-logs.ts"
 import type { OpenStore } from "./opened-store.ts"
 
 const QUERY = { ...ALL_OF_CHAMPION, series: { champion: 1, challenger: 1 }, now: NOON + 1_000 }
-const NOTHING = { positions: [], cells: [], groups: [] }
+const NOTHING = { positions: [], cells: [], groups: [], sketches: [] }
 
 function decided(count: number, from = 0) {
   return Array.from({ length: count }, (_, index) => decisionEvent({ decisionId: `D${from + index}` }))
@@ -227,6 +228,45 @@ export function counterStoreContract(name: string, open: OpenStore): void {
       expect(await store.seen([rewardEvent()])).toEqual([false])
       expect((await store.statistics("banner-ctr", QUERY)).stateVersion).toBeGreaterThan(stateVersion)
       expect(await store.fold(batch)).toEqual({ status: "folded", answers: ["applied"] })
+      await store.close()
+    })
+
+    it("holds after a restore what was packed, and no credit but those that are brought back", async () => {
+      const store = await opened()
+      const rewards = [rewardEvent(), rewardEvent({ decisionId: "D2", value: 0.5 })]
+      await store.fold(batchOf([...decided(5), ...rewards], { end: place(10) }))
+      await store.fold(batchOf(decided(3, 5), { log: "L2", end: place(4) }))
+      const before = await store.contents()
+      const { positions, bytes } = await store.pack()
+      expect(positions).toEqual(before.positions)
+      const unpacked = decodeContents(new TextDecoder().decode(bytes))
+      expect(unpacked).toEqual(before)
+      await store.reset()
+      if (unpacked !== undefined) await store.restore(unpacked)
+      expect(await store.contents()).toEqual(before)
+      expect(await store.seen(rewards)).toEqual([false, false])
+      await store.remember(rewards.slice(0, 1))
+      expect(await store.seen(rewards)).toEqual([true, false])
+      expect(await store.contents()).toEqual(before)
+      const next = batchOf([rewardEvent()], { from: place(10), end: place(11) })
+      expect(await store.fold(next)).toEqual({ status: "folded", answers: ["duplicate"] })
+      expect((await store.contents()).cells).toEqual(before.cells)
+      await store.close()
+    })
+
+    it("restores sums beyond 2^53 to the last digit", async () => {
+      const store = await opened()
+      const sum = 3n * 2n ** 53n + 1n
+      const key = { experiment: "banner-ctr", variant: "champion", series: 1, metric: "click" }
+      const row = { ...key, epoch: 1, hour: NOON / 1000, group: 7, widthSeconds: 3_600, count: 4 }
+      const contents = {
+        positions: [{ experiment: "banner-ctr", log: "L1", position: place(1) }],
+        cells: [{ ...key, cohort: "learned", bucket: NOON / 1000, widthSeconds: 1, count: 4, sum, sumSq: sum }],
+        groups: [{ ...row, sum, sumSq: sum, weighted: -sum, allocated: 0n }],
+        sketches: [],
+      } as const
+      await store.restore(contents)
+      expect(await store.contents()).toEqual(contents)
       await store.close()
     })
   })

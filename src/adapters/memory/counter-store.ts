@@ -1,10 +1,11 @@
+import { type CounterContents, encodeContents, type StoredPosition } from "../../domain/counter-contents.ts"
 import { CounterFold } from "../../domain/counter-fold.ts"
 import { type LogPosition, samePosition } from "../../domain/log-position.ts"
 import { summarise } from "../../domain/statistics.ts"
 import { TrustedTime } from "../../domain/trusted-time.ts"
 import { emptySketch, mergeSketch } from "../../domain/unit-sketch.ts"
 import type { Clock } from "../../ports/clock.ts"
-import type { CounterArchive, StoredPosition } from "../../ports/counter-archive.ts"
+import type { CounterArchive } from "../../ports/counter-archive.ts"
 import type { CounterStore, FoldAnswer, FoldBatch, RewardAnswer, SketchAddition } from "../../ports/counter-store.ts"
 
 interface Stand extends StoredPosition {
@@ -65,6 +66,27 @@ export function createMemoryCounterStore(clock: Clock = MACHINE_CLOCK): CounterS
     known.set(name, entry)
   }
 
+  function contents(): CounterContents {
+    return {
+      positions: [...stands.values()].map(({ experiment, log, position }) => ({ experiment, log, position })),
+      cells: [...fold.table.cells()].map((cell) => ({ ...cell })),
+      groups: [...fold.groups.all()].map((row) => ({ ...row })),
+      sketches: [...sketches].flatMap(([experiment, known]) =>
+        [...known.values()].map((entry) => ({ experiment, ...entry, sketch: entry.sketch.slice() })),
+      ),
+    }
+  }
+
+  function restore(given: CounterContents): void {
+    for (const cell of given.cells) fold.table.addCell(cell)
+    for (const { experiment, ...row } of given.groups) fold.groups.addRow(experiment, row)
+    for (const { experiment, ...sketch } of given.sketches) addSketch(experiment, sketch)
+    for (const position of given.positions) {
+      stands.set(`${position.experiment}\n${position.log}`, { ...position, answers: [] })
+    }
+    for (const experiment of new Set(given.positions.map((position) => position.experiment))) rise(experiment)
+  }
+
   return {
     fold: async (batch) => apply(batch),
     seen: async (keys) => keys.map((key) => fold.wouldDuplicate(key)),
@@ -85,11 +107,15 @@ export function createMemoryCounterStore(clock: Clock = MACHINE_CLOCK): CounterS
       const own = [...stands.values()].filter((stand) => stand.log === log)
       return new Map<string, LogPosition>(own.map(({ experiment, position }) => [experiment, position]))
     },
-    contents: async () => ({
-      positions: [...stands.values()].map(({ experiment, log, position }) => ({ experiment, log, position })),
-      cells: [...fold.table.cells()].map((cell) => ({ ...cell })),
-      groups: [...fold.groups.all()].map((row) => ({ ...row })),
-    }),
+    contents: async () => contents(),
+    pack: async () => {
+      const all = contents()
+      return { positions: all.positions, bytes: new TextEncoder().encode(encodeContents(all)) }
+    },
+    restore: async (given) => restore(given),
+    remember: async (rewards) => {
+      for (const event of rewards) fold.remember(event)
+    },
     reset: async () => {
       for (const { experiment } of stands.values()) rise(experiment)
       fold = new CounterFold(1)

@@ -58,6 +58,7 @@ export function createMemoryOutcomeLog(capacity = 100_000): OutcomeLog & Outcome
     },
     close: async () => {},
     spans: async () => [{ id: `memory-${renewals}`, since }],
+    begin: async () => ({ file: 1, offset: forgotten, hash: "" }),
     end: async () => end(),
     reaches: async (position) => !isAfter(position, end()),
     read,

@@ -29,7 +29,12 @@ export async function logFileNumbers(folder: string): Promise<number[]> {
 }
 
 /** Size of a file, and where its last whole line ends: a line exists when its line feed does. */
-export async function endOfLines(path: string): Promise<{ readonly size: number; readonly end: number }> {
+export interface LineEnds {
+  readonly size: number
+  readonly end: number
+}
+
+export async function endOfLines(path: string): Promise<LineEnds> {
   const file = await open(path, "r")
   try {
     const { size } = await file.stat()

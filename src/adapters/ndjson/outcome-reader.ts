@@ -3,7 +3,7 @@ import { GatewayError } from "../../domain/errors.ts"
 import { type LogPosition, samePosition } from "../../domain/log-position.ts"
 import type { LinesRead, OutcomeReader } from "../../ports/outcome-reader.ts"
 import { lineHash } from "./line-hash.ts"
-import { endOfLines, logFile, logFileNumbers, MAX_LINE_BYTES, positionAt } from "./log-files.ts"
+import { endOfLines, type LineEnds, logFile, logFileNumbers, MAX_LINE_BYTES, positionAt } from "./log-files.ts"
 import { readLogSpans } from "./log-identity.ts"
 
 const LINE_FEED = 10
@@ -11,6 +11,11 @@ const CHUNK_BYTES = 1 << 18
 
 /** Reads the outcome log of a folder, beside its writer if need be. */
 export function createOutcomeReader(folder: string): OutcomeReader {
+  async function begin(): Promise<LogPosition | undefined> {
+    const file = (await logFileNumbers(folder))[0]
+    return file === undefined ? undefined : { file, offset: 0, hash: "" }
+  }
+
   async function end(): Promise<LogPosition | undefined> {
     const file = (await logFileNumbers(folder)).at(-1)
     if (file === undefined) return undefined
@@ -31,7 +36,8 @@ export function createOutcomeReader(folder: string): OutcomeReader {
     for (const file of files) {
       if (file < (from?.file ?? 0) || file > (until?.file ?? file)) continue
       const path = logFile(folder, file)
-      const ends = await endOfLines(path)
+      const ends = await endOfLinesIfThere(path, file === last)
+      if (ends === undefined) continue
       const limit = until?.file === file ? Math.min(until.offset, ends.end) : ends.end
       // A file that another one follows will not be continued: what lacks its line feed there is a damaged line.
       const torn = file !== last && ends.size > ends.end && limit === ends.end
@@ -43,9 +49,20 @@ export function createOutcomeReader(folder: string): OutcomeReader {
 
   return {
     spans: () => translating(readLogSpans(folder)),
+    begin: () => translating(begin()),
     end: () => translating(end()),
     reaches: (position) => translating(reaches(position)),
     read: (from, until) => translatingEach(read(from, until)),
+  }
+}
+
+/** Undefined for a file that was deleted since its name was read, which the one that is written never is. */
+async function endOfLinesIfThere(path: string, isLast: boolean): Promise<LineEnds | undefined> {
+  try {
+    return await endOfLines(path)
+  } catch (error) {
+    if (!isLast && error instanceof Error && "code" in error && error.code === "ENOENT") return undefined
+    throw error
   }
 }
 

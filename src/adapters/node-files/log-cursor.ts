@@ -1,4 +1,5 @@
-import { open, readFile, rename } from "node:fs/promises"
+import { mkdir, open, readFile, rename } from "node:fs/promises"
+import { dirname } from "node:path"
 import { GatewayError } from "../../domain/errors.ts"
 import type { LogCursor } from "../../ports/log-cursor.ts"
 import { readJson, readPosition } from "./position-json.ts"
@@ -20,6 +21,7 @@ export function createLogCursorFile(path: string): LogCursor {
     },
     save: async (position) => {
       try {
+        await mkdir(dirname(path), { recursive: true })
         const file = await open(`${path}.new`, "w", 0o640)
         try {
           await file.writeFile(`${JSON.stringify({ v: 1, ...position })}\n`)

@@ -15,6 +15,9 @@ export function createSqliteCounterStore(database: Database): CounterStore & Cou
     alive: (log, foldedTo) => database.request("alive", { log, foldedTo }),
     positions: (log) => database.request("positions", log),
     contents: () => database.request("contents", undefined),
+    pack: () => database.request("pack", undefined),
+    restore: (contents) => database.request("restore", contents),
+    remember: (rewards) => database.request("remember", rewards),
     reset: () => database.request("reset", undefined),
     close: () => database.close(),
   }

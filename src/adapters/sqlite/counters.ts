@@ -1,10 +1,12 @@
 import type { StatementSync } from "node:sqlite"
+import { type CounterContents, encodeContents } from "../../domain/counter-contents.ts"
 import { type CounterKey, DECISIONS } from "../../domain/counters.ts"
 import type { CounterAddition, GroupAddition } from "../../domain/decision-facts.ts"
+import type { RewardEvent } from "../../domain/events.ts"
 import { type LogId, type LogPosition, samePosition } from "../../domain/log-position.ts"
 import { rewardAdditions } from "../../domain/reward-additions.ts"
 import { type Statistics, type StatisticsQuery, summarise } from "../../domain/statistics.ts"
-import type { ArchiveContents } from "../../ports/counter-archive.ts"
+import type { PackedContents } from "../../ports/counter-archive.ts"
 import type { CreditKey, FoldAnswer, Resolution } from "../../ports/counter-store.ts"
 import { bucketAt } from "./bucket-widths.ts"
 import { packGroups } from "./packed-groups.ts"
@@ -59,15 +61,44 @@ export class Counters {
     return this.#tables.logs.positions(log)
   }
 
-  contents(): ArchiveContents {
-    const { database, logs, counters, groups } = this.#tables
+  contents(): CounterContents {
+    const { database, logs, counters, groups, sketches } = this.#tables
     // One read transaction, so that positions and counters belong together while a gateway writes.
     database.exec("BEGIN")
     try {
-      return { positions: logs.all(), cells: counters.cells(), groups: groups.all() }
+      return { positions: logs.all(), cells: counters.cells(), groups: groups.all(), sketches: sketches.all() }
     } finally {
       database.exec("COMMIT")
     }
+  }
+
+  pack(): PackedContents {
+    const contents = this.contents()
+    return { positions: contents.positions, bytes: Buffer.from(encodeContents(contents)) }
+  }
+
+  restore({ positions, cells, groups, sketches }: CounterContents): void {
+    const tables = this.#tables
+    const nowSeconds = tables.time.moment().settledSeconds
+    tables.inTransaction(() => {
+      for (const { widthSeconds, bucket, count, sum, sumSq, ...name } of cells) {
+        tables.counters.add({ name: tables.names.idOf(name), width: widthSeconds, bucket }, { count, sum, sumSq })
+      }
+      for (const [experiment, rows] of Map.groupBy(groups, (row) => row.experiment)) {
+        tables.groups.addRows(experiment, rows, nowSeconds)
+      }
+      for (const { experiment, ...sketch } of sketches) tables.sketches.add(experiment, sketch, nowSeconds)
+      for (const { experiment, log, position } of positions) {
+        tables.logs.moveTo(experiment, log, { position, answers: [] })
+      }
+      for (const experiment of new Set(positions.map((position) => position.experiment))) this.#rise.run(experiment)
+    })
+  }
+
+  remember(rewards: readonly RewardEvent[]): void {
+    this.#tables.inTransaction(() => {
+      for (const event of rewards) this.#tables.credits.apply(event)
+    })
   }
 
   reset(): void {

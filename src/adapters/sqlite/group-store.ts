@@ -1,5 +1,6 @@
 import type { DatabaseSync, SQLOutputValue, StatementSync } from "node:sqlite"
 import type { GroupRow } from "../../domain/group-rows.ts"
+import { UNIT_GROUPS } from "../../domain/unit.ts"
 import { daysBefore, groupSpanAt, hoursBefore } from "./bucket-widths.ts"
 import type { CounterNames } from "./counter-names.ts"
 import { decodeGroups, encodeGroups, type GroupCells } from "./group-blob.ts"
@@ -8,6 +9,7 @@ import { type GroupName, groupRows, PLACE_NUMBERS, type StoredGroups } from "./s
 
 const HOUR = 3_600
 const DAY = 86_400
+const MOST = BigInt(Number.MAX_SAFE_INTEGER)
 
 type Row = Record<string, SQLOutputValue>
 
@@ -63,6 +65,27 @@ export class GroupStore {
     const { variant, series, metric, epoch, hour } = key
     const name = this.#names.idOf({ experiment, cohort: "learned", variant, series, metric })
     this.#addAt({ name, epoch, ...groupSpanAt(hour, nowSeconds) }, deltas)
+  }
+
+  /** Adds rows as a store holds them, whose sums may pass 2^53: the groups of one row together, in as many additions as it takes. */
+  addRows(experiment: string, rows: readonly GroupRow[], nowSeconds: number): void {
+    const together = Map.groupBy(rows, ({ variant, series, metric, epoch, hour }) =>
+      [variant, series, metric, epoch, hour].join("\n"),
+    )
+    for (const groups of together.values()) {
+      let left = Array.from({ length: ROW_CELLS }, () => 0n)
+      for (const { group, count, sum, sumSq, weighted, allocated } of groups) {
+        for (const [field, value] of [BigInt(count), sum, sumSq, weighted, allocated].entries()) {
+          const at = field * UNIT_GROUPS + group
+          left[at] = (left[at] ?? 0n) + value
+        }
+      }
+      while (left.some((value) => value !== 0n)) {
+        const parts = left.map((value) => (value > MOST ? MOST : value < -MOST ? -MOST : value))
+        left = left.map((value, at) => value - (parts[at] ?? 0n))
+        this.add(experiment, groups[0] as GroupRow, Float64Array.from(parts, Number), nowSeconds)
+      }
+    }
   }
 
   /**

@@ -1,7 +1,8 @@
 import type { ErrorCode } from "../../domain/errors.ts"
+import type { RewardEvent } from "../../domain/events.ts"
 import type { LogId, LogPosition } from "../../domain/log-position.ts"
 import type { Statistics, StatisticsQuery } from "../../domain/statistics.ts"
-import type { ArchiveContents } from "../../ports/counter-archive.ts"
+import type { CounterContents, PackedContents } from "../../ports/counter-archive.ts"
 import type { CreditKey, FoldAnswer, FoldBatch, Resolution } from "../../ports/counter-store.ts"
 import type { ExperimentStore, StoredRevision } from "../../ports/experiment-store.ts"
 import type { PackedGroups } from "./packed-groups.ts"
@@ -21,7 +22,10 @@ export interface Operations {
   keep: { argument: { readonly experiment: string; readonly resolution: Resolution }; result: undefined }
   alive: { argument: { readonly log: LogId; readonly foldedTo: number }; result: { readonly lapsed: boolean } }
   positions: { argument: LogId; result: ReadonlyMap<string, LogPosition> }
-  contents: { argument: undefined; result: ArchiveContents }
+  contents: { argument: undefined; result: CounterContents }
+  pack: { argument: undefined; result: PackedContents }
+  restore: { argument: CounterContents; result: undefined }
+  remember: { argument: readonly RewardEvent[]; result: undefined }
   reset: { argument: undefined; result: undefined }
   latestRevisions: { argument: undefined; result: readonly StoredRevision[] }
   newestRevisions: { argument: undefined; result: Awaited<ReturnType<ExperimentStore["newest"]>> }

@@ -1,4 +1,5 @@
 import type { DatabaseSync, SQLOutputValue, StatementSync } from "node:sqlite"
+import type { StoredSketch } from "../../domain/counter-contents.ts"
 import { mergeSketch, type UnitSketch } from "../../domain/unit-sketch.ts"
 import type { SketchAddition } from "../../ports/counter-store.ts"
 import { daySpanAt, daysBefore } from "./bucket-widths.ts"
@@ -12,6 +13,7 @@ export class Sketches {
   readonly #remove: StatementSync
   readonly #old: StatementSync
   readonly #of: StatementSync
+  readonly #all: StatementSync
 
   constructor(database: DatabaseSync) {
     const place = "experiment = ? AND variant = ? AND series = ? AND width = ? AND start = ?"
@@ -23,6 +25,7 @@ export class Sketches {
     const all = "SELECT experiment, variant, series, width, start, registers FROM sketches"
     this.#old = database.prepare(`${all} WHERE width = ? AND start < ? LIMIT ?`)
     this.#of = database.prepare(`${all} WHERE experiment = ? ORDER BY start`)
+    this.#all = database.prepare(`${all} ORDER BY experiment, start`)
   }
 
   add(experiment: string, { variant, series, day, sketch }: SketchAddition, nowSeconds: number): void {
@@ -50,6 +53,10 @@ export class Sketches {
       this.add(String(experiment), additionOf(row), nowSeconds)
     }
     return old.length === limit
+  }
+
+  all(): StoredSketch[] {
+    return this.#all.all().map((row) => ({ experiment: String(row["experiment"]), ...additionOf(row) }))
   }
 
   of(experiment: string): SketchAddition[] {

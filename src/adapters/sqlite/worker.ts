@@ -63,6 +63,15 @@ function serve(port: MessagePort, settings: WorkerSettings): void {
     alive: ({ log, foldedTo }) => open().counters.alive(log, foldedTo),
     positions: (log) => open().counters.positions(log),
     contents: () => open().counters.contents(),
+    pack: () => open().counters.pack(),
+    restore: (contents) => {
+      open().counters.restore(contents)
+      return undefined
+    },
+    remember: (rewards) => {
+      open().counters.remember(rewards)
+      return undefined
+    },
     reset: () => {
       open().counters.reset()
       return undefined

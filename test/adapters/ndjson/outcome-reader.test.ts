@@ -56,6 +56,61 @@ describe("given several files", () => {
   })
 })
 
+describe("given a log whose first files were deleted", () => {
+  it("says where it begins, and goes on there from a place that is gone", async () => {
+    const folder = temporaryFolder()
+    file(folder, 3, "c\nd\n")
+    file(folder, 4, "e\n")
+    const reader = createOutcomeReader(folder)
+    expect(await reader.begin()).toEqual({ file: 3, offset: 0, hash: "" })
+    expect(await reader.reaches({ file: 1, offset: 2, hash: lineHash("a") })).toBe(false)
+    const read = async (from: number | undefined, until?: number): Promise<string[]> => {
+      const all: string[] = []
+      const place = (number: number) => ({ file: number, offset: 2, hash: "" })
+      const lines = reader.read(
+        from === undefined ? undefined : place(from),
+        until === undefined ? until : place(until),
+      )
+      for await (const chunk of lines) all.push(...chunk.lines)
+      return all
+    }
+    expect(await read(1)).toEqual(["c", "d", "e"])
+    expect(await read(undefined)).toEqual(["c", "d", "e"])
+    expect(await read(1, 2)).toEqual([])
+    expect(await read(2, 3)).toEqual(["c"])
+  })
+
+  it("goes on under the id whose beginning is gone", async () => {
+    const folder = temporaryFolder()
+    file(folder, 3, "c\n")
+    const since = { file: 1, offset: 2, hash: lineHash("a") }
+    const spans = [
+      { id: "old", since: undefined },
+      { id: "new", since },
+    ]
+    writeFileSync(join(folder, "log.json"), JSON.stringify({ v: 1, spans }))
+    const log = await openOutcomeLog({ folder, logger: createRememberingLogger() })
+    expect(log).toMatchObject({ id: "new", since })
+    log.append("d")
+    await log.close()
+    expect(await readAll(folder)).toEqual(["c", "d"])
+    expect(await createOutcomeReader(folder).spans()).toEqual(spans)
+  })
+
+  it("reads on where a file goes while it reads", async () => {
+    const folder = temporaryFolder()
+    file(folder, 1, "a\n")
+    file(folder, 2, "b\n")
+    file(folder, 3, "c\n")
+    const lines: string[] = []
+    for await (const chunk of createOutcomeReader(folder).read(undefined, undefined)) {
+      lines.push(...chunk.lines)
+      rmSync(join(folder, "outcomes-00000002.ndjson"), { force: true })
+    }
+    expect(lines).toEqual(["a", "c"])
+  })
+})
+
 describe("given more than fits into one chunk", () => {
   it("puts lines together again across chunks, characters of several bytes included", async () => {
     const folder = temporaryFolder()

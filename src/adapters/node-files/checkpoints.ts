@@ -1,0 +1,177 @@
+import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises"
+import { join } from "node:path"
+import { promisify } from "node:util"
+import { gunzip, gzip } from "node:zlib"
+import { decodeContents } from "../../domain/counter-contents.ts"
+import { GatewayError } from "../../domain/errors.ts"
+import type { ExperimentEvent } from "../../domain/events.ts"
+import { parseOutcomeLine } from "../../domain/outcome-line.ts"
+import type { Checkpoint, CheckpointHead, Checkpoints } from "../../ports/checkpoints.ts"
+import type { Logger } from "../../ports/logger.ts"
+import { readJson, readPosition } from "./position-json.ts"
+
+const NAME = /^(\d{8,})\.json\.gz$/
+const KEPT = 2
+const LINE_FEED = 10
+const compress = promisify(gzip)
+const decompress = promisify(gunzip)
+
+/**
+ * Checkpoints as files of `dataDir/checkpoints`, compressed: a line of JSON with the head, one for each revision, an empty one, and the
+ * contents. The compressed form ends in a checksum, so that a file that is damaged or cut off is noticed.
+ */
+export function createCheckpointFiles(dataDir: string, logger: Logger): Checkpoints {
+  const folder = join(dataDir, "checkpoints")
+  const marker = join(folder, "restoring")
+  /** Heads of files that were read or written by this process; undefined: can't be read. */
+  const known = new Map<number, CheckpointHead | undefined>()
+
+  const pathOf = (number: number): string => join(folder, `${String(number).padStart(8, "0")}.json.gz`)
+
+  /** Newest first. */
+  async function numbers(): Promise<number[]> {
+    const names = await namesIn(folder)
+    return names
+      .flatMap((name) => NAME.exec(name)?.[1] ?? [])
+      .map(Number)
+      .sort((a, b) => b - a)
+  }
+
+  /** What a file holds, as far as it is asked for; its checksum is looked at in any case. */
+  async function load<T>(number: number, parse: (number: number, bytes: Uint8Array) => T | undefined) {
+    const path = pathOf(number)
+    try {
+      const checkpoint = parse(number, await decompress(await readFile(path)))
+      if (checkpoint === undefined) logger.warn({ path }, "not a checkpoint; an older one is used where there is one")
+      return checkpoint
+    } catch (error) {
+      logger.warn({ path, err: error }, "a checkpoint can't be read; an older one is used where there is one")
+      return undefined
+    }
+  }
+
+  async function headOf(number: number): Promise<CheckpointHead | undefined> {
+    if (!known.has(number)) known.set(number, await load(number, parseHead))
+    return known.get(number)
+  }
+
+  return {
+    list: () =>
+      translating(async () => {
+        const heads = await Promise.all((await numbers()).map(headOf))
+        return heads.filter((head) => head !== undefined)
+      }),
+    newest: () =>
+      translating(async () => {
+        for (const number of await numbers()) {
+          const checkpoint = await load(number, parse)
+          if (checkpoint !== undefined) return checkpoint
+        }
+        return undefined
+      }),
+    write: (given, revisions, contents) =>
+      translating(async () => {
+        await mkdir(folder, { recursive: true })
+        const before = await numbers()
+        const head = { number: (before[0] ?? 0) + 1, ...given }
+        const text = [JSON.stringify({ v: 1, ...head }), ...revisions.map((event) => JSON.stringify(event)), "", ""]
+        const path = pathOf(head.number)
+        const unfinished = `${path}.new`
+        try {
+          await writeDurably(unfinished, await compress(Buffer.concat([Buffer.from(text.join("\n")), contents])))
+          await rename(unfinished, path)
+        } catch (error) {
+          // On a full disk half a checkpoint would be in the way of what frees it.
+          await rm(unfinished, { force: true })
+          throw error
+        }
+        await syncFolder(folder)
+        known.set(head.number, head)
+        // One that can't be read is no second one.
+        const readable: number[] = []
+        for (const number of before) if ((await headOf(number)) !== undefined) readable.push(number)
+        const kept = readable.slice(0, KEPT - 1)
+        for (const number of before.filter((one) => !kept.includes(one))) await rm(pathOf(number), { force: true })
+        return head
+      }),
+    setRestoring: (restoring) =>
+      translating(async () => {
+        await mkdir(folder, { recursive: true })
+        if (restoring) await writeDurably(marker, new Uint8Array(0))
+        else await rm(marker, { force: true })
+        await syncFolder(folder)
+      }),
+    isRestoring: () => translating(async () => (await namesIn(folder)).includes("restoring")),
+  }
+}
+
+function parse(number: number, bytes: Uint8Array): Checkpoint | undefined {
+  const lines: string[] = []
+  let offset = 0
+  for (;;) {
+    const feed = bytes.indexOf(LINE_FEED, offset)
+    if (feed < 0) return undefined
+    const line = new TextDecoder().decode(bytes.subarray(offset, feed))
+    offset = feed + 1
+    if (line === "") break
+    lines.push(line)
+  }
+  const head = toHead(number, readJson(lines[0] ?? ""))
+  const contents = decodeContents(new TextDecoder().decode(bytes.subarray(offset)))
+  if (head === undefined || contents === undefined) return undefined
+  const events = lines.slice(1).map(parseOutcomeLine)
+  const revisions = events.filter((event): event is ExperimentEvent => event?.type === "experiment")
+  return revisions.length === events.length ? { ...head, revisions, contents } : undefined
+}
+
+function toHead(number: number, value: unknown): CheckpointHead | undefined {
+  if (typeof value !== "object" || value === null || !("v" in value) || value.v !== 1) return undefined
+  if (!("log" in value) || !("watermark" in value) || !("foldedTo" in value)) return undefined
+  const { log, foldedTo } = value
+  const watermark = readPosition(value.watermark)
+  if (typeof log !== "string" || typeof foldedTo !== "number" || watermark === undefined) return undefined
+  return { number, log, watermark, foldedTo }
+}
+
+function parseHead(number: number, bytes: Uint8Array): CheckpointHead | undefined {
+  return toHead(number, readJson(new TextDecoder().decode(bytes.subarray(0, Math.max(0, bytes.indexOf(LINE_FEED))))))
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder)
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return []
+    throw error
+  }
+}
+
+async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
+  const file = await open(path, "w", 0o640)
+  try {
+    await file.writeFile(bytes)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, "r")
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+async function translating<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (cause) {
+    throw new GatewayError("log_unavailable", {
+      detail: "[checkpoints] checkpoints can't be read or written",
+      cause,
+    })
+  }
+}

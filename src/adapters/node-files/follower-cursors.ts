@@ -1,0 +1,38 @@
+import { readdir } from "node:fs/promises"
+import { basename, join } from "node:path"
+import { GatewayError } from "../../domain/errors.ts"
+import type { Follower, Followers } from "../../ports/followers.ts"
+import type { Logger } from "../../ports/logger.ts"
+import { createLogCursorFile } from "./log-cursor.ts"
+
+/** Every cursor file `dataDir/cursors/NAME.json` is a follower. One that can't be read has taken nothing: it holds the log back and is warned of. */
+export function createFollowerCursors(dataDir: string, logger: Logger): Followers {
+  const folder = join(dataDir, "cursors")
+  const warned = new Set<string>()
+
+  async function followerOf(file: string): Promise<Follower> {
+    const name = basename(file, ".json")
+    try {
+      const position = await createLogCursorFile(join(folder, file)).load()
+      warned.delete(name)
+      return { name, position }
+    } catch (error) {
+      if (!warned.has(name))
+        logger.warn({ err: error, follower: name }, "a cursor can't be read: it holds the log back")
+      warned.add(name)
+      return { name, position: undefined }
+    }
+  }
+
+  return {
+    list: async () => {
+      try {
+        const files = (await readdir(folder)).filter((file) => file.endsWith(".json"))
+        return await Promise.all(files.map(followerOf))
+      } catch (cause) {
+        if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return []
+        throw new GatewayError("log_unavailable", { detail: `[cursors] ${folder} can't be listed`, cause })
+      }
+    },
+  }
+}

@@ -1,0 +1,247 @@
+import type { ExperimentEvent } from "../domain/events.ts"
+import type { LogId, LogPosition } from "../domain/log-position.ts"
+import { parseOutcomeLine } from "../domain/outcome-line.ts"
+import { type Held, hasPassed, type RetentionBounds, retentionOf, type Segment } from "../domain/retention.ts"
+import { TrustedTime } from "../domain/trusted-time.ts"
+import type { Checkpoints } from "../ports/checkpoints.ts"
+import type { Clock } from "../ports/clock.ts"
+import type { CounterArchive } from "../ports/counter-archive.ts"
+import type { ExperimentStore } from "../ports/experiment-store.ts"
+import type { FoldMarkStore, FoldMarks } from "../ports/fold-marks.ts"
+import type { Follower, Followers } from "../ports/followers.ts"
+import type { LogSegments } from "../ports/log-segments.ts"
+import type { Logger } from "../ports/logger.ts"
+import type { OutcomeLog } from "../ports/outcome-log.ts"
+import type { OutcomeReader } from "../ports/outcome-reader.ts"
+import { eachSegment, isBehind } from "./catch-up.ts"
+import { experimentOf, type LogEntry } from "./log-entry.ts"
+import { isInside, limitsOf, partsOf } from "./log-parts.ts"
+import { toEvent } from "./revision-event.ts"
+
+/** What retention has done since the start, for metrics. */
+export interface RetentionCounts {
+  deletedFiles: number
+  deletedBytes: number
+  checkpoints: number
+  /** Outcomes deleted before a follower took them: one for each follower that missed it. */
+  lostToFollowers: number
+  failures: number
+}
+
+export interface RetainLogOptions {
+  readonly bounds: RetentionBounds
+  readonly log: Pick<OutcomeLog, "id" | "since">
+  readonly segments: LogSegments
+  readonly reader: OutcomeReader
+  readonly marks: Pick<FoldMarkStore, "load">
+  /** The folder's own store: a checkpoint is of all of it. */
+  readonly archive: Pick<CounterArchive, "pack">
+  readonly experiments: Pick<ExperimentStore, "newest" | "history">
+  readonly checkpoints: Checkpoints
+  readonly followers: Followers
+  /** The longest life of a token, milliseconds. */
+  readonly tokenLifeMs: () => number
+  readonly clock: Clock
+  readonly logger: Logger
+  /** Checkpoints are at least so far apart, milliseconds. Default ten minutes. */
+  readonly checkpointEveryMs?: number
+}
+
+const DAY_MS = 86_400_000
+/** Between two pieces of a long reading, so that requests come first. */
+const PAUSE_MS = 10
+/** Lines carry the time at which they were taken, a little before they are appended. */
+const APPEND_WITHIN_MS = 5_000
+
+/**
+ * Deletes files of the outcome log that are no longer wanted, once they may go (`retentionOf`). What remains of them is a checkpoint, written
+ * before. Runs beside the requests, one look at a time.
+ */
+export class LogRetention {
+  readonly counts: RetentionCounts = {
+    deletedFiles: 0,
+    deletedBytes: 0,
+    checkpoints: 0,
+    lostToFollowers: 0,
+    failures: 0,
+  }
+  readonly #options: RetainLogOptions
+  readonly #time: TrustedTime
+  #looking: Promise<void> | undefined
+  #checkpointedAtMs = Number.NEGATIVE_INFINITY
+  /** Reasons that were logged: each once a process. */
+  readonly #told = new Set<Held>()
+  #failing = false
+  /** Id before which everything was read, and before which everything is folded. */
+  #earlierRead: LogId | undefined
+  #earlierFolded: LogId | undefined
+
+  constructor(options: RetainLogOptions) {
+    this.#options = options
+    this.#time = new TrustedTime(options.clock.now(), options.clock.monotonicMs())
+  }
+
+  /** Looks once; a call while one is under way shares it. Never rejects: what fails is logged, counted and tried at the next look. */
+  look(): Promise<void> {
+    this.#looking ??= this.#lookSafely()
+    return this.#looking
+  }
+
+  /** Settles when no look is under way. */
+  async settled(): Promise<void> {
+    await this.#looking
+  }
+
+  async #lookSafely(): Promise<void> {
+    const { bounds, logger } = this.#options
+    try {
+      if (bounds.maxBytes === undefined && bounds.maxAgeMs === undefined) return
+      await this.#deleteWhatMayGo()
+      this.#failing = false
+    } catch (error) {
+      this.counts.failures += 1
+      if (!this.#failing) logger.error({ err: error }, "files of the outcome log can't be deleted now")
+      this.#failing = true
+    } finally {
+      this.#looking = undefined
+    }
+  }
+
+  async #deleteWhatMayGo(): Promise<void> {
+    const { bounds, checkpoints, clock, followers, log, marks, segments, logger } = this.#options
+    const known = await marks.load()
+    const own = known?.log === log.id ? known : undefined
+    const following = await followers.list()
+    const decide = async () =>
+      retentionOf({
+        segments: await segments.list(),
+        bounds,
+        // A wall clock that is ahead for a while must not make everything old.
+        now: this.#time.advance(clock.now(), clock.monotonicMs()),
+        creditsLiveMs: this.#creditsLiveMs(),
+        log: log.id,
+        since: this.#earlierFolded === log.id ? undefined : log.since,
+        watermark: own?.watermark,
+        checkpoints: await checkpoints.list(),
+        followers: following.map(({ position }) => position),
+      })
+    let retention = await decide()
+    if (retention.held === "earlier_id" && (await this.#areEarlierFolded())) retention = await decide()
+    if (retention.held === "checkpoint" && own !== undefined && (await this.#checkpoint(own)))
+      retention = await decide()
+    for (const segment of retention.go) await this.#delete(segment, following)
+    if (retention.held !== undefined && retention.held !== "checkpoint" && !this.#told.has(retention.held)) {
+      logger.info({ why: retention.held }, "a file of the outcome log is to go and stays for now")
+      this.#told.add(retention.held)
+    }
+  }
+
+  /**
+   * Whether everything that was logged under earlier ids is in the counters, by where the store stands in those. Reads all of it, with pauses,
+   * and once for each id: only `rebuild` would make it another answer.
+   */
+  async #areEarlierFolded(): Promise<boolean> {
+    const { archive, log, reader } = this.#options
+    const { id } = log
+    if (this.#earlierRead === id) return this.#earlierFolded === id
+    const { positions } = await archive.pack()
+    let unfolded = 0
+    for (const part of (await partsOf([reader])).filter(({ span }) => span.id !== id)) {
+      const limits = await limitsOf(part, positions)
+      const from = [part.span.since, ...limits.values()].filter(isInside(part))
+      const take = async (entries: readonly LogEntry[], begin: LogPosition | undefined): Promise<void> => {
+        for (const experiment of entries.map(experimentOf)) {
+          if (experiment === undefined) continue
+          const limit = limits.get(experiment)
+          if (limit === undefined || !isBehind(begin, limit)) unfolded += 1
+        }
+        await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
+      }
+      await eachSegment(
+        reader,
+        { from, until: part.until },
+        (entries, _, begin) => take(entries, begin),
+        () => {},
+      )
+    }
+    this.#earlierRead = id
+    if (unfolded === 0) this.#earlierFolded = id
+    return unfolded === 0
+  }
+
+  /** Tokens live so long, and their credits are remembered for a day more: clocks differ, and lines are folded after they were written. */
+  #creditsLiveMs(): number {
+    return Math.max(DAY_MS, this.#options.tokenLifeMs()) + DAY_MS
+  }
+
+  /** @returns whether one was written */
+  async #checkpoint(marks: FoldMarks): Promise<boolean> {
+    const { archive, checkpoints, checkpointEveryMs = 600_000, clock, log, logger } = this.#options
+    const nowMs = clock.monotonicMs()
+    if (nowMs - this.#checkpointedAtMs < checkpointEveryMs) return false
+    const foldedTo = await this.#foldedTo(marks.watermark)
+    const revisions = await this.#revisions()
+    const { positions, bytes } = await archive.pack()
+    const stands = new Map(positions.filter((one) => one.log === log.id).map((one) => [one.experiment, one.position]))
+    const behind = Object.entries(marks.positions).find(([name, position]) => isBehind(stands.get(name), position))
+    if (behind !== undefined || log.id !== marks.log) {
+      logger.warn({ experiment: behind?.[0] }, "no checkpoint of a store that has fallen behind what was folded")
+      return false
+    }
+    const { number } = await checkpoints.write({ log: log.id, watermark: marks.watermark, foldedTo }, revisions, bytes)
+    this.#checkpointedAtMs = nowMs
+    this.counts.checkpoints += 1
+    logger.info({ checkpoint: number, bytes: bytes.length }, "a checkpoint of the counters is written")
+    return true
+  }
+
+  /** When the first outcome was taken that may not be folded yet: now, where there is none. */
+  async #foldedTo(watermark: LogPosition): Promise<number> {
+    const { clock, reader } = this.#options
+    const now = this.#time.advance(clock.now(), clock.monotonicMs())
+    for await (const { lines } of reader.read(watermark, undefined)) {
+      for (const line of lines) {
+        const event = parseOutcomeLine(line)
+        if (event === undefined || event.type === "experiment") continue
+        return Math.min(now, Date.parse(event.at)) - APPEND_WITHIN_MS
+      }
+    }
+    return now - APPEND_WITHIN_MS
+  }
+
+  async #revisions(): Promise<ExperimentEvent[]> {
+    const { experiments } = this.#options
+    const histories = (await experiments.newest()).map(({ experiment }) => experiments.history(experiment))
+    return (await Promise.all(histories)).flat().map(toEvent)
+  }
+
+  async #delete(segment: Segment, followers: readonly Follower[]): Promise<void> {
+    const { segments, logger } = this.#options
+    const { file, bytes } = segment
+    const missed = followers.filter(({ position }) => !hasPassed(position, segment))
+    const lost = await Promise.all(missed.map(({ position }) => this.#eventsAfter(position, segment)))
+    await segments.remove(file)
+    this.counts.deletedFiles += 1
+    this.counts.deletedBytes += bytes
+    logger.info({ file, bytes }, "a file of the outcome log is deleted")
+    for (const [index, { name }] of missed.entries()) {
+      const events = lost[index] ?? 0
+      this.counts.lostToFollowers += events
+      logger.warn(
+        { follower: name, file, events },
+        "a follower has lost outcomes: the log passed its bound before they were taken",
+      )
+    }
+  }
+
+  /** How many events of a file come after a follower's position. */
+  async #eventsAfter(position: LogPosition | undefined, { file }: Segment): Promise<number> {
+    const begin = { file, offset: 0, hash: "" }
+    const from = position?.file === file ? position : begin
+    let events = 0
+    for await (const { lines } of this.#options.reader.read(from, { file: file + 1, offset: 0, hash: "" })) {
+      events += lines.filter((line) => parseOutcomeLine(line) !== undefined).length
+    }
+    return events
+  }
+}
