@@ -97,9 +97,10 @@ export async function check(
   },
   progress: Progress,
 ): Promise<CheckedCounters & Origin> {
-  const contents = await deps.archive.contents()
   const parts = await partsOf(deps.readers)
+  // Before the store is read: a gateway that runs beside may write a checkpoint that is ahead of what was read.
   const { checkpoint, lostFiles } = await groundOf(deps.readers, deps.checkpoints)
+  const contents = await deps.archive.contents()
   const fold = new CounterFold(HOUR_SECONDS)
   if (checkpoint !== undefined) {
     for (const cell of checkpoint.contents.cells) fold.table.addCell(cell)

@@ -47,7 +47,7 @@ export async function eachCounted(
   let rewards: RewardEvent[] = []
   for (const part of parts) {
     const limits = await limitsOf(part, contents.positions)
-    const ends = [...limits.values()].toSorted((a, b) => (isBehind(a, b) ? -1 : 1))
+    const ends = [...limits.values()].toSorted((a, b) => (isBehind(a, b) ? -1 : isBehind(b, a) ? 1 : 0))
     let begin: LogPosition | undefined = part.span.since
     for (const until of ends) {
       if (!isBehind(begin, until)) continue

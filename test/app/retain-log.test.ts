@@ -1,10 +1,12 @@
-import { appendFileSync, mkdirSync, rmSync, truncateSync, writeFileSync } from "node:fs"
+import { appendFileSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
 import { keepLogSpan, newLogSpan } from "#src/adapters/ndjson/log-identity.ts"
 import { createFoldMarkFile } from "#src/adapters/node-files/fold-marks.ts"
 import { createLogCursorFile } from "#src/adapters/node-files/log-cursor.ts"
 import { LogFollower } from "#src/app/follow-log.ts"
+import { toEvent } from "#src/app/revision-event.ts"
+import type { ExperimentId } from "#src/domain/ids.ts"
 import { countedIn } from "#test/contract/opened-store.ts"
 import { decisionEvent } from "#test/outcomes.ts"
 import { temporaryFolder } from "#test/temporary-folder.ts"
@@ -30,6 +32,8 @@ async function counted(gateway: RetainedGateway) {
   await store.close()
   return { counts, decisions: count(""), rewards: count("click"), seen: seen.every(Boolean) }
 }
+
+const DATABASE = ["gateway.db", "gateway.db-wal", "gateway.db-shm"]
 
 /** What the counters must be, whatever was deleted. */
 function everything(gateway: RetainedGateway) {
@@ -76,8 +80,7 @@ describe("given a gateway that serves for eight days, with a bound on its log", 
   it("makes a database that was lost anew from the checkpoint, says so, and goes on", { timeout: 60_000 }, async () => {
     const { gateway, process } = await served(72)
     await process.recorder.close()
-    for (const name of ["gateway.db", "gateway.db-wal", "gateway.db-shm"])
-      rmSync(join(gateway.folder, name), { force: true })
+    for (const name of DATABASE) rmSync(join(gateway.folder, name), { force: true })
     const again = await gateway.start({ maxBytes: 5 * FILE_BYTES })
     expect(again.recovered.lostFiles).toBe(0)
     expect(gateway.logger.messages.join()).toContain("they are made from a checkpoint and the log since")
@@ -85,6 +88,32 @@ describe("given a gateway that serves for eight days, with a bound on its log", 
     await again.recorder.close()
     expect(await counted(gateway)).toMatchObject(everything(gateway))
     expect(await gateway.check()).toMatchObject({ equal: true, unfolded: 0 })
+  })
+
+  it("brings revisions back whose lines went, so that no number is given twice", { timeout: 60_000 }, async () => {
+    const gateway = new RetainedGateway(temporaryFolder())
+    const process = await gateway.start({ maxBytes: 5 * FILE_BYTES })
+    const revision = {
+      experiment: "banner-ctr" as ExperimentId,
+      revision: 7,
+      document: { id: "banner-ctr" },
+      at: gateway.clock.now(),
+      source: "api",
+      actor: "ads",
+      diff: [],
+      models: {},
+      lineage: { series: { champion: 1 }, epoch: 1, metrics: {} },
+    } as const
+    await process.store.experiments.append(revision, 0)
+    await process.recorder.recordExperiment(toEvent(revision))
+    await process.hours(72)
+    await process.recorder.close()
+    const lines = gateway.files.map((name) => readFileSync(join(gateway.outcomes, name), "utf8")).join("")
+    expect(lines).not.toContain('"type":"experiment"')
+    for (const name of DATABASE) rmSync(join(gateway.folder, name), { force: true })
+    const again = await gateway.start({})
+    expect(await again.store.experiments.history(revision.experiment)).toEqual([revision])
+    await again.recorder.close()
   })
 
   it("falls back to the older checkpoint where the newest is damaged", { timeout: 60_000 }, async () => {
@@ -106,8 +135,7 @@ describe("given a gateway that serves for eight days, with a bound on its log", 
     await process.recorder.close()
     const first = Number(/\d+/.exec(gateway.files[0] ?? "")?.[0])
     rmSync(join(gateway.folder, "checkpoints"), { recursive: true })
-    for (const name of ["gateway.db", "gateway.db-wal", "gateway.db-shm"])
-      rmSync(join(gateway.folder, name), { force: true })
+    for (const name of DATABASE) rmSync(join(gateway.folder, name), { force: true })
     const again = await gateway.start({})
     expect(again.recovered.lostFiles).toBe(first - 1)
     expect(gateway.logger.messages.join()).toContain("error: files of the outcome log are gone")

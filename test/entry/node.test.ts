@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process"
 import { createHash } from "node:crypto"
 import { readFileSync } from "node:fs"
-import { cp, readFile, rm, symlink, writeFile } from "node:fs/promises"
+import { cp, readFile, rename, rm, symlink, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { expect, it, onTestFinished } from "vitest"
@@ -289,4 +289,18 @@ it("says what to do about a damaged database, and makes its counters and revisio
   })
   const after = (await call(second, "/admin/experiments/e/stats")).body["variants"]
   expect(after).toEqual(before)
+})
+
+it("says in its metrics how many files of the log are gone without a checkpoint, and serves", async () => {
+  const [DATA_DIR, EXPERIMENTS_DIR] = [temporaryFolder(), temporaryFolder()]
+  await writeFile(join(EXPERIMENTS_DIR, "e.json"), document("e"))
+  await (await start({ DATA_DIR, EXPERIMENTS_DIR })).stop()
+  const outcomes = join(DATA_DIR, "outcomes")
+  await rename(join(outcomes, "outcomes-00000001.ndjson"), join(outcomes, "outcomes-00000004.ndjson"))
+  for (const name of ["gateway.db", "gateway.db-wal", "gateway.db-shm"]) await rm(join(DATA_DIR, name), { force: true })
+  const gateway = await start({ DATA_DIR, EXPERIMENTS_DIR, OUTCOMES_MAX_BYTES: "1G", OUTCOMES_MAX_DAYS: "30" })
+  const metrics = await (await fetch(`${gateway.address}/metrics`)).text()
+  expect(metrics).toMatch(/^bandit_log_files_lost(\{\})? 3$/m)
+  expect(metrics).toMatch(/^bandit_outcomes_lost_to_followers(\{\})? 0$/m)
+  expect((await call(gateway, "/predict", { experiment: "e", unitId: "u", features: FEATURES })).status).toBe(200)
 })

@@ -62,7 +62,7 @@ describe("given a database of version 1", () => {
       { experiment: "banner-ctr", revision: 2 },
     ])
     expect(await store.positions("L1")).toEqual(new Map())
-    expect(await store.contents()).toEqual({ positions: [], cells: [], groups: [] })
+    expect(await store.contents()).toEqual({ positions: [], cells: [], groups: [], sketches: [] })
     expect(await store.seen([rewardEvent()])).toEqual([false])
     const folded = await store.fold(batchOf([decisionEvent(), rewardEvent()], { end: place(1) }))
     expect(folded).toEqual({ status: "folded", answers: ["applied"] })
