@@ -71,9 +71,6 @@ it("reads how much of the outcome log is kept: bytes with a unit, whole days", (
   ])
   expect(problemsOf({ OUTCOMES_MAX_DAYS: "2.5" })).toEqual(["OUTCOMES_MAX_DAYS must be a whole number of days"])
   expect(problemsOf({ OUTCOMES_MAX_DAYS: "a month" })).toEqual(["OUTCOMES_MAX_DAYS must be a number of days"])
-  expect(problemsOf({ OUTCOMES_MAX_DAY: "30" })).toEqual([
-    "OUTCOMES_MAX_DAY is not a setting; did you mean OUTCOMES_MAX_DAYS?",
-  ])
 })
 
 it("reads hosts and origins as they are compared", () => {

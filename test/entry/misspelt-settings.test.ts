@@ -14,6 +14,7 @@ it.each([
   ["SINGING_KEYS", "SIGNING_KEYS"],
   ["data_dir", "DATA_DIR"],
   ["DATADIR", "DATA_DIR"],
+  ["OUTCOMES_MAX_DAY", "OUTCOMES_MAX_DAYS"],
 ])("tells that %s was probably meant to be %s", (name, meant) => {
   expect(misspeltSettings({ [name]: "x" })).toEqual([
     `${name} is not a setting of this gateway; did you mean ${meant}?`,
