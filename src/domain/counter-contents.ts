@@ -26,40 +26,113 @@ export interface CounterContents {
   readonly sketches: readonly StoredSketch[]
 }
 
-/** Big integers as decimal strings under a key of one letter, bytes as hexadecimal ones: JSON has neither. */
-type Tagged = { readonly n: string } | { readonly b: string }
+/** Contents to be written: lists may be large, so that each is gone through once. */
+export type WrittenContents = { readonly [List in keyof CounterContents]: Iterable<CounterContents[List][number]> }
 
-/** Contents as JSON. */
-export function encodeContents(contents: CounterContents): string {
-  return JSON.stringify(contents, (_, value: unknown): unknown => {
-    if (typeof value === "bigint") return { n: value.toString() } satisfies Tagged
-    return value instanceof Uint8Array ? ({ b: value.toHex() } satisfies Tagged) : value
-  })
+/** Group, and its five sums: count, sum, sumSq, weighted, allocated. */
+type GroupCell = readonly [group: number, count: number, ...sums: readonly Whole[]]
+/** A big integer as a number where it is one exactly, as a decimal string elsewhere: JSON has none. */
+type Whole = number | string
+
+type RowOfGroups = Omit<StoredGroup, "group" | "count" | "sum" | "sumSq" | "weighted" | "allocated">
+type StoredGroup = CounterContents["groups"][number]
+
+type Line =
+  | { readonly position: StoredPosition }
+  | { readonly cell: Omit<CounterCell, "sum" | "sumSq"> & { readonly sum: Whole; readonly sumSq: Whole } }
+  | { readonly row: RowOfGroups; readonly groups: readonly GroupCell[] }
+  | { readonly sketch: Omit<StoredSketch, "sketch"> & { readonly registers: string } }
+  | { readonly lines: number }
+
+/**
+ * Contents as lines of JSON, without line feeds: one each for a position, a counter, a row with all its unit groups and a sketch (its registers in
+ * hexadecimal), and a last one that says how many there were. Line by line, since all of it may be more than a string can hold.
+ */
+export function* encodeContents(contents: WrittenContents): Generator<string, void, undefined> {
+  let lines = 0
+  for (const line of linesOf(contents)) {
+    lines += 1
+    yield JSON.stringify(line)
+  }
+  yield JSON.stringify({ lines } satisfies Line)
+}
+
+function* linesOf({ positions, cells, groups, sketches }: WrittenContents): Generator<Line, void, undefined> {
+  for (const position of positions) yield { position }
+  for (const cell of cells) yield { cell: { ...cell, sum: toWhole(cell.sum), sumSq: toWhole(cell.sumSq) } }
+  yield* rowLines(groups)
+  for (const { sketch, ...place } of sketches) yield { sketch: { ...place, registers: sketch.toHex() } }
+}
+
+/** Groups of one row follow one another. */
+function* rowLines(groups: Iterable<StoredGroup>): Generator<Line, void, undefined> {
+  let row: RowOfGroups | undefined
+  let cells: GroupCell[] = []
+  for (const { group, count, sum, sumSq, weighted, allocated, ...place } of groups) {
+    if (row !== undefined && !isSameRow(row, place)) {
+      yield { row, groups: cells }
+      cells = []
+    }
+    row = place
+    cells.push([group, count, ...[sum, sumSq, weighted, allocated].map(toWhole)])
+  }
+  if (row !== undefined) yield { row, groups: cells }
+}
+
+function isSameRow(a: RowOfGroups, b: RowOfGroups): boolean {
+  return (
+    a.hour === b.hour &&
+    a.variant === b.variant &&
+    a.series === b.series &&
+    a.metric === b.metric &&
+    a.epoch === b.epoch &&
+    a.widthSeconds === b.widthSeconds &&
+    a.experiment === b.experiment
+  )
+}
+
+function toWhole(value: bigint): Whole {
+  const number = Number(value)
+  return Number.isSafeInteger(number) ? number : value.toString()
 }
 
 /**
- * Contents as `encodeContents` wrote them. Whoever keeps the text vouches for it being whole: what is inside the four lists is not checked.
+ * Contents as `encodeContents` wrote them. Whoever keeps the lines vouches for them: what is inside one is not checked.
  *
- * @returns undefined for a text that isn't JSON or lacks one of the lists
+ * @returns undefined where a line is of no kind that there is, or the last one is missing
  */
-export function decodeContents(text: string): CounterContents | undefined {
+export function decodeContents(lines: Iterable<string>): CounterContents | undefined {
+  const positions: StoredPosition[] = []
+  const cells: CounterCell[] = []
+  const groups: StoredGroup[] = []
+  const sketches: StoredSketch[] = []
+  let read = 0
+  for (const text of lines) {
+    const line = parseLine(text)
+    if (line === undefined) return undefined
+    if ("lines" in line) return line.lines === read ? { positions, cells, groups, sketches } : undefined
+    read += 1
+    if ("position" in line) positions.push(line.position)
+    else if ("cell" in line) cells.push({ ...line.cell, sum: BigInt(line.cell.sum), sumSq: BigInt(line.cell.sumSq) })
+    else if ("row" in line) for (const cell of line.groups) groups.push(groupOf(line.row, cell))
+    else if ("sketch" in line) {
+      const { registers, ...place } = line.sketch
+      sketches.push({ ...place, sketch: Uint8Array.fromHex(registers) })
+    } else return undefined
+  }
+  return undefined
+}
+
+function groupOf(row: RowOfGroups, [group, count, ...sums]: GroupCell): StoredGroup {
+  const [sum = 0n, sumSq = 0n, weighted = 0n, allocated = 0n] = sums.map(BigInt)
+  return { ...row, group, count, sum, sumSq, weighted, allocated }
+}
+
+function parseLine(text: string): Line | undefined {
   try {
-    const value: unknown = JSON.parse(text, (_, member: unknown) => untag(member))
-    return isContents(value) ? value : undefined
+    return JSON.parse(text)
   } catch (error) {
     if (error instanceof SyntaxError) return undefined
     throw error
   }
-}
-
-function untag(value: unknown): unknown {
-  if (typeof value !== "object" || value === null) return value
-  if ("n" in value && typeof value.n === "string") return BigInt(value.n)
-  return "b" in value && typeof value.b === "string" ? Uint8Array.fromHex(value.b) : value
-}
-
-function isContents(value: unknown): value is CounterContents {
-  if (typeof value !== "object" || value === null) return false
-  const lists: Readonly<Record<string, unknown>> = { ...value }
-  return ["positions", "cells", "groups", "sketches"].every((name) => Array.isArray(lists[name]))
 }

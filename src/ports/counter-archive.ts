@@ -4,7 +4,7 @@ import type { LogId, LogPosition } from "../domain/log-position.ts"
 
 export type { CounterContents, StoredPosition }
 
-/** Contents as `encodeContents` writes them, in UTF-8, and the positions among them. */
+/** Contents as `encodeContents` writes them, in UTF-8, a line feed between each two lines; and the positions among them. */
 export interface PackedContents {
   readonly positions: readonly StoredPosition[]
   readonly bytes: Uint8Array

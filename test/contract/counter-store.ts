@@ -239,7 +239,7 @@ export function counterStoreContract(name: string, open: OpenStore): void {
       const before = await store.contents()
       const { positions, bytes } = await store.pack()
       expect(positions).toEqual(before.positions)
-      const unpacked = decodeContents(new TextDecoder().decode(bytes))
+      const unpacked = decodeContents(new TextDecoder().decode(bytes).split("\n"))
       expect(unpacked).toEqual(before)
       await store.reset()
       if (unpacked !== undefined) await store.restore(unpacked)

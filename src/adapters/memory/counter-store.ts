@@ -110,7 +110,7 @@ export function createMemoryCounterStore(clock: Clock = MACHINE_CLOCK): CounterS
     contents: async () => contents(),
     pack: async () => {
       const all = contents()
-      return { positions: all.positions, bytes: new TextEncoder().encode(encodeContents(all)) }
+      return { positions: all.positions, bytes: new TextEncoder().encode([...encodeContents(all)].join("\n")) }
     },
     restore: async (given) => restore(given),
     remember: async (rewards) => {

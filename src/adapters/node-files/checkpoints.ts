@@ -38,7 +38,7 @@ export function createCheckpointFiles(dataDir: string, logger: Logger): Checkpoi
   }
 
   /** What a file holds, as far as it is asked for; its checksum is looked at in any case. */
-  async function load<T>(number: number, parse: (number: number, bytes: Uint8Array) => T | undefined) {
+  async function load<T>(number: number, parse: (number: number, bytes: Buffer) => T | undefined) {
     const path = pathOf(number)
     try {
       const checkpoint = parse(number, await decompress(await readFile(path)))
@@ -105,23 +105,25 @@ export function createCheckpointFiles(dataDir: string, logger: Logger): Checkpoi
   }
 }
 
-function parse(number: number, bytes: Uint8Array): Checkpoint | undefined {
-  const lines: string[] = []
-  let offset = 0
-  for (;;) {
-    const feed = bytes.indexOf(LINE_FEED, offset)
-    if (feed < 0) return undefined
-    const line = new TextDecoder().decode(bytes.subarray(offset, feed))
-    offset = feed + 1
-    if (line === "") break
-    lines.push(line)
-  }
-  const head = toHead(number, readJson(lines[0] ?? ""))
-  const contents = decodeContents(new TextDecoder().decode(bytes.subarray(offset)))
+function parse(number: number, bytes: Buffer): Checkpoint | undefined {
+  const end = bytes.indexOf("\n\n")
+  const heads = bytes.toString("utf8", 0, Math.max(end, 0)).split("\n")
+  const head = toHead(number, readJson(heads[0] ?? ""))
+  const contents = end < 0 ? undefined : decodeContents(linesOf(bytes, end + 2))
   if (head === undefined || contents === undefined) return undefined
-  const events = lines.slice(1).map(parseOutcomeLine)
+  const events = heads.slice(1).map(parseOutcomeLine)
   const revisions = events.filter((event): event is ExperimentEvent => event?.type === "experiment")
   return revisions.length === events.length ? { ...head, revisions, contents } : undefined
+}
+
+function* linesOf(bytes: Buffer, from: number): Generator<string, void, undefined> {
+  let offset = from
+  while (offset < bytes.length) {
+    const feed = bytes.indexOf(LINE_FEED, offset)
+    const end = feed < 0 ? bytes.length : feed
+    yield bytes.toString("utf8", offset, end)
+    offset = end + 1
+  }
 }
 
 function toHead(number: number, value: unknown): CheckpointHead | undefined {

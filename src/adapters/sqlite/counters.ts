@@ -14,6 +14,9 @@ import type { PackedBatch } from "./protocol.ts"
 import type { StoredGroupStatistics } from "./stored-groups.ts"
 import type { Tables } from "./tables.ts"
 
+/** Lines that are made bytes at once. */
+const LINES_AT_ONCE = 1_000
+
 /** Counters, credits and positions in SQLite. Synchronous: lives in the worker. */
 export class Counters {
   readonly #tables: Tables
@@ -73,8 +76,20 @@ export class Counters {
   }
 
   pack(): PackedContents {
-    const contents = this.contents()
-    return { positions: contents.positions, bytes: Buffer.from(encodeContents(contents)) }
+    const { database, logs, counters, groups, sketches } = this.#tables
+    database.exec("BEGIN")
+    try {
+      const positions = logs.all()
+      const lines = encodeContents({
+        positions,
+        cells: counters.cells(),
+        groups: groups.each(),
+        sketches: sketches.all(),
+      })
+      return { positions, bytes: toBytes(lines) }
+    } finally {
+      database.exec("COMMIT")
+    }
   }
 
   restore({ positions, cells, groups, sketches }: CounterContents): void {
@@ -173,4 +188,17 @@ function addUp(additions: Map<string, Addition>, { key, delta }: CounterAddition
   addition.count += delta.count
   if (delta.sum !== 0) addition.sum += BigInt(delta.sum)
   if (delta.sumSq !== 0) addition.sumSq += BigInt(delta.sumSq)
+}
+
+/** Lines with a line feed between each two. All of them as one string would be too long for one. */
+function toBytes(lines: Iterable<string>): Uint8Array {
+  const pieces: Buffer[] = []
+  let some: string[] = []
+  for (const line of lines) {
+    some.push(line)
+    if (some.length < LINES_AT_ONCE) continue
+    pieces.push(Buffer.from(`${some.join("\n")}\n`))
+    some = []
+  }
+  return Buffer.concat([...pieces, Buffer.from(some.join("\n"))])
 }

@@ -46,7 +46,7 @@ export async function lockFolder(folder: string): Promise<FolderLock> {
   }
 }
 
-function inUse(folder: string, cause: unknown): GatewayError {
+function inUse(folder: string, cause?: unknown): GatewayError {
   return new GatewayError("config_invalid", {
     detail: `${folder} is in use by another gateway: stop it, or choose another DATA_DIR`,
     cause,
@@ -72,7 +72,8 @@ async function holdName(folder: string): Promise<() => void> {
   const server = createServer((connection) => void connection.destroy())
   const listening = Promise.withResolvers<boolean>()
   server.once("error", (error: NodeJS.ErrnoException) => {
-    if (error.code === "EADDRINUSE") listening.reject(inUse(folder, error))
+    // The error's own text would show the name, which isn't printable.
+    if (error.code === "EADDRINUSE") listening.reject(inUse(folder))
     // Where such sockets are forbidden, the file's lock is what there is.
     else listening.resolve(false)
   })

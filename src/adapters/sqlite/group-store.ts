@@ -129,10 +129,15 @@ export class GroupStore {
   }
 
   all(): (GroupRow & { readonly experiment: string })[] {
-    return this.#experiments.all().flatMap((row) => {
+    return [...this.each()]
+  }
+
+  /** All of them, with no more than one experiment's in memory at a time. */
+  *each(): Generator<GroupRow & { readonly experiment: string }, void, undefined> {
+    for (const row of this.#experiments.all()) {
       const experiment = String(row["experiment"])
-      return groupRows(this.of(experiment)).map((group) => ({ experiment, ...group }))
-    })
+      for (const group of groupRows(this.of(experiment))) yield { experiment, ...group }
+    }
   }
 
   #addAt({ name, epoch, width, start }: RowPlace, deltas: GroupCells): void {

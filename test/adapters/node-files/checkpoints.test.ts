@@ -3,17 +3,23 @@ import { join } from "node:path"
 import { gunzipSync, gzipSync } from "node:zlib"
 import { expect, it } from "vitest"
 import { createCheckpointFiles } from "#src/adapters/node-files/checkpoints.ts"
-import { encodeContents } from "#src/domain/counter-contents.ts"
+import { type CounterContents, encodeContents } from "#src/domain/counter-contents.ts"
 import { parseOutcomeLine } from "#src/domain/outcome-line.ts"
 import { createRememberingLogger } from "#test/remembering-logger.ts"
 import { temporaryFolder } from "#test/temporary-folder.ts"
 
 const WATERMARK = { file: 3, offset: 40, hash: "abc" }
 const HEAD = { log: "L1", watermark: WATERMARK, foldedTo: 5_000 }
-const CONTENTS = {
+const PLACE = { experiment: "a", variant: "v", series: 1, metric: "click" }
+const ROW = { epoch: 1, hour: 3_600, widthSeconds: 3_600 }
+const CONTENTS: CounterContents = {
   positions: [{ experiment: "a", log: "L1", position: WATERMARK }],
-  cells: [],
-  groups: [],
+  cells: [{ ...PLACE, cohort: "learned", bucket: 3_600, widthSeconds: 60, count: 2, sum: 2n ** 60n + 1n, sumSq: -1n }],
+  groups: [
+    { ...PLACE, ...ROW, group: 0, count: 1, sum: 1n, sumSq: 2n, weighted: 3n, allocated: 4n },
+    { ...PLACE, ...ROW, group: 63, count: 2, sum: 2n ** 60n + 1n, sumSq: 0n, weighted: 0n, allocated: 0n },
+    { ...PLACE, ...ROW, hour: 7_200, group: 63, count: 3, sum: 0n, sumSq: 0n, weighted: 0n, allocated: 0n },
+  ],
   sketches: [{ experiment: "a", variant: "v", series: 1, day: 0, sketch: Uint8Array.of(0, 7, 255) }],
 }
 const REVISION = parseOutcomeLine(
@@ -39,7 +45,7 @@ function given() {
   const open = () => createCheckpointFiles(folder, logger)
   const files = join(folder, "checkpoints")
   const revisions = REVISION?.type === "experiment" ? [REVISION] : []
-  const bytes = new TextEncoder().encode(encodeContents(CONTENTS))
+  const bytes = new TextEncoder().encode([...encodeContents(CONTENTS)].join("\n"))
   const write = () => open().write(HEAD, revisions, bytes)
   return { open, files, write, revisions, logger, path: (number: number) => join(files, `0000000${number}.json.gz`) }
 }
@@ -80,11 +86,16 @@ it.each([
   expect(logger.messages.join()).toContain("an older one is used where there is one")
 })
 
-it("falls back to the one before where the contents of the newest are none", async () => {
+it.each([
+  ["lack their last line", /\n[^\n]*$/, ""],
+  ["lack a line", /\{"cell.*\n/, ""],
+  ["have a line of another kind", '"cell"', '"smell"'],
+  ["have a line that is no JSON", '{"cell"', '{"cell'],
+])("falls back to the one before where the contents of the newest %s", async (_, from, to) => {
   const { open, write, path } = given()
   await write()
   await write()
-  change(path(2), '"cells"', '"smells"')
+  change(path(2), from, to)
   expect(await open().newest()).toMatchObject({ number: 1 })
 })
 
@@ -116,6 +127,6 @@ it("remembers across processes that a store is being made anew", async () => {
   expect(await open().isRestoring()).toBe(false)
 })
 
-function change(path: string, from: string, to: string): void {
+function change(path: string, from: string | RegExp, to: string): void {
   writeFileSync(path, gzipSync(gunzipSync(readFileSync(path)).toString("utf8").replace(from, to)))
 }
