@@ -1,5 +1,6 @@
 import type { CounterCell } from "./counter-table.ts"
 import type { GroupRow } from "./group-rows.ts"
+import { readJson } from "./json-text.ts"
 import type { LogId, LogPosition } from "./log-position.ts"
 
 /** Where one log stands in the counters of one experiment. */
@@ -108,7 +109,7 @@ export function decodeContents(lines: Iterable<string>): CounterContents | undef
   const sketches: StoredSketch[] = []
   let read = 0
   for (const text of lines) {
-    const line = parseLine(text)
+    const line = readJson(text) as Line | undefined
     if (line === undefined) return undefined
     if ("lines" in line) return line.lines === read ? { positions, cells, groups, sketches } : undefined
     read += 1
@@ -126,13 +127,4 @@ export function decodeContents(lines: Iterable<string>): CounterContents | undef
 function groupOf(row: RowOfGroups, [group, count, ...sums]: GroupCell): StoredGroup {
   const [sum = 0n, sumSq = 0n, weighted = 0n, allocated = 0n] = sums.map(BigInt)
   return { ...row, group, count, sum, sumSq, weighted, allocated }
-}
-
-function parseLine(text: string): Line | undefined {
-  try {
-    return JSON.parse(text)
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined
-    throw error
-  }
 }

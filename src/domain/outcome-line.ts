@@ -1,5 +1,6 @@
 import { MAX_REWARD, NANOS } from "./counters.ts"
 import type { DecisionEvent, OutcomeEvent, RewardEvent } from "./events.ts"
+import { readJson } from "./json-text.ts"
 import { UNIT_GROUPS } from "./unit.ts"
 
 /**
@@ -11,22 +12,13 @@ import { UNIT_GROUPS } from "./unit.ts"
  * @returns undefined for a line that isn't a whole event of version 1; never throws
  */
 export function parseOutcomeLine(line: string): OutcomeEvent | undefined {
-  const value = parseJson(line)
+  const value = readJson(line)
   if (!isRecord(value) || value["v"] !== 1 || !isName(value["experiment"])) return undefined
   if (isDecision(value) || isReward(value) || isExperiment(value)) return value
   return undefined
 }
 
 type Fields = Readonly<Record<string, unknown>>
-
-function parseJson(line: string): unknown {
-  try {
-    return JSON.parse(line)
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined
-    throw error
-  }
-}
 
 function isRecord(value: unknown): value is Fields {
   return typeof value === "object" && value !== null && !Array.isArray(value)

@@ -23,9 +23,14 @@ export async function logFileNumbers(folder: string): Promise<number[]> {
       .map(Number)
       .sort((a, b) => a - b)
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return []
+    if (isAbsent(error)) return []
     throw error
   }
+}
+
+/** Whether a file system says that there is no such file or folder. */
+export function isAbsent(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "ENOENT"
 }
 
 /** Size of a file, and where its last whole line ends: a line exists when its line feed does. */

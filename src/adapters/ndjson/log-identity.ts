@@ -2,7 +2,9 @@ import { randomBytes } from "node:crypto"
 import { open, readFile, rename } from "node:fs/promises"
 import { join } from "node:path"
 import { GatewayError } from "../../domain/errors.ts"
+import { readJson } from "../../domain/json-text.ts"
 import type { LogPosition, LogSpan } from "../../domain/log-position.ts"
+import { isAbsent } from "./log-files.ts"
 
 const FILE = "log.json"
 
@@ -17,7 +19,7 @@ export async function readLogSpans(folder: string): Promise<LogSpan[]> {
   try {
     text = await readFile(path, "utf8")
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return []
+    if (isAbsent(error)) return []
     throw error
   }
   const spans = parseSpans(text)
@@ -47,17 +49,12 @@ export async function keepLogSpan(folder: string, span: LogSpan): Promise<void> 
 }
 
 function parseSpans(text: string): LogSpan[] | undefined {
-  try {
-    const value: unknown = JSON.parse(text)
-    if (typeof value !== "object" || value === null || !("spans" in value) || !Array.isArray(value.spans)) {
-      return undefined
-    }
-    const spans: unknown[] = value.spans
-    return spans.length > 0 && spans.every(isSpan) ? spans : undefined
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined
-    throw error
+  const value = readJson(text)
+  if (typeof value !== "object" || value === null || !("spans" in value) || !Array.isArray(value.spans)) {
+    return undefined
   }
+  const spans: unknown[] = value.spans
+  return spans.length > 0 && spans.every(isSpan) ? spans : undefined
 }
 
 function isSpan(value: unknown): value is LogSpan {

@@ -3,7 +3,15 @@ import { GatewayError } from "../../domain/errors.ts"
 import { type LogPosition, samePosition } from "../../domain/log-position.ts"
 import type { LinesRead, OutcomeReader } from "../../ports/outcome-reader.ts"
 import { lineHash } from "./line-hash.ts"
-import { endOfLines, type LineEnds, logFile, logFileNumbers, MAX_LINE_BYTES, positionAt } from "./log-files.ts"
+import {
+  endOfLines,
+  isAbsent,
+  type LineEnds,
+  logFile,
+  logFileNumbers,
+  MAX_LINE_BYTES,
+  positionAt,
+} from "./log-files.ts"
 import { readLogSpans } from "./log-identity.ts"
 
 const LINE_FEED = 10
@@ -61,7 +69,7 @@ async function endOfLinesIfThere(path: string, isLast: boolean): Promise<LineEnd
   try {
     return await endOfLines(path)
   } catch (error) {
-    if (!isLast && error instanceof Error && "code" in error && error.code === "ENOENT") return undefined
+    if (!isLast && isAbsent(error)) return undefined
     throw error
   }
 }

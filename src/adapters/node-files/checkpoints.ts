@@ -1,14 +1,16 @@
-import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises"
+import { mkdir, open, readdir, readFile, rm } from "node:fs/promises"
 import { join } from "node:path"
 import { promisify } from "node:util"
 import { gunzip, gzip } from "node:zlib"
 import { decodeContents } from "../../domain/counter-contents.ts"
 import { GatewayError } from "../../domain/errors.ts"
 import type { ExperimentEvent } from "../../domain/events.ts"
+import { readJson } from "../../domain/json-text.ts"
 import { parseOutcomeLine } from "../../domain/outcome-line.ts"
 import type { Checkpoint, CheckpointHead, Checkpoints } from "../../ports/checkpoints.ts"
 import type { Logger } from "../../ports/logger.ts"
-import { readJson, readPosition } from "./position-json.ts"
+import { readPosition } from "./position-json.ts"
+import { isAbsent, writeWhole } from "./whole-file.ts"
 
 const NAME = /^(\d{8,})\.json\.gz$/
 const KEPT = 2
@@ -76,15 +78,7 @@ export function createCheckpointFiles(dataDir: string, logger: Logger): Checkpoi
         const head = { number: (before[0] ?? 0) + 1, ...given }
         const text = [JSON.stringify({ v: 1, ...head }), ...revisions.map((event) => JSON.stringify(event)), "", ""]
         const path = pathOf(head.number)
-        const unfinished = `${path}.new`
-        try {
-          await writeDurably(unfinished, await compress(Buffer.concat([Buffer.from(text.join("\n")), contents])))
-          await rename(unfinished, path)
-        } catch (error) {
-          // On a full disk half a checkpoint would be in the way of what frees it.
-          await rm(unfinished, { force: true })
-          throw error
-        }
+        await writeWhole(path, await compress(Buffer.concat([Buffer.from(text.join("\n")), contents])), 0o640)
         await syncFolder(folder)
         known.set(head.number, head)
         // One that can't be read is no second one.
@@ -97,7 +91,7 @@ export function createCheckpointFiles(dataDir: string, logger: Logger): Checkpoi
     setRestoring: (restoring) =>
       translating(async () => {
         await mkdir(folder, { recursive: true })
-        if (restoring) await writeDurably(marker, new Uint8Array(0))
+        if (restoring) await writeWhole(marker, "", 0o640)
         else await rm(marker, { force: true })
         await syncFolder(folder)
       }),
@@ -143,18 +137,8 @@ async function namesIn(folder: string): Promise<string[]> {
   try {
     return await readdir(folder)
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return []
+    if (isAbsent(error)) return []
     throw error
-  }
-}
-
-async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
-  const file = await open(path, "w", 0o640)
-  try {
-    await file.writeFile(bytes)
-    await file.sync()
-  } finally {
-    await file.close()
   }
 }
 

@@ -1,9 +1,11 @@
 import { readFile, rename, writeFile } from "node:fs/promises"
 import { join } from "node:path"
+import { readJson } from "../../domain/json-text.ts"
 import type { LogPosition } from "../../domain/log-position.ts"
 import type { FoldMarkStore, FoldMarks } from "../../ports/fold-marks.ts"
 import type { Logger } from "../../ports/logger.ts"
-import { readJson, readPosition } from "./position-json.ts"
+import { readPosition } from "./position-json.ts"
+import { isAbsent } from "./whole-file.ts"
 
 /** Marks in a file of the data folder, replaced whole. Not synced: old marks are as good, only slower. */
 export function createFoldMarkFile(dataDir: string, logger: Logger): FoldMarkStore {
@@ -16,8 +18,8 @@ export function createFoldMarkFile(dataDir: string, logger: Logger): FoldMarkSto
         if (marks === undefined) logger.warn({ path }, "not fold marks; the whole log is looked through")
         return marks
       } catch (error) {
-        const isAbsent = error instanceof Error && "code" in error && error.code === "ENOENT"
-        if (!isAbsent) logger.warn({ path, err: error }, "fold marks can't be read; the whole log is looked through")
+        if (!isAbsent(error))
+          logger.warn({ path, err: error }, "fold marks can't be read; the whole log is looked through")
         return undefined
       }
     },

@@ -4,6 +4,7 @@ import { GatewayError } from "../../domain/errors.ts"
 import type { Follower, Followers } from "../../ports/followers.ts"
 import type { Logger } from "../../ports/logger.ts"
 import { createLogCursorFile } from "./log-cursor.ts"
+import { isAbsent } from "./whole-file.ts"
 
 /** Every cursor file `dataDir/cursors/NAME.json` is a follower. One that can't be read has taken nothing: it holds the log back and is warned of. */
 export function createFollowerCursors(dataDir: string, logger: Logger): Followers {
@@ -30,7 +31,7 @@ export function createFollowerCursors(dataDir: string, logger: Logger): Follower
         const files = (await readdir(folder)).filter((file) => file.endsWith(".json"))
         return await Promise.all(files.map(followerOf))
       } catch (cause) {
-        if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return []
+        if (isAbsent(cause)) return []
         throw new GatewayError("log_unavailable", { detail: `[cursors] ${folder} can't be listed`, cause })
       }
     },

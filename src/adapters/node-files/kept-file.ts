@@ -1,4 +1,4 @@
-import { open, readFile, rename, rm } from "node:fs/promises"
+import { readIfThere, writeWhole } from "./whole-file.ts"
 
 /** A text that is made once and kept in a file, readable by its owner alone. */
 export interface KeptText {
@@ -18,7 +18,8 @@ const NO_ROOM = new Set(["ENOSPC", "EDQUOT", "EIO"])
  * @throws the file system's error, unless there is no room: the text then serves until the file can be written
  */
 export async function keptText(path: string, make: () => string): Promise<KeptText> {
-  const written = await readIfThere(path)
+  // An empty file is what a full disk left: nothing was ever made of it.
+  const written = (await readIfThere(path)) || undefined
   const text = written ?? make()
   let problem = written === undefined ? await tryToWrite(path, text) : undefined
   return {
@@ -29,7 +30,7 @@ export async function keptText(path: string, make: () => string): Promise<KeptTe
     keep: async () => {
       if (problem === undefined) return
       try {
-        await write(path, text)
+        await writeWhole(path, text, 0o600)
         problem = undefined
       } catch (error) {
         problem = error instanceof Error ? error.message : String(error)
@@ -38,42 +39,13 @@ export async function keptText(path: string, make: () => string): Promise<KeptTe
   }
 }
 
-/** An empty file is what a full disk left: nothing was ever made of it. */
-async function readIfThere(path: string): Promise<string | undefined> {
-  try {
-    const text = await readFile(path, "utf8")
-    return text === "" ? undefined : text
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined
-    throw error
-  }
-}
-
 async function tryToWrite(path: string, text: string): Promise<string | undefined> {
   try {
-    await write(path, text)
+    await writeWhole(path, text, 0o600)
     return undefined
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
     if (code === undefined || !NO_ROOM.has(code)) throw error
     return message
-  }
-}
-
-/** Whole or not at all: under another name first. */
-async function write(path: string, text: string): Promise<void> {
-  const unfinished = `${path}.new`
-  try {
-    const file = await open(unfinished, "w", 0o600)
-    try {
-      await file.writeFile(text)
-      await file.sync()
-    } finally {
-      await file.close()
-    }
-    await rename(unfinished, path)
-  } catch (error) {
-    await rm(unfinished, { force: true })
-    throw error
   }
 }

@@ -1,20 +1,22 @@
-import { mkdir, open, readFile, rename } from "node:fs/promises"
+import { mkdir } from "node:fs/promises"
 import { dirname } from "node:path"
 import { GatewayError } from "../../domain/errors.ts"
+import { readJson } from "../../domain/json-text.ts"
 import type { LogCursor } from "../../ports/log-cursor.ts"
-import { readJson, readPosition } from "./position-json.ts"
+import { readPosition } from "./position-json.ts"
+import { readIfThere, writeWhole } from "./whole-file.ts"
 
 /** A cursor in a file, replaced whole and synced. */
 export function createLogCursorFile(path: string): LogCursor {
   return {
     load: async () => {
-      let text: string
+      let text: string | undefined
       try {
-        text = await readFile(path, "utf8")
+        text = await readIfThere(path)
       } catch (error) {
-        if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined
         throw unavailable(`${path} can't be read`, error)
       }
+      if (text === undefined) return undefined
       const position = readPosition(readJson(text))
       if (position === undefined) throw unavailable(`${path} is not a log cursor: remove it to begin anew`, undefined)
       return position
@@ -22,14 +24,7 @@ export function createLogCursorFile(path: string): LogCursor {
     save: async (position) => {
       try {
         await mkdir(dirname(path), { recursive: true })
-        const file = await open(`${path}.new`, "w", 0o640)
-        try {
-          await file.writeFile(`${JSON.stringify({ v: 1, ...position })}\n`)
-          await file.sync()
-        } finally {
-          await file.close()
-        }
-        await rename(`${path}.new`, path)
+        await writeWhole(path, `${JSON.stringify({ v: 1, ...position })}\n`, 0o640)
       } catch (error) {
         throw unavailable(`${path} can't be written`, error)
       }

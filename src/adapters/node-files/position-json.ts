@@ -8,13 +8,3 @@ export function readPosition(value: unknown): LogPosition | undefined {
   if (typeof file !== "number" || typeof offset !== "number" || typeof hash !== "string") return undefined
   return { file, offset, hash }
 }
-
-/** The value of a JSON text; undefined for a text that isn't JSON. */
-export function readJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined
-    throw error
-  }
-}
