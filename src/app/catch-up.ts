@@ -1,3 +1,4 @@
+import { entryOf } from "../domain/entry-of.ts"
 import { GatewayError } from "../domain/errors.ts"
 import type { RewardEvent } from "../domain/events.ts"
 import { isAfter, type LogId, type LogPosition, samePosition } from "../domain/log-position.ts"
@@ -84,7 +85,7 @@ export async function catchUp(
         if (experiment === undefined) continue
         const stand = work.stands.get(experiment) ?? work.others
         if (stand === undefined || isBehind(begin, stand.readFrom)) continue
-        pendingOf(pending, experiment).add(entry)
+        entryOf(pending, experiment, () => new PendingFold(experiment)).add(entry)
       }
       lines += entries.length
       last = end
@@ -107,7 +108,7 @@ export async function eachSegment(
   take: (entries: readonly LogEntry[], end: LogPosition, begin: LogPosition | undefined) => Promise<void> | void,
   progress: Progress,
 ): Promise<FoldedLog> {
-  const entryOf = createEntryReader()
+  const logEntryOf = createEntryReader()
   const begins = distinct(places.from)
   let events = 0
   let skipped = 0
@@ -118,7 +119,7 @@ export async function eachSegment(
       for (const line of lines) {
         const event = parseOutcomeLine(line)
         if (event === undefined) skipped += 1
-        else entries.push(entryOf(event))
+        else entries.push(logEntryOf(event))
       }
       events += entries.length
       await take(entries, end, begin)
@@ -141,13 +142,4 @@ function distinct(places: readonly (LogPosition | undefined)[]): (LogPosition | 
 export function isBehind(a: LogPosition | undefined, b: LogPosition | undefined): boolean {
   if (b === undefined) return false
   return a === undefined || isAfter(b, a)
-}
-
-function pendingOf(pending: Map<string, PendingFold>, experiment: string): PendingFold {
-  let fold = pending.get(experiment)
-  if (fold === undefined) {
-    fold = new PendingFold(experiment)
-    pending.set(experiment, fold)
-  }
-  return fold
 }

@@ -1,3 +1,4 @@
+import { entryOf } from "../domain/entry-of.ts"
 import type { RewardEvent } from "../domain/events.ts"
 import { isAfter, type LogPosition } from "../domain/log-position.ts"
 import type { Clock } from "../ports/clock.ts"
@@ -8,7 +9,7 @@ import type { OutcomeLog } from "../ports/outcome-log.ts"
 import type { OutcomeReader } from "../ports/outcome-reader.ts"
 import { catchUp } from "./catch-up.ts"
 import { type Answered, type Elsewhere, ExperimentFold, type FoldCounts, type Reconciled } from "./experiment-fold.ts"
-import { experimentOf, type LogEntry } from "./log-entry.ts"
+import { APPEND_WITHIN_MS, experimentOf, type LogEntry } from "./log-entry.ts"
 
 export interface FoldLoopOptions {
   readonly log: OutcomeLog
@@ -28,8 +29,6 @@ export interface FoldLoopOptions {
 const FOLDS_PER_SECOND = 250
 const MARK_EVERY_MS = 1_000
 const ALIVE_EVERY_MS = 10_000
-/** Lines carry the time at which they were taken, a little before they are appended. */
-const APPEND_WITHIN_MS = 5_000
 
 interface DurablePlace {
   readonly end: LogPosition
@@ -66,10 +65,7 @@ export class FoldLoop {
     const byExperiment = new Map<string, LogEntry[]>()
     for (const entry of entries) {
       const experiment = experimentOf(entry)
-      if (experiment === undefined) continue
-      const list = byExperiment.get(experiment)
-      if (list === undefined) byExperiment.set(experiment, [entry])
-      else list.push(entry)
+      if (experiment !== undefined) entryOf(byExperiment, experiment, (): LogEntry[] => []).push(entry)
     }
     for (const [experiment, list] of byExperiment) this.#foldOf(experiment).add(list, end)
   }

@@ -1,6 +1,9 @@
 import { type DecisionFacts, DecisionReader } from "../domain/decision-facts.ts"
 import type { ExperimentEvent, OutcomeEvent, RewardEvent } from "../domain/events.ts"
 
+/** Lines carry the time at which they were taken, at most this long before they are appended. Milliseconds. */
+export const APPEND_WITHIN_MS = 5_000
+
 /** What a logged line means to the counters. */
 export type LogEntry =
   | { readonly kind: "decision"; readonly facts: DecisionFacts }

@@ -21,9 +21,14 @@ export function statisticsQuery(
     bound: boundOf(reward),
     series: Object.fromEntries(experiment.variants.map(({ id }) => [id, lineage?.series[id] ?? 1])),
     memory,
-    maturationSeconds: reward.maturation === "window" ? reward.attributionWindowSeconds : 0,
+    maturationSeconds: maturationSecondsOf(reward),
     now,
   }
+}
+
+/** How long a decision waits for its rewards before it is learned from, seconds. */
+function maturationSecondsOf({ maturation, attributionWindowSeconds }: Experiment["reward"]): number {
+  return maturation === "window" ? attributionWindowSeconds : 0
 }
 
 /** Half-lives after which a discounted decision weighs less than a millionth. */
@@ -31,7 +36,7 @@ const HALF_LIVES = 20
 
 /** How finely the counters of an experiment have to tell ages apart. */
 export function resolutionOf({ memory, reward }: Experiment): Resolution {
-  const maturationSeconds = reward.maturation === "window" ? reward.attributionWindowSeconds : 0
+  const maturationSeconds = maturationSecondsOf(reward)
   if (memory.kind === "all") return { memorySeconds: undefined, forgottenAfterSeconds: undefined, maturationSeconds }
   if (memory.kind === "window") {
     return { memorySeconds: memory.seconds, forgottenAfterSeconds: memory.seconds, maturationSeconds }

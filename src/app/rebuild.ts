@@ -1,5 +1,6 @@
 import { CounterFold } from "../domain/counter-fold.ts"
 import { type CounterCell, CounterTable, GroupTable } from "../domain/counter-table.ts"
+import { entryOf } from "../domain/entry-of.ts"
 import type { GroupRow } from "../domain/group-rows.ts"
 import type { LogPosition } from "../domain/log-position.ts"
 import type { Checkpoint, Checkpoints } from "../ports/checkpoints.ts"
@@ -7,7 +8,7 @@ import type { CounterArchive } from "../ports/counter-archive.ts"
 import type { CounterStore } from "../ports/counter-store.ts"
 import type { OutcomeReader } from "../ports/outcome-reader.ts"
 import { catchUp, eachSegment, type FoldedLog, isBehind, type Progress, type Stand } from "./catch-up.ts"
-import { experimentOf, type LogEntry } from "./log-entry.ts"
+import { experimentOf } from "./log-entry.ts"
 import { isInside, type LogPart, limitsOf, partsOf } from "./log-parts.ts"
 import { PendingFold } from "./pending-fold.ts"
 import { eachCounted, groundOf, restoreCheckpoint } from "./restore-checkpoint.ts"
@@ -125,7 +126,7 @@ export async function check(
           if (experiment === undefined || isBefore(begin, counted.get(experiment))) continue
           const limit = limits.get(experiment)
           if (limit === undefined || !isBehind(begin, limit)) unfolded += 1
-          else take(pending, experiment, entry)
+          else entryOf(pending, experiment, () => new PendingFold(experiment)).add(entry)
         }
         foldInto(fold, pending, end)
       },
@@ -156,12 +157,6 @@ async function standsAfter(checkpoint: Checkpoint | undefined, part: LogPart): P
 /** Whether lines of a segment that begins here lie before a limit, where there is one. */
 function isBefore(begin: LogPosition | undefined, limit: LogPosition | undefined): boolean {
   return limit !== undefined && isBehind(begin, limit)
-}
-
-function take(pending: Map<string, PendingFold>, experiment: string, entry: LogEntry): void {
-  const fold = pending.get(experiment) ?? new PendingFold(experiment)
-  pending.set(experiment, fold)
-  fold.add(entry)
 }
 
 function foldInto(fold: CounterFold, pending: ReadonlyMap<string, PendingFold>, end: LogPosition): void {

@@ -14,7 +14,7 @@ import type { Logger } from "../ports/logger.ts"
 import type { OutcomeLog } from "../ports/outcome-log.ts"
 import type { OutcomeReader } from "../ports/outcome-reader.ts"
 import { eachSegment, isBehind } from "./catch-up.ts"
-import { experimentOf, type LogEntry } from "./log-entry.ts"
+import { APPEND_WITHIN_MS, experimentOf, type LogEntry } from "./log-entry.ts"
 import { isInside, limitsOf, partsOf } from "./log-parts.ts"
 import { toEvent } from "./revision-event.ts"
 
@@ -35,7 +35,7 @@ export interface RetainLogOptions {
   readonly reader: OutcomeReader
   readonly marks: Pick<FoldMarkStore, "load">
   /** The folder's own store: a checkpoint is of all of it. */
-  readonly archive: Pick<CounterArchive, "pack">
+  readonly archive: Pick<CounterArchive, "pack" | "positions">
   readonly experiments: Pick<ExperimentStore, "newest" | "history">
   readonly checkpoints: Checkpoints
   readonly followers: Followers
@@ -50,8 +50,6 @@ export interface RetainLogOptions {
 const DAY_MS = 86_400_000
 /** Between two pieces of a long reading, so that requests come first. */
 const PAUSE_MS = 10
-/** Lines carry the time at which they were taken, a little before they are appended. */
-const APPEND_WITHIN_MS = 5_000
 
 /**
  * Deletes files of the outcome log that are no longer wanted, once they may go (`retentionOf`). What remains of them is a checkpoint, written
@@ -144,9 +142,10 @@ export class LogRetention {
     const { archive, log, reader } = this.#options
     const { id } = log
     if (this.#earlierRead === id) return this.#earlierFolded === id
-    const { positions } = await archive.pack()
     let unfolded = 0
     for (const part of (await partsOf([reader])).filter(({ span }) => span.id !== id)) {
+      const stands = [...(await archive.positions(part.span.id))]
+      const positions = stands.map(([experiment, position]) => ({ experiment, log: part.span.id, position }))
       const limits = await limitsOf(part, positions)
       const from = [part.span.since, ...limits.values()].filter(isInside(part))
       const take = async (entries: readonly LogEntry[], begin: LogPosition | undefined): Promise<void> => {

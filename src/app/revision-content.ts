@@ -23,9 +23,13 @@ export function modelHashes(experiment: Experiment, endpoints: readonly ModelEnd
   )
 }
 
-/** Models that were replaced under an unchanged name. */
-function diffModels(before: Readonly<Record<string, string>>, after: Readonly<Record<string, string>>): string[] {
-  return Object.keys(after)
-    .filter((variant) => before[variant] !== undefined && before[variant] !== after[variant])
-    .map((variant) => `models.${variant}: "${before[variant]}" -> "${after[variant]}"`)
+function diffModels(before: Content["models"], after: Content["models"]): string[] {
+  return replacedModels(before, after).map(
+    (variant) => `models.${variant}: "${before[variant]}" -> "${after[variant]}"`,
+  )
+}
+
+/** Variants whose model was replaced under an unchanged name. */
+export function replacedModels(before: Content["models"], after: Content["models"]): string[] {
+  return Object.keys(after).filter((variant) => before[variant] !== undefined && before[variant] !== after[variant])
 }

@@ -1,7 +1,8 @@
 import { type Definitions, definitionsFrom } from "../domain/definitions.ts"
 import { type Experiment, parseExperiment } from "../domain/experiment.ts"
-import { firstLineage, type Lineage, NO_LINEAGE, nextLineage } from "../domain/series.ts"
+import { firstLineage, type Lineage, nextLineage } from "../domain/series.ts"
 import type { StoredRevision } from "../ports/experiment-store.ts"
+import { replacedModels } from "./revision-content.ts"
 
 /**
  * What the statistics of the next revision are filed under.
@@ -9,19 +10,15 @@ import type { StoredRevision } from "../ports/experiment-store.ts"
  * A variant whose model was replaced under the same name starts a series, as one with another backend does.
  *
  * @param before undefined for the first revision of an experiment
- * @param experiment null: it is removed, and comes back with what it left
  */
 export function lineageAfter(
   before: StoredRevision | undefined,
-  experiment: Experiment | null,
+  experiment: Experiment,
   models: StoredRevision["models"],
 ): Lineage {
-  if (experiment === null) return before?.lineage ?? NO_LINEAGE
   if (before === undefined) return firstLineage(experiment)
-  const replaced = Object.keys(models).filter((id) => {
-    return before.models[id] !== undefined && before.models[id] !== models[id]
-  })
-  return nextLineage({ experiment: storedExperiment(before), lineage: before.lineage }, experiment, new Set(replaced))
+  const replaced = new Set(replacedModels(before.models, models))
+  return nextLineage({ experiment: storedExperiment(before), lineage: before.lineage }, experiment, replaced)
 }
 
 /** What rewards mean for every revision of a history whose tokens may still live. @param now epoch milliseconds */

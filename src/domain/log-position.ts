@@ -13,6 +13,9 @@ export interface LogPosition {
 /** Which log a position belongs to: made once per data folder, and anew where a folder was copied or restored. 22 base64url characters. */
 export type LogId = string
 
+/** A log that was silent for longer, milliseconds, has lapsed: credits that only it may still need are forgotten. */
+export const LAPSED_AFTER_MS = 7 * 86_400_000
+
 /** Whether `position` lies behind `other`; any position lies behind none. */
 export function isAfter(position: LogPosition, other: LogPosition | undefined): boolean {
   if (other === undefined) return true

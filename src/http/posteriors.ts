@@ -1,5 +1,6 @@
 import { type Posterior, readPosteriors } from "../app/read-experiment.ts"
 import type { ServedExperiments } from "../app/served-experiments.ts"
+import { within } from "../app/within.ts"
 import type { Clock } from "../ports/clock.ts"
 import type { CounterStore } from "../ports/counter-store.ts"
 
@@ -31,12 +32,7 @@ export class Posteriors {
     this.#round ??= this.#readAll().finally(() => {
       this.#round = undefined
     })
-    let timer: ReturnType<typeof setTimeout> | undefined
-    const waited = new Promise<void>((settle) => {
-      timer = setTimeout(settle, WAIT_MS)
-    })
-    await Promise.race([this.#round, waited])
-    clearTimeout(timer)
+    await within(this.#round, WAIT_MS)
     return this.#known
   }
 

@@ -1,6 +1,6 @@
 import { type CounterContents, encodeContents, type StoredPosition } from "../../domain/counter-contents.ts"
 import { CounterFold } from "../../domain/counter-fold.ts"
-import { type LogPosition, samePosition } from "../../domain/log-position.ts"
+import { LAPSED_AFTER_MS, type LogPosition, samePosition } from "../../domain/log-position.ts"
 import { summarise } from "../../domain/statistics.ts"
 import { TrustedTime } from "../../domain/trusted-time.ts"
 import { emptySketch, mergeSketch } from "../../domain/unit-sketch.ts"
@@ -11,9 +11,6 @@ import type { CounterStore, FoldAnswer, FoldBatch, RewardAnswer, SketchAddition 
 interface Stand extends StoredPosition {
   readonly answers: readonly RewardAnswer[]
 }
-
-/** A log that was silent for longer has lapsed. */
-const LAPSED_AFTER_MS = 7 * 86_400_000
 
 const MACHINE_CLOCK: Clock = { now: () => Date.now(), monotonicMs: () => performance.now() }
 

@@ -33,14 +33,7 @@ export class CounterNames {
   }
 
   of(experiment: string): (CounterName & { readonly id: number })[] {
-    return this.#byExperiment.all(experiment).map((row) => ({
-      id: Number(row["id"]),
-      experiment: String(row["experiment"]),
-      cohort: cohortNamed(row["cohort"]),
-      variant: String(row["variant"]),
-      series: Number(row["series"]),
-      metric: String(row["metric"]),
-    }))
+    return this.#byExperiment.all(experiment).map((row) => ({ id: Number(row["id"]), ...counterNameOf(row) }))
   }
 
   /** To be called when names in the table may have gone: after a reset, and after a transaction that was rolled back. */
@@ -49,7 +42,18 @@ export class CounterNames {
   }
 }
 
-export function cohortNamed(text: unknown): Cohort {
+/** The name in a row of `counter_names`. */
+export function counterNameOf(row: Readonly<Record<string, unknown>>): CounterName {
+  return {
+    experiment: String(row["experiment"]),
+    cohort: cohortNamed(row["cohort"]),
+    variant: String(row["variant"]),
+    series: Number(row["series"]),
+    metric: String(row["metric"]),
+  }
+}
+
+function cohortNamed(text: unknown): Cohort {
   if (text === "learned" || text === "holdout" || text === "excluded") return text
   throw new TypeError(`[sqlite] ${String(text)} is no cohort`)
 }

@@ -2,7 +2,7 @@ import type { DatabaseSync, StatementSync } from "node:sqlite"
 import type { CounterCell } from "../../domain/counter-table.ts"
 import type { CounterRow } from "../../domain/statistics.ts"
 import { WIDTHS } from "./bucket-widths.ts"
-import { type CounterName, cohortNamed } from "./counter-names.ts"
+import { type CounterName, counterNameOf } from "./counter-names.ts"
 
 /** One bucket of one name. */
 export interface CounterPlace {
@@ -109,11 +109,7 @@ export class CounterRows {
 
   cells(): CounterCell[] {
     return this.#all.all().map((row) => ({
-      experiment: String(row["experiment"]),
-      cohort: cohortNamed(row["cohort"]),
-      variant: String(row["variant"]),
-      series: Number(row["series"]),
-      metric: String(row["metric"]),
+      ...counterNameOf(row),
       bucket: Number(row["bucket"]),
       widthSeconds: Number(row["width"]),
       ...sumsOf(row),

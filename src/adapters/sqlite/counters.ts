@@ -65,31 +65,19 @@ export class Counters {
   }
 
   contents(): CounterContents {
-    const { database, logs, counters, groups, sketches } = this.#tables
-    // One read transaction, so that positions and counters belong together while a gateway writes.
-    database.exec("BEGIN")
-    try {
+    const { logs, counters, groups, sketches } = this.#tables
+    return this.#readTogether(() => {
       return { positions: logs.all(), cells: counters.cells(), groups: groups.all(), sketches: sketches.all() }
-    } finally {
-      database.exec("COMMIT")
-    }
+    })
   }
 
   pack(): PackedContents {
-    const { database, logs, counters, groups, sketches } = this.#tables
-    database.exec("BEGIN")
-    try {
+    const { logs, counters, groups, sketches } = this.#tables
+    return this.#readTogether(() => {
       const positions = logs.all()
-      const lines = encodeContents({
-        positions,
-        cells: counters.cells(),
-        groups: groups.each(),
-        sketches: sketches.all(),
-      })
-      return { positions, bytes: toBytes(lines) }
-    } finally {
-      database.exec("COMMIT")
-    }
+      const all = { positions, cells: counters.cells(), groups: groups.each(), sketches: sketches.all() }
+      return { positions, bytes: toBytes(encodeContents(all)) }
+    })
   }
 
   restore({ positions, cells, groups, sketches }: CounterContents): void {
@@ -126,6 +114,17 @@ export class Counters {
         DELETE FROM credits; DELETE FROM positions; DELETE FROM logs`)
     })
     this.#tables.forget()
+  }
+
+  /** In one read transaction, so that positions and counters belong together while a gateway writes. */
+  #readTogether<T>(read: () => T): T {
+    const { database } = this.#tables
+    database.exec("BEGIN")
+    try {
+      return read()
+    } finally {
+      database.exec("COMMIT")
+    }
   }
 
   #foldIfNext(batch: PackedBatch): FoldAnswer {

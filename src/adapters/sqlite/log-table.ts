@@ -1,10 +1,7 @@
 import type { DatabaseSync, SQLOutputValue, StatementSync } from "node:sqlite"
-import type { LogId, LogPosition } from "../../domain/log-position.ts"
+import { LAPSED_AFTER_MS, type LogId, type LogPosition } from "../../domain/log-position.ts"
 import type { StoredPosition } from "../../ports/counter-archive.ts"
 import type { RewardAnswer } from "../../ports/counter-store.ts"
-
-/** A log that was silent for longer has lapsed. */
-const LAPSED_AFTER_MS = 7 * 86_400_000
 
 /** How often a sign of life is written: far more often than it matters. */
 const SEEN_EVERY_MS = 60_000
