@@ -9,8 +9,8 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { parseArgs } from "node:util"
 import seedrandom from "seedrandom"
 import * as z from "zod"
+import { policyChoice } from "#policies/policy-document.ts"
 import { simulate } from "#src/app/simulate.ts"
-import type { PullMemory } from "#src/app/simulation-memory.ts"
 import { type ReferenceCell, referenceCells } from "#test/app/reference-cells.ts"
 
 const INTRODUCTION = `# Regret
@@ -78,13 +78,13 @@ for (const cell of quickFirst) {
 }
 
 /** Rough order of the work: refreshes, dearer where each is an integral. */
-function cost({ scenario, policy }: ReferenceCell): number {
-  const integral = policy.kind === "thompson" || policy.kind === "top-two"
+function cost({ scenario, experiment }: ReferenceCell): number {
+  const integral = experiment.policy.kind === "thompson" || experiment.policy.kind === "top-two"
   return (scenario.T / scenario.batch) * (integral ? 100 : 1)
 }
 
 function play(cell: ReferenceCell): Row {
-  const { scenario, name, policy, memory } = cell
+  const { scenario, name, experiment } = cell
   const wanted = Number(values.replicates)
   const begun = performance.now()
   const randomOf = (replicate: number): (() => number) => {
@@ -92,14 +92,14 @@ function play(cell: ReferenceCell): Row {
     return () => stream.double()
   }
   // Timing first: the number of replicates must not depend on how they turn out.
-  const timing = simulate({ scenario, policy, memory, replicates: 1, randomOf })
+  const timing = simulate({ scenario, experiment, replicates: 1, randomOf })
   while (timing.next().done !== true);
   const each = (performance.now() - begun) / 1000
   const replicates = Math.max(
     Math.min(LEAST_REPLICATES, wanted),
     Math.min(wanted, Math.floor(Number(values.seconds) / each)),
   )
-  const run = simulate({ scenario, policy, memory, replicates, randomOf })
+  const run = simulate({ scenario, experiment, replicates, randomOf })
   let step = run.next()
   let said = performance.now()
   while (step.done !== true) {
@@ -141,7 +141,7 @@ function page(): string {
   ]
   const lines = done.map(({ cell, row, z }) => {
     const { mean, standardError, replicates } = row
-    const policy = [cell.policy.kind, parameters(cell)].filter((part) => part !== "").join(" ")
+    const policy = [cell.experiment.policy.kind, parameters(cell)].filter((part) => part !== "").join(" ")
     const columns = [
       cell.scenario.id,
       cell.name,
@@ -166,19 +166,17 @@ ${lines.join("\n")}
 }
 
 /** The policy's parameters and memory as an experiment document has them, at one decision a second. */
-function parameters({ policy, memory }: ReferenceCell): string {
-  const { minPropensity, params } = policy
+function parameters({ experiment: { policy, memory } }: ReferenceCell): string {
+  const { minPropensity, params } = policyChoice(policy)
   const own = JSON.stringify({
     ...(minPropensity > 0 ? { minPropensity } : {}),
     ...params,
-    ...(memory.kind === "all" ? {} : { memory: inSeconds(memory) }),
+    ...(memory.kind === "all" ? {} : { memory: rounded(memory) }),
   })
   return own === "{}" || policy.kind === "static" ? "" : `\`${own}\``
 }
 
-function inSeconds(memory: PullMemory): object {
-  if (memory.kind === "window") return { kind: "window", seconds: memory.pulls }
-  if (memory.kind === "discount")
-    return { kind: "discount", halfLifeSeconds: Number((Math.log(0.5) / Math.log(memory.gamma)).toFixed(1)) }
-  return memory
+function rounded(memory: ReferenceCell["experiment"]["memory"]): object {
+  if (memory.kind !== "discount") return memory
+  return { kind: "discount", halfLifeSeconds: Number(memory.halfLifeSeconds.toFixed(1)) }
 }

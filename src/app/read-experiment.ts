@@ -131,7 +131,7 @@ function perDecision({ sum, decisions }: Pick<VariantTotals, "sum" | "decisions"
 }
 
 /** Posterior probability of having the largest mean among enabled variants, whatever the policy: Beta for binary rewards, else Student t. */
-function probabilitiesBest(experiment: Experiment, statistics: readonly VariantStatistics[]): readonly number[] {
+export function probabilitiesBest(experiment: Experiment, statistics: readonly VariantStatistics[]): readonly number[] {
   const own = experiment.policy
   const kind = experiment.reward.kind === "binary" ? "thompson" : "thompson-gaussian"
   const parsed = parsePolicy(own.kind === kind ? { kind, prior: own.prior } : { kind })

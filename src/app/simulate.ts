@@ -1,19 +1,19 @@
-import { allocate } from "#policies/allocate.ts"
-import type { Arm } from "#policies/policy.ts"
-import type { PolicyChoice } from "#policies/policy-document.ts"
+import { policyChoice } from "#policies/policy-document.ts"
 import { findPolicy } from "#policies/registry.ts"
-import { type BatchOutcome, type PullMemory, type VisibleStatistics, visibleStatistics } from "./simulation-memory.ts"
+import type { Experiment } from "../domain/experiment.ts"
+import { probabilitiesBest } from "./read-experiment.ts"
+import { SimulatedGateway } from "./simulated-gateway.ts"
+import { type Random, World } from "./simulated-world.ts"
 import type { Scenario } from "./simulation-scenario.ts"
 
-/** Uniform random numbers in [0, 1). */
-export type Random = () => number
-
-/** One policy in one scenario, played `replicates` times. */
+/** One experiment in one scenario, played `replicates` times. */
 export interface Simulation {
   readonly scenario: Scenario
-  readonly policy: PolicyChoice
-  readonly memory: PullMemory
+  /** As `simulatedExperiment` makes it for this scenario. */
+  readonly experiment: Experiment
   readonly replicates: number
+  /** Whether to look for false winners: in a scenario whose variants are `alike`. */
+  readonly aa?: boolean
   /** An independent stream for every replicate, counted from 0. */
   randomOf(replicate: number): Random
 }
@@ -25,15 +25,23 @@ export interface Estimate {
 }
 
 export interface SimulationResult {
-  /** Cumulative pseudo-regret at the horizon: the sum over pulls of the best arm's rate minus the chosen one's. */
+  /** Cumulative pseudo-regret at the horizon: the sum over decisions of the best variant's expected reward minus the chosen one's. */
   readonly regret: Estimate
   readonly curve: readonly ({ readonly t: number } & Estimate)[]
-  /** Share of all pulls, by arm. */
+  /** Share of all decisions, by variant. */
   readonly shareByVariant: readonly number[]
+  /** Standard deviation of that share over the replicates. */
+  readonly shareSpread: readonly number[]
+  /** The same shares of the decisions since the point before, by points of the curve. */
+  readonly shareCurve: readonly { readonly t: number; readonly shareByVariant: readonly number[] }[]
+  /** Share of replicates in which some variant's probability of being best passed 0.95 at the beginning of a batch. */
+  readonly falseWinners?: Estimate
 }
 
 /** Points of the curve besides the scenario's checkpoints. */
 const EVEN_POINTS = 50
+/** A probability of being best beyond which many would call a winner. */
+const WINS = 0.95
 
 /**
  * Plays every replicate and yields the number finished after each; returns the result.
@@ -41,22 +49,41 @@ const EVEN_POINTS = 50
  * @throws PolicyError as `allocate` does
  */
 export function* simulate(simulation: Simulation): Generator<number, SimulationResult> {
-  const { scenario, replicates } = simulation
+  const { scenario, replicates, aa = false } = simulation
   const times = curveTimes(scenario)
-  const curves: Float64Array[] = []
-  const pulls = new Float64Array(armsOf(scenario))
+  const runs: Run[] = []
   for (let replicate = 0; replicate < replicates; replicate++) {
-    curves.push(playOnce(simulation, simulation.randomOf(replicate), times, pulls))
+    runs.push(playOnce(simulation, simulation.randomOf(replicate), times))
     yield replicate + 1
   }
-  const curve = times.map((t, point) => ({ t, ...estimate(curves.map((regret) => regret[point] ?? 0)) }))
+  const curve = times.map((t, point) => ({ t, ...estimate(runs.map((run) => run.regret[point] ?? 0)) }))
   const { mean, standardError } = curve.at(-1) ?? { mean: 0, standardError: 0 }
-  const total = replicates * scenario.T
-  return { regret: { mean, standardError }, curve, shareByVariant: Array.from(pulls, (count) => count / total) }
+  const decisionsAt = (run: Run, point: number, variant: number): number => run.decisions[point]?.[variant] ?? 0
+  const variants = scenario.segments[0]?.[1] ?? []
+  const shares = variants.map((_, variant) =>
+    estimate(runs.map((run) => decisionsAt(run, times.length - 1, variant) / scenario.T)),
+  )
+  const shareCurve = times.map((t, point) => ({
+    t,
+    shareByVariant: variants.map((_, variant) => {
+      const since = runs.map((run) => decisionsAt(run, point, variant) - decisionsAt(run, point - 1, variant))
+      return estimate(since).mean / (t - (times[point - 1] ?? 0))
+    }),
+  }))
+  return {
+    regret: { mean, standardError },
+    curve,
+    shareByVariant: shares.map((share) => share.mean),
+    shareSpread: shares.map((share) => share.standardError * Math.sqrt(replicates)),
+    shareCurve,
+    ...(aa ? { falseWinners: estimate(runs.map(({ won }) => (won ? 1 : 0))) } : {}),
+  }
 }
 
-function armsOf({ segments }: Scenario): number {
-  return segments[0]?.[1].length ?? 0
+/** Whether the allocation moves with every decision, so that a batch of them doesn't share one. */
+export function allocatesEveryPull({ policy }: Experiment): boolean {
+  const { kind, params } = policyChoice(policy)
+  return findPolicy(kind).countsPending?.(params) === true
 }
 
 function curveTimes({ T, checkpoints }: Scenario): number[] {
@@ -64,97 +91,46 @@ function curveTimes({ T, checkpoints }: Scenario): number[] {
   return [...new Set([...even, ...checkpoints])].sort((a, b) => a - b)
 }
 
-/** Whether a policy's allocation moves with every decision, so that a batch of them doesn't share one. */
-export function allocatesEveryPull(policy: PolicyChoice): boolean {
-  return findPolicy(policy.kind).countsPending?.(policy.params) === true || policy.burnInDecisions > 0
+/** What came of one replicate, cumulated to each of some times. */
+interface Run {
+  readonly regret: readonly number[]
+  /** By time, then by variant. */
+  readonly decisions: readonly (readonly number[])[]
+  /** Whether a winner was found at any refresh; false where nobody looked. */
+  readonly won: boolean
 }
 
-/** One replicate: the cumulative regret at `times`. Adds every pull to `pulls`. */
-function playOnce(simulation: Simulation, random: Random, times: readonly number[], pulls: Float64Array): Float64Array {
-  const { scenario, policy, memory } = simulation
-  const { T, batch, delay } = scenario
-  const visible = visibleStatistics(pulls.length, memory, batch)
-  const arms = Array.from(pulls, (_, arm): Seen => ({ id: String(arm), n: 0, pending: 0, sum: 0, sumSq: 0, weight: 1 }))
-  const open: BatchOutcome[] = []
-  const regretAt = new Float64Array(times.length)
-  const everyPull = allocatesEveryPull(policy)
-  const world = new World(scenario)
+function playOnce({ scenario, experiment, aa = false }: Simulation, random: Random, times: readonly number[]): Run {
+  const { T, batch } = scenario
+  const gateway = new SimulatedGateway(experiment, batch, `${random().toString(36).slice(2)}-`)
+  const world = new World(scenario, random)
+  const everyPull = allocatesEveryPull(experiment)
+  const counts = experiment.variants.map(() => 0)
+  const run = { regret: [] as number[], decisions: [] as number[][], won: false }
   let regret = 0
-  let point = 0
-
   for (let start = 0; start < T; start += batch) {
-    // The oldest open batch ended at pull `start` - (open - 1) B - 1: it shows once that lies more than `delay` back.
-    while (open.length > 0 && (open.length - 1) * batch >= delay) show(open, visible, arms)
-    const outcome = { pulls: arms.map(zero), successes: arms.map(zero) }
-    let cumulative = cumulate(allocate(policy, arms).allocation)
+    gateway.beginBatch(start)
+    run.won ||= aa && findsWinner(gateway)
     const end = Math.min(T, start + batch)
-    for (let pull = start; pull < end; pull++) {
-      if (everyPull && pull > start) cumulative = cumulate(allocate(policy, arms).allocation)
-      world.advance(pull)
-      const arm = draw(cumulative, random())
-      const rate = world.rates[arm] ?? 0
-      outcome.pulls[arm] = (outcome.pulls[arm] ?? 0) + 1
-      if (random() < rate) outcome.successes[arm] = (outcome.successes[arm] ?? 0) + 1
-      const seen = arms[arm]
-      if (seen !== undefined) seen.pending += 1
-      pulls[arm] = (pulls[arm] ?? 0) + 1
-      regret += world.best - rate
-      if (pull + 1 === times[point]) regretAt[point++] = regret
+    for (let decision = start; decision < end; decision++) {
+      if (world.advance(decision)) gateway.serveOnly(world.worth.map((worth) => worth !== null))
+      else if (decision > start && (everyPull || gateway.isBurningIn)) gateway.refresh()
+      const choice = gateway.decide(decision, world.unitOf(decision))
+      const outcome = world.answer(decision, choice.index)
+      gateway.record(decision, choice, outcome)
+      counts[choice.index] = (counts[choice.index] as number) + 1
+      regret += world.best - (world.worth[choice.index] ?? 0)
+      if (decision + 1 === times[run.regret.length]) {
+        run.regret.push(regret)
+        run.decisions.push([...counts])
+      }
     }
-    open.push(outcome)
   }
-  return regretAt
+  return run
 }
 
-const zero = (): number => 0
-
-/** The rates at the current pull. */
-class World {
-  rates: readonly number[] = []
-  best = 0
-  private readonly segments: Scenario["segments"]
-  private next = 0
-
-  constructor(scenario: Scenario) {
-    this.segments = scenario.segments
-  }
-
-  advance(pull: number): void {
-    const segment = this.segments[this.next]
-    if (segment === undefined || segment[0] > pull) return
-    this.rates = segment[1]
-    this.best = Math.max(...segment[1])
-    this.next += 1
-  }
-}
-
-/** The statistics of an arm as its policy sees them. Changed in place: a policy keeps nothing of what it is given. */
-type Seen = { -readonly [Key in keyof Arm]: Arm[Key] }
-
-/** Makes the oldest open batch visible. */
-function show(open: BatchOutcome[], visible: VisibleStatistics, arms: readonly Seen[]): void {
-  const batch = open.shift()
-  if (batch === undefined) return
-  visible.add(batch)
-  arms.forEach((seen, arm) => {
-    seen.pending -= batch.pulls[arm] ?? 0
-    seen.n = visible.n[arm] ?? 0
-    seen.sum = visible.sum[arm] ?? 0
-    seen.sumSq = seen.sum
-  })
-}
-
-function cumulate(allocation: readonly number[]): number[] {
-  let sum = 0
-  return allocation.map((probability) => (sum += probability))
-}
-
-/** The arm whose stretch of [0, 1) holds `u`; rounding at the top goes to the last arm that has any. */
-function draw(cumulative: readonly number[], u: number): number {
-  const last = cumulative.length - 1
-  const scaled = u * (cumulative[last] ?? 1)
-  for (let arm = 0; arm < last; arm++) if (scaled < (cumulative[arm] ?? 1)) return arm
-  return last
+function findsWinner({ experiment, statistics }: SimulatedGateway): boolean {
+  return probabilitiesBest(experiment, statistics).some((probability) => probability > WINS)
 }
 
 function estimate(values: readonly number[]): Estimate {

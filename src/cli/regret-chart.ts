@@ -61,6 +61,26 @@ export function regretTable(lines: readonly RegretLine[], columns: number): stri
   return [heading, ...rows].join("\n")
 }
 
+/** What an A/A test came to, a line per policy: the share of runs with a false winner, and the largest standard deviation of a variant's share. */
+export function falseWinnersTable(lines: readonly RegretLine[], columns: number): string {
+  const longest = Math.max(...lines.map(({ policy }) => policy.length))
+  const width = Math.max(6, Math.min(longest, columns - 40))
+  const rows = lines.map(({ policy, falseWinners, shareSpread }, index) => {
+    const { mean, standardError } = falseWinners ?? { mean: 0, standardError: 0 }
+    const name = policy.length <= width ? policy.padEnd(width) : `${policy}\n${" ".repeat(width + 2)}`
+    const found = `${percent(mean)} ± ${percent(standardError)}`
+    return `${mark(index)} ${name} ${found.padStart(17)} ${percent(Math.max(...shareSpread)).padStart(18)}`
+  })
+  return [
+    `  ${"policy".padEnd(width)} ${"false winners".padStart(17)} ${"spread of shares".padStart(18)}`,
+    ...rows,
+  ].join("\n")
+}
+
+function percent(share: number): string {
+  return `${(100 * share).toFixed(1)} %`
+}
+
 /** Cells beside each other from a column on, in as many lines as it takes. */
 function inColumns(cells: readonly string[], from: number, columns: number): string {
   const perLine = Math.max(1, Math.floor((columns - from + 1) / 8))

@@ -5,14 +5,14 @@ import { parseArgs } from "node:util"
 import seedrandom from "seedrandom"
 import { PolicyError } from "#policies/policy.ts"
 import { simulate as play, type Simulation, type SimulationResult } from "../app/simulate.ts"
-import { pullMemory } from "../app/simulation-memory.ts"
-import { type Scenario, scenarioFileSchema } from "../app/simulation-scenario.ts"
+import { simulatedExperiment } from "../app/simulated-experiment.ts"
+import { alike, type Scenario, scenarioFileSchema } from "../app/simulation-scenario.ts"
 import type { Command } from "./command.ts"
 import { ProgressBar } from "./progress-bar.ts"
 import { parseJson, parseShape, Refusal, refuse } from "./refusal.ts"
-import { type RegretLine, regretChart, regretTable } from "./regret-chart.ts"
+import { falseWinnersTable, type RegretLine, regretChart, regretTable } from "./regret-chart.ts"
 import { type RegretPanel, regretHtml, regretSvg } from "./regret-picture.ts"
-import { parseSimulatedPolicies, type SimulatedPolicy } from "./simulated-policies.ts"
+import { describeWrongPolicy, parseSimulatedPolicies, type SimulatedPolicy } from "./simulated-policies.ts"
 import { type Cell, estimateCells, warnOfSlowness } from "./simulation-estimate.ts"
 import { columnsOf, widthOf, wrapped } from "./wrapped.ts"
 
@@ -51,16 +51,19 @@ is made every "batch" pulls. Outcomes are known "delay" pulls late.
   run: async (args, io) => {
     try {
       const order = readOrder(args)
-      const warning = warnOfSlowness(estimateCells(cellsOf(order), monotonicMs), monotonicMs)
+      const { cells, left } = cellsOf(order)
+      if (cells.length === 0) throw new Refusal(left.join("\n"))
+      for (const sentence of left) io.stderr.write(wrapped(`Left out: ${sentence}\n`, columnsOf(io.stderr)))
+      const warning = warnOfSlowness(estimateCells(cells, monotonicMs), monotonicMs)
       if (warning !== undefined) io.stderr.write(wrapped(warning, columnsOf(io.stderr)))
       const progress = new ProgressBar(io.stderr, monotonicMs)
-      const panels = await playAll(order, progress)
+      const panels = await playAll(cells, progress)
       progress.finish()
       if (order.plot !== undefined) {
         const draw = order.plot.endsWith(".html") ? regretHtml : regretSvg
         write(order.plot, draw(panels, order.replicates))
       }
-      io.stdout.write(order.json ? document(panels, order) : report(panels, widthOf(io.stdout)))
+      io.stdout.write(order.json ? document(panels, order) : report(panels, widthOf(io.stdout), order.aa))
       return 0
     } catch (error) {
       if (!(error instanceof Refusal || error instanceof PolicyError)) throw error
@@ -79,6 +82,7 @@ interface Order {
   readonly seed: number
   readonly plot: string | undefined
   readonly json: boolean
+  readonly aa: boolean
 }
 
 function readOrder(args: readonly string[]): Order {
@@ -92,11 +96,13 @@ function readOrder(args: readonly string[]): Order {
       seed: { type: "string", default: "1" },
       plot: { type: "string" },
       json: { type: "boolean", default: false },
+      aa: { type: "boolean", default: false },
     },
   })
   const { plot } = values
   if (plot !== undefined && !/\.(svg|html)$/.test(plot))
     throw new Refusal(`--plot ${plot}: the name must end in .svg or .html`)
+  if (plot !== undefined && values.aa) throw new Refusal("--plot draws regret, of which there is none under --aa")
   return {
     scenarios: readScenarios(values.scenarios, values.scenario),
     policies: parseSimulatedPolicies(values.policies),
@@ -104,6 +110,7 @@ function readOrder(args: readonly string[]): Order {
     seed: wholeNumber(values.seed, "--seed", 0, Number.MAX_SAFE_INTEGER),
     plot,
     json: values.json,
+    aa: values.aa,
   }
 }
 
@@ -141,33 +148,40 @@ function wholeNumber(text: string, name: string, least: number, most: number): n
   throw new Refusal(`${name} ${text}: must be a whole number from ${least} to ${most}`)
 }
 
-/** Every policy in every scenario, scenario by scenario. */
-function cellsOf({ scenarios, policies, replicates, seed }: Order): Cell[] {
-  return scenarios.flatMap((scenario) =>
-    policies.map(({ text, policy, memory }) => {
+/** Every policy in every scenario, scenario by scenario, where it can play it; and what can't be played, each in a sentence. */
+function cellsOf({ scenarios, policies, replicates, seed, aa }: Order): { cells: Cell[]; left: string[] } {
+  const cells: Cell[] = []
+  const left: string[] = []
+  for (const given of scenarios) {
+    const scenario = aa ? alike(given) : given
+    for (const { text, settings } of policies) {
+      const parsed = simulatedExperiment(scenario, settings)
+      if (!parsed.ok) {
+        left.push(`${scenario.id}: ${describeWrongPolicy(text, parsed.issues)}`)
+        continue
+      }
       const randomOf = (replicate: number): (() => number) => {
         const stream = seedrandom.alea(`${seed}/${scenario.id}/${text}/${replicate}`)
         return () => stream.double()
       }
-      const remembered = pullMemory(memory, scenario.decisionsPerSecond)
-      return { text, simulation: { scenario, policy, memory: remembered, replicates, randomOf } }
-    }),
-  )
+      cells.push({ text, simulation: { scenario, experiment: parsed.experiment, replicates, randomOf, aa } })
+    }
+  }
+  return { cells, left }
 }
 
-async function playAll(order: Order, progress: ProgressBar): Promise<RegretPanel[]> {
-  const cells = cellsOf(order)
-  const lines: RegretLine[] = []
-  for (const { text, simulation } of cells) {
+async function playAll(cells: readonly Cell[], progress: ProgressBar): Promise<RegretPanel[]> {
+  const panels = new Map<string, RegretPanel & { readonly lines: RegretLine[] }>()
+  for (const [index, { text, simulation }] of cells.entries()) {
+    const { id, T } = simulation.scenario
     const result = await playOne(simulation, (share) => {
-      progress.update((lines.length + share) / cells.length, `${simulation.scenario.id} ${text}`)
+      progress.update((index + share) / cells.length, `${id} ${text}`)
     })
-    lines.push({ policy: text, ...result })
+    const panel = panels.get(id) ?? { scenario: id, horizon: T, lines: [] }
+    panel.lines.push({ policy: text, ...result })
+    panels.set(id, panel)
   }
-  return order.scenarios.map(({ id, T }, index) => {
-    const first = index * order.policies.length
-    return { scenario: id, horizon: T, lines: lines.slice(first, first + order.policies.length) }
-  })
+  return [...panels.values()]
 }
 
 async function playOne(simulation: Simulation, report: (share: number) => void): Promise<SimulationResult> {
@@ -184,23 +198,16 @@ async function playOne(simulation: Simulation, report: (share: number) => void):
 
 function document(panels: readonly RegretPanel[], { seed, replicates }: Order): string {
   const results = panels.flatMap(({ scenario, lines }) =>
-    lines.map(({ policy, regret, curve, shareByVariant }) => ({
-      scenario,
-      policy,
-      replicates,
-      regret,
-      curve,
-      shareByVariant,
-    })),
+    lines.map(({ policy, ...result }) => ({ scenario, policy, replicates, ...result })),
   )
   return `${JSON.stringify({ seed, results })}\n`
 }
 
-function report(panels: readonly RegretPanel[], columns: number): string {
+function report(panels: readonly RegretPanel[], columns: number, aa: boolean): string {
   return panels
-    .map(
-      ({ scenario, horizon, lines }) =>
-        `${scenario}\n\n${regretTable(lines, columns)}\n\n${regretChart(lines, horizon, columns)}\n`,
-    )
+    .map(({ scenario, horizon, lines }) => {
+      if (aa) return `${scenario}\n\n${falseWinnersTable(lines, columns)}\n`
+      return `${scenario}\n\n${regretTable(lines, columns)}\n\n${regretChart(lines, horizon, columns)}\n`
+    })
     .join("\n")
 }

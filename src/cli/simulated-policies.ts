@@ -1,41 +1,48 @@
-import * as z from "zod"
-import { type PolicyChoice, parsePolicy } from "#policies/policy-document.ts"
 import { findPolicy, isPolicyKind, POLICY_KINDS } from "#policies/registry.ts"
-import { type Experiment, memorySchema } from "../domain/experiment.ts"
+import { type ExperimentSettings, settingsIssues } from "../app/simulated-experiment.ts"
 import { describeIssues, parseJson, Refusal } from "./refusal.ts"
 
 /** A policy of `simulate --policies`; `text` is how it was written. */
 export interface SimulatedPolicy {
   readonly text: string
-  readonly policy: PolicyChoice
-  /** In the words of an experiment document: seconds, whose pulls the scenario says. */
-  readonly memory: Experiment["memory"]
+  readonly settings: ExperimentSettings
 }
 
-const documentSchema = z.looseObject({ memory: memorySchema.default({ kind: "all" }) })
 const MEMORY_WORDS = `memory is written as in an experiment document: {"kind":"all"}, {"kind":"window","seconds":3600} or {"kind":"discount","halfLifeSeconds":3600}`
 
 /**
  * Reads `thompson,epsilon-greedy:0.05,{"kind":"thompson","memory":{"kind":"window","seconds":600}}`: kinds, kinds with their first
- * parameter, and whole documents.
+ * parameter, and policies of documents, with settings of the document beside them.
  *
  * @throws Refusal that says which is wrong and what would be right
  */
 export function parseSimulatedPolicies(list: string): SimulatedPolicy[] {
   return splitOutsideBraces(list).map((text) => {
-    const { memory, ...document } = readDocument(text.startsWith("{") ? parseJson(text, text) : shorthand(text), text)
-    const parsed = parsePolicy(document)
-    if (!parsed.ok) throw new Refusal(`Policy ${text} is wrong:\n${describeIssues(parsed.issues)}`)
-    return { text, policy: parsed.policy, memory }
+    const settings = text.startsWith("{") ? settingsOf(parseJson(text, text)) : { policy: shorthand(text) }
+    const issues = settingsIssues(settings)
+    if (issues.length > 0) throw new Refusal(describeWrongPolicy(text, issues))
+    return { text, settings }
   })
 }
 
-function readDocument(document: unknown, text: string): z.output<typeof documentSchema> {
-  const read = documentSchema.safeParse(document)
-  if (read.success) return read.data
-  const { issues } = read.error
+/** What is wrong with a policy, each at its place in what was written. */
+export function describeWrongPolicy(
+  text: string,
+  issues: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[],
+): string {
   const hint = issues.some(({ path }) => path[0] === "memory") ? `\n${MEMORY_WORDS}` : ""
-  throw new Refusal(`Policy ${text} is wrong:\n${describeIssues(issues)}${hint}`)
+  const places = issues.map(({ path, message }) => ({
+    path: path[0] === "policy" || path[0] === "reward" ? path.slice(1) : path,
+    message,
+  }))
+  return `Policy ${text} is wrong:\n${describeIssues(places)}${hint}`
+}
+
+/** What stands beside the policy's own parameters in a document is the experiment's. */
+function settingsOf(document: unknown): ExperimentSettings {
+  if (typeof document !== "object" || document === null) return { policy: document }
+  const { memory, stickiness, maturation, failures, ...policy } = document as Readonly<Record<string, unknown>>
+  return { policy, memory, stickiness, maturation, failures }
 }
 
 function shorthand(text: string): object {

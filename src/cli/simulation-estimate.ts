@@ -46,7 +46,7 @@ export function warnOfSlowness(estimates: readonly CellEstimate[], monotonicMs: 
     .slice(0, SHOWN_CELLS)
   const lines = slow.map(({ cell: { text, simulation }, seconds }) => {
     const { id, T, batch } = simulation.scenario
-    const everyPull = batch === 1 || allocatesEveryPull(simulation.policy)
+    const everyPull = batch === 1 || allocatesEveryPull(simulation.experiment)
     const refresh = everyPull ? "an allocation after every pull" : `an allocation every ${number(batch)} pulls`
     return `  ${id} ${text}: ${duration(seconds)} for ${number(simulation.replicates)} runs of ${number(T)} pulls, ${refresh}`
   })

@@ -14,10 +14,16 @@ export interface CounterCell extends CounterKey {
 
 type Mutable<T> = { -readonly [Field in keyof T]: T[Field] }
 
+/** A counter and, until it changes, the row that was read of it. */
+interface Kept {
+  readonly cell: Mutable<CounterCell>
+  row: CounterRow | undefined
+}
+
 /** Counters in memory, with buckets of one width. Exact, whatever the order of additions. */
 export class CounterTable {
   readonly #widthSeconds: number
-  readonly #experiments = new Map<string, Map<string, Mutable<CounterCell>>>()
+  readonly #experiments = new Map<string, Map<string, Kept>>()
 
   constructor(widthSeconds: number) {
     this.#widthSeconds = widthSeconds
@@ -32,38 +38,56 @@ export class CounterTable {
 
   /** Adds a row of another table whose buckets are at most as wide as this one's. */
   addCell(other: CounterCell): void {
-    const cell = this.#cell(other)
-    cell.count += other.count
-    cell.sum += other.sum
-    cell.sumSq += other.sumSq
+    addTo(this.#cell(other), other)
+  }
+
+  /** Makes one row of those of one counter that end by a second: for whoever can't tell them apart any more, and reads them often. */
+  mergeBefore(experiment: string, endSecond: number): void {
+    const kept = this.#experiments.get(experiment) ?? new Map<string, Kept>()
+    const merged = new Map<string, Kept>()
+    for (const [name, entry] of kept) {
+      const { cohort, variant, series, metric, bucket, widthSeconds } = entry.cell
+      if (bucket + widthSeconds > endSecond) continue
+      const first = entryOf(merged, `${cohort}\n${variant}\n${series}\n${metric}`, () => entry)
+      if (first === entry) continue
+      addTo(first.cell, entry.cell)
+      first.cell.widthSeconds = Math.max(first.cell.widthSeconds, bucket + widthSeconds - first.cell.bucket)
+      first.row = undefined
+      kept.delete(name)
+    }
   }
 
   /** Rows of one experiment, as plain numbers. */
   rows(experiment: string): CounterRow[] {
-    const cells = this.#experiments.get(experiment)?.values() ?? []
-    return [...cells].map((cell) => ({ ...cell, sum: Number(cell.sum), sumSq: Number(cell.sumSq) }))
+    const kept = this.#experiments.get(experiment)?.values() ?? []
+    return Array.from(kept, (entry) => {
+      entry.row ??= { ...entry.cell, sum: Number(entry.cell.sum), sumSq: Number(entry.cell.sumSq) }
+      return entry.row
+    })
   }
 
   *cells(): Generator<CounterCell> {
-    for (const cells of this.#experiments.values()) yield* cells.values()
+    for (const kept of this.#experiments.values()) for (const { cell } of kept.values()) yield cell
   }
 
+  /** The counter of a key, to be changed. */
   #cell({ experiment, cohort, variant, series, metric, bucket: second }: CounterKey): Mutable<CounterCell> {
-    const cells = entryOf(this.#experiments, experiment, () => new Map<string, Mutable<CounterCell>>())
-    const bucket = second - (second % this.#widthSeconds)
-    return entryOf(cells, `${cohort}\n${variant}\n${series}\n${metric}\n${bucket}`, () => ({
-      experiment,
-      cohort,
-      variant,
-      series,
-      metric,
-      bucket,
-      widthSeconds: this.#widthSeconds,
-      count: 0,
-      sum: 0n,
-      sumSq: 0n,
+    const kept = entryOf(this.#experiments, experiment, () => new Map<string, Kept>())
+    const widthSeconds = this.#widthSeconds
+    const bucket = second - (second % widthSeconds)
+    const entry = entryOf(kept, `${cohort}\n${variant}\n${series}\n${metric}\n${bucket}`, () => ({
+      cell: { experiment, cohort, variant, series, metric, bucket, widthSeconds, count: 0, sum: 0n, sumSq: 0n },
+      row: undefined,
     }))
+    entry.row = undefined
+    return entry.cell
   }
+}
+
+function addTo(cell: Mutable<CounterCell>, { count, sum, sumSq }: CounterCell): void {
+  cell.count += count
+  cell.sum += sum
+  cell.sumSq += sumSq
 }
 
 /** Group rows in memory, by hour. */

@@ -1,16 +1,15 @@
 import { readFileSync } from "node:fs"
 import * as z from "zod"
-import { type PolicyChoice, parsePolicy } from "#policies/policy-document.ts"
-import type { PullMemory } from "#src/app/simulation-memory.ts"
+import { simulatedExperiment } from "#src/app/simulated-experiment.ts"
 import { type Scenario, scenarioSchema } from "#src/app/simulation-scenario.ts"
+import type { Experiment } from "#src/domain/experiment.ts"
 
 /** A cell of the reference table that one of our policies can be compared with. */
 export interface ReferenceCell {
   readonly scenario: Scenario
   /** The reference's own name for the policy, with its parameters. */
   readonly name: string
-  readonly policy: PolicyChoice
-  readonly memory: PullMemory
+  readonly experiment: Experiment
   readonly mean: number
   readonly standardError: number
 }
@@ -46,8 +45,7 @@ export function referenceCells(): ReferenceCell[] {
   return results.flatMap(({ scenario: id, policy: reference, regret_mean: mean, regret_se: standardError }) => {
     const scenario = scenarios.find((candidate) => candidate.id === id)
     if (scenario === undefined || !comparable(reference, scenario)) return []
-    const policy = ours(reference, scenario.segments[0]?.[1].length ?? 0)
-    return [{ scenario, name: nameOf(reference), policy, memory: memoryOf(reference), mean, standardError }]
+    return [{ scenario, name: nameOf(reference), experiment: ours(reference, scenario), mean, standardError }]
   })
 }
 
@@ -56,10 +54,11 @@ function comparable(reference: ReferencePolicy, scenario: Scenario): boolean {
   return reference.name !== "ucb1_tuned" || (scenario.batch === 1 && scenario.delay === 0)
 }
 
-function ours(reference: ReferencePolicy, arms: number): PolicyChoice {
-  const parsed = parsePolicy(documentOf(reference, arms))
+function ours(reference: ReferencePolicy, scenario: Scenario): Experiment {
+  const policy = documentOf(reference, scenario.segments[0]?.[1].length ?? 0)
+  const parsed = simulatedExperiment(scenario, { policy, memory: memoryOf(reference) })
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.issues))
-  return parsed.policy
+  return parsed.experiment
 }
 
 /** The document that says in our words what the reference says in its own. */
@@ -82,9 +81,12 @@ const KINDS = {
   thompson_window: "thompson",
 } as const
 
-function memoryOf(reference: ReferencePolicy): PullMemory {
-  if (reference.name === "thompson_discounted") return { kind: "discount", gamma: reference.gamma }
-  if (reference.name === "thompson_window") return { kind: "window", pulls: reference.window }
+/** In seconds, at one decision a second. */
+function memoryOf(reference: ReferencePolicy): Experiment["memory"] {
+  if (reference.name === "thompson_discounted") {
+    return { kind: "discount", halfLifeSeconds: Math.log(0.5) / Math.log(reference.gamma) }
+  }
+  if (reference.name === "thompson_window") return { kind: "window", seconds: reference.window }
   return { kind: "all" }
 }
 

@@ -1,8 +1,7 @@
 import seedrandom from "seedrandom"
 import { describe, expect, it } from "vitest"
-import { type PolicyChoice, parsePolicy } from "#policies/policy-document.ts"
 import { type Simulation, type SimulationResult, simulate } from "#src/app/simulate.ts"
-import { visibleStatistics } from "#src/app/simulation-memory.ts"
+import { type ExperimentSettings, simulatedExperiment } from "#src/app/simulated-experiment.ts"
 import { type Scenario, scenarioSchema } from "#src/app/simulation-scenario.ts"
 import { referenceCells } from "./reference-cells.ts"
 
@@ -24,12 +23,6 @@ function finish(simulation: Simulation): { result: SimulationResult; progress: n
   return { result: step.value, progress }
 }
 
-function choice(document: object): PolicyChoice {
-  const parsed = parsePolicy(document)
-  if (!parsed.ok) throw new Error(JSON.stringify(parsed.issues))
-  return parsed.policy
-}
-
 function scenario(given: Partial<Scenario>): Scenario {
   return {
     id: "small",
@@ -43,14 +36,19 @@ function scenario(given: Partial<Scenario>): Scenario {
   }
 }
 
-function playing(given: Partial<Scenario>, document: object, replicates = 3, seed = "a"): Simulation {
-  return {
-    scenario: scenario(given),
-    policy: choice(document),
-    memory: { kind: "all" },
-    replicates,
-    randomOf: streams(seed),
-  }
+function playing(
+  given: Partial<Scenario>,
+  policy: object,
+  {
+    replicates = 3,
+    seed = "a",
+    ...settings
+  }: { replicates?: number; seed?: string } & Omit<ExperimentSettings, "policy"> = {},
+): Simulation {
+  const played = scenario(given)
+  const parsed = simulatedExperiment(played, { policy, ...settings })
+  if (!parsed.ok) throw new Error(JSON.stringify(parsed.issues))
+  return { scenario: played, experiment: parsed.experiment, replicates, randomOf: streams(seed) }
 }
 
 /** A spread of the batch scenarios and of policies; the whole table is docs/regret.md. Heavy tails are left to it, where 200 replicates are played. */
@@ -93,7 +91,7 @@ describe("given the reference scenarios", () => {
 describe("given a world whose first arm always pays", () => {
   it("shows outcomes at the next batch boundary and not before", () => {
     const { curve } = finish(
-      playing({ T: 30, checkpoints: [10, 20, 30] }, { kind: "epsilon-greedy", epsilon: 0 }, 50),
+      playing({ T: 30, checkpoints: [10, 20, 30] }, { kind: "epsilon-greedy", epsilon: 0 }, { replicates: 50 }),
     ).result
     const at = (t: number): number => curve.find((point) => point.t === t)?.mean ?? Number.NaN
     expect(at(10)).toBeGreaterThan(3)
@@ -102,8 +100,9 @@ describe("given a world whose first arm always pays", () => {
 
   it("waits for the delay: outcomes of a batch show when it ended more than so many pulls ago", () => {
     const regretAt20 = (delay: number): number =>
-      finish(playing({ T: 20, delay, checkpoints: [10, 20] }, { kind: "epsilon-greedy", epsilon: 0 }, 50)).result.regret
-        .mean
+      finish(
+        playing({ T: 20, delay, checkpoints: [10, 20] }, { kind: "epsilon-greedy", epsilon: 0 }, { replicates: 50 }),
+      ).result.regret.mean
     expect(regretAt20(1)).toBeGreaterThan(1.5 * regretAt20(0))
   })
 
@@ -128,7 +127,8 @@ it("charges every pull the best rate of its own segment", () => {
 })
 
 it("gives the same numbers for the same seed and others for another", () => {
-  const run = (seed: string): SimulationResult => finish(playing({}, { kind: "thompson" }, 5, seed)).result
+  const run = (seed: string): SimulationResult =>
+    finish(playing({}, { kind: "thompson" }, { replicates: 5, seed })).result
   expect(run("a")).toEqual(run("a"))
   expect(run("a").curve).not.toEqual(run("b").curve)
 })
@@ -147,30 +147,17 @@ it("refreshes a policy that counts open decisions at every pull", () => {
     playing(
       { T: 40, batch: 40, checkpoints: [10, 40], segments: [[0, [0, 0]]] },
       { kind: "static", burnInDecisions: 10 },
-      1,
+      { replicates: 1 },
     ),
   ).result
   expect(curve.at(-1)?.mean).toBe(0)
   // ε = min(1, 10 / n): were it not refreshed, the only batch would explore all through and lose half its pulls.
-  const decaying = playing({ T: 2000, batch: 1000, segments: [[0, [1, 0]]] }, { kind: "epsilon-greedy", decay: 10 }, 20)
+  const decaying = playing(
+    { T: 2000, batch: 1000, segments: [[0, [1, 0]]] },
+    { kind: "epsilon-greedy", decay: 10 },
+    { replicates: 20 },
+  )
   expect(finish(decaying).result.regret.mean).toBeLessThan(520)
-})
-
-describe("given a memory", () => {
-  const batch = (pulls: number, successes: number) => ({ pulls: [pulls], successes: [successes] })
-
-  it("keeps everything, multiplies by gamma to the batch before adding, or drops batches outside the window", () => {
-    const all = visibleStatistics(1, { kind: "all" }, 10)
-    const discount = visibleStatistics(1, { kind: "discount", gamma: 0.9 }, 2)
-    const window = visibleStatistics(1, { kind: "window", pulls: 20 }, 10)
-    for (const memory of [all, discount, window]) for (const successes of [5, 3, 1]) memory.add(batch(10, successes))
-    expect([all.n[0], all.sum[0]]).toEqual([30, 9])
-    expect([discount.n[0], discount.sum[0]]).toEqual([
-      expect.closeTo(10 + 8.1 + 6.561, 10),
-      expect.closeTo(1 + 3 * 0.81 + 5 * 0.6561, 10),
-    ])
-    expect([window.n[0], window.sum[0]]).toEqual([20, 4])
-  })
 })
 
 describe("a scenario", () => {

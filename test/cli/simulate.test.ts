@@ -2,7 +2,6 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, describe, expect, it } from "vitest"
-import { pullMemory } from "#src/app/simulation-memory.ts"
 import { ProgressBar } from "#src/cli/progress-bar.ts"
 import { regretTable } from "#src/cli/regret-chart.ts"
 import { simulate } from "#src/cli/simulate.ts"
@@ -111,14 +110,14 @@ describe("--policies", () => {
     const list =
       'thompson, epsilon-greedy:0.05 ,{"kind":"thompson","prior":{"alpha":2},"memory":{"kind":"window","seconds":50}},kl-ucb:3'
     const parsed = parseSimulatedPolicies(list)
-    expect(parsed.map(({ policy }) => [policy.kind, policy.params])).toEqual([
-      ["thompson", { prior: { alpha: 1, beta: 1 } }],
-      ["epsilon-greedy", { epsilon: 0.05 }],
-      ["thompson", { prior: { alpha: 2, beta: 1 } }],
-      ["kl-ucb", { c: 3 }],
+    expect(parsed.map(({ settings }) => settings.policy)).toEqual([
+      { kind: "thompson" },
+      { kind: "epsilon-greedy", epsilon: 0.05 },
+      { kind: "thompson", prior: { alpha: 2 } },
+      { kind: "kl-ucb", c: 3 },
     ])
-    const all = { kind: "all" }
-    expect(parsed.map(({ memory }) => memory)).toEqual([all, all, { kind: "window", seconds: 50 }, all])
+    const window = { kind: "window", seconds: 50 }
+    expect(parsed.map(({ settings }) => settings.memory)).toEqual([undefined, undefined, window, undefined])
     expect(parsed[1]?.text).toBe("epsilon-greedy:0.05")
   })
 
@@ -147,7 +146,10 @@ it.each([
   [["--scenarios", file, "--replicates", "0"], "--replicates 0: must be a whole number from 1"],
   [["--scenarios", file, "--seed", "1x"], "--seed 1x"],
   [["--scenarios", file, "--plot", "regret.png"], "must end in .svg or .html"],
-  [["--scenarios", file, "--policies", '{"kind":"canary","challenger":"9","share":1}'], 'names "9"'],
+  [
+    ["--scenarios", file, "--policies", '{"kind":"canary","challenger":"9","share":1}'],
+    "challenger: must be the id of one of the variants: 0, 1",
+  ],
 ])("exits 1 on %j and says what is wrong", async (args, sentence) => {
   const { code, out, err } = await run(...args)
   expect(code).toBe(1)
@@ -161,13 +163,6 @@ it("plays the scenarios that it ships with when none are named", async () => {
   expect(code).toBe(0)
   const scenarios = JSON.parse(out).results.map((result: { scenario: string }) => result.scenario)
   expect(scenarios).toEqual(["two-close", "five-variants", "late-clicks", "winner-changes", "every-click"])
-})
-
-it("forgets by the seconds of a memory, as many pulls as the scenario makes in them", () => {
-  expect(pullMemory({ kind: "window", seconds: 30 }, 10)).toEqual({ kind: "window", pulls: 300 })
-  const discount = pullMemory({ kind: "discount", halfLifeSeconds: 20 }, 5)
-  expect(discount).toEqual({ kind: "discount", gamma: expect.closeTo(0.5 ** 0.01, 15) })
-  expect(pullMemory({ kind: "all" }, 10)).toEqual({ kind: "all" })
 })
 
 it("loses less with a short memory where the best variant changes", async () => {
@@ -190,6 +185,8 @@ describe("given a table of 80 columns", () => {
     policy,
     regret: { mean: 123, standardError: 4 },
     curve: [],
+    shareSpread: [],
+    shareCurve: [],
     shareByVariant: Array.from({ length: arms }, () => 1 / arms),
   })
 
