@@ -74,7 +74,10 @@ function playOnce(simulation: Simulation, random: Random, times: readonly number
   const { scenario, policy, memory } = simulation
   const { T, batch, delay } = scenario
   const visible = visibleStatistics(pulls.length, memory, batch)
-  const arms = Array.from(pulls, (_, arm): Seen => ({ id: String(arm), n: 0, pending: 0, sum: 0, sumSq: 0, weight: 1 }))
+  const arms = Array.from(
+    pulls,
+    (_, arm): Seen => ({ id: String(arm), n: 0, pending: 0, sum: 0, sumSq: 0, weight: 1, lifetime: 0 }),
+  )
   const open: BatchOutcome[] = []
   const regretAt = new Float64Array(times.length)
   const everyPull = allocatesEveryPull(policy)
@@ -96,7 +99,10 @@ function playOnce(simulation: Simulation, random: Random, times: readonly number
       outcome.pulls[arm] = (outcome.pulls[arm] ?? 0) + 1
       if (random() < rate) outcome.successes[arm] = (outcome.successes[arm] ?? 0) + 1
       const seen = arms[arm]
-      if (seen !== undefined) seen.pending += 1
+      if (seen !== undefined) {
+        seen.pending += 1
+        seen.lifetime += 1
+      }
       pulls[arm] = (pulls[arm] ?? 0) + 1
       regret += world.best - rate
       if (pull + 1 === times[point]) regretAt[point++] = regret

@@ -147,7 +147,7 @@ it.each([
   [["--scenarios", file, "--replicates", "0"], "--replicates 0: must be a whole number from 1"],
   [["--scenarios", file, "--seed", "1x"], "--seed 1x"],
   [["--scenarios", file, "--plot", "regret.png"], "must end in .svg or .html"],
-  [["--scenarios", file, "--policies", '{"kind":"canary","challenger":"9","share":1}'], 'names "9"'],
+  [["--scenarios", file, "--policies", '{"kind":"canary","challenger":"9","share":1}'], 'is "9"'],
 ])("exits 1 on %j and says what is wrong", async (args, sentence) => {
   const { code, out, err } = await run(...args)
   expect(code).toBe(1)
