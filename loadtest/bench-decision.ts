@@ -6,7 +6,7 @@
 import { randomBytes, randomFillSync } from "node:crypto"
 import { bench, do_not_optimize, run, summary } from "mitata"
 import { allocate } from "#policies/allocate.ts"
-import { policyChoice } from "#policies/policy-document.ts"
+import { parsePolicy } from "#policies/policy-document.ts"
 import { loadModelFolder } from "#src/adapters/embedded-scorer/folder.ts"
 import { createPseudonyms, createTextMac } from "#src/adapters/node-crypto/mac.ts"
 import { choiceText } from "#src/app/choice-text.ts"
@@ -47,7 +47,7 @@ function snapshotOf(variants: number): Snapshot {
     experiment: parsed.experiment,
     revision: 1,
     stateVersion: 1,
-    plan: { allocation: shares.map((share) => share / total), reason: "policy" },
+    plan: { allocation: shares.map((share) => share / total), reasons: shares.map(() => "policy") },
     keyId: "k1",
   })
 }
@@ -104,12 +104,8 @@ bench("whole prediction: decision, score, token, log line", async () =>
 )
 
 for (const count of [2, 10, 20]) {
-  const policy = policyChoice({
-    kind: "thompson",
-    minPropensity: 0.01,
-    burnInDecisions: 0,
-    prior: { alpha: 1, beta: 1 },
-  })
+  const parsed = parsePolicy({ kind: "thompson", minPropensity: 0.01 })
+  if (!parsed.ok) throw new Error("the policy document is valid")
   const arms = Array.from({ length: count }, (_, i) => ({
     id: `a${i}`,
     n: 10_000,
@@ -117,10 +113,11 @@ for (const count of [2, 10, 20]) {
     sum: 150 + i,
     sumSq: 150 + i,
     weight: 1,
+    lifetime: 10_000,
   }))
   const enabled = arms.map(() => true)
   bench(`reallocate by thompson, ${count} arms (off the request path)`, () =>
-    do_not_optimize(allocate(policy, arms, enabled)),
+    do_not_optimize(allocate(parsed.policy, arms, enabled)),
   )
 }
 

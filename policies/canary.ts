@@ -16,7 +16,8 @@ const params = z.strictObject({
 export const canary = {
   kind: "canary",
   params,
-  namedArms: ({ challenger }) => [challenger],
+  namedArms: ["challenger"],
+  learns: false,
   allocate(arms, { challenger, share }) {
     checkArms(arms)
     const others = arms.filter((arm) => arm.id !== challenger)

@@ -13,6 +13,7 @@ export function checkArms(arms: readonly Arm[]): void {
       !(arm.pending >= 0 && arm.pending < Infinity) ||
       !(arm.sumSq >= 0 && arm.sumSq < Infinity) ||
       !(arm.weight >= 0 && arm.weight < Infinity) ||
+      !(arm.lifetime >= 0 && arm.lifetime < Infinity) ||
       !Number.isFinite(arm.sum)
     ) {
       throw new PolicyError("not_finite", refusal(arm))
@@ -20,7 +21,7 @@ export function checkArms(arms: readonly Arm[]): void {
   }
 }
 
-function refusal({ id, n, pending, sum, sumSq, weight }: Arm): string {
-  const given = `n ${n}, pending ${pending}, sum ${sum}, sumSq ${sumSq}, weight ${weight}`
+function refusal({ id, n, pending, sum, sumSq, weight, lifetime }: Arm): string {
+  const given = `n ${n}, pending ${pending}, sum ${sum}, sumSq ${sumSq}, weight ${weight}, lifetime ${lifetime}`
   return `Statistics of arm "${id}" must be finite, and all but the sum at least 0; they are ${given}.`
 }

@@ -56,6 +56,7 @@ export const klUcb = {
   kind: "kl-ucb",
   params,
   shorthand: "c",
+  rewardRange: [0, 1],
   allocate(arms, { c }) {
     checkArms(arms)
     return onLargest(klUcbIndices(arms, c))

@@ -1,14 +1,15 @@
-import type * as z from "zod"
 import { deepFreeze } from "./deep-freeze.ts"
-import { findPolicy, type PolicyKind, policySchema } from "./registry.ts"
+import { findPolicy, type PolicyDocument, type PolicyKind, policySchema } from "./registry.ts"
 
 /** A policy with its parameters, validated and frozen: what `allocate` takes. */
 export interface PolicyChoice {
   readonly kind: PolicyKind
   /** Least probability of every enabled arm, in [0, 1]. */
   readonly minPropensity: number
-  /** Decisions over all enabled arms before the policy takes over from the weights. */
+  /** Decisions of its own until which an arm is a newcomer, which gets its share by the weights; 0: none is one. */
   readonly burnInDecisions: number
+  /** Largest share of all newcomers together, in [0, 1], while there are others. */
+  readonly newcomerShare: number
   /** The policy's own parameters, defaults filled in. */
   readonly params: object
 }
@@ -31,12 +32,13 @@ export function parsePolicy(input: unknown): ParsedPolicy {
 }
 
 /** The choice that an already validated document (the output of `policySchema`) makes. */
-export function policyChoice(document: z.output<typeof policySchema>): PolicyChoice {
-  const { kind, minPropensity, burnInDecisions, ...params } = document
-  return Object.freeze({ kind, minPropensity, burnInDecisions, params: deepFreeze(params) })
+export function policyChoice(document: PolicyDocument): PolicyChoice {
+  const { kind, minPropensity, burnInDecisions, newcomerShare, ...params } = document
+  return Object.freeze({ kind, minPropensity, burnInDecisions, newcomerShare, params: deepFreeze(params) })
 }
 
-/** Arm ids that the parameters refer to: each must be a variant of the experiment. */
-export function namedArms(policy: PolicyChoice): readonly string[] {
-  return findPolicy(policy.kind).namedArms?.(policy.params) ?? []
+/** Arm ids that the parameters refer to, by the parameter: each must be a variant of the experiment. */
+export function namedArms(policy: PolicyChoice): readonly (readonly [parameter: string, id: unknown])[] {
+  const params = new Map<string, unknown>(Object.entries(policy.params))
+  return (findPolicy(policy.kind).namedArms ?? []).map((parameter) => [parameter, params.get(parameter)])
 }

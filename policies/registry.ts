@@ -39,28 +39,42 @@ export function findPolicy(kind: PolicyKind): Policy {
   return POLICIES[kind]
 }
 
-const common = {
+/** What every policy document has beside the policy's own parameters. */
+const common = z.object({
   minPropensity: z.number().min(0).max(1).default(0).describe("Least probability of every enabled variant"),
-  burnInDecisions: z.int().min(0).default(0).describe("Decisions served by the weights before the policy takes over"),
+  burnInDecisions: z
+    .int()
+    .min(0)
+    .default(0)
+    .describe("Decisions that each variant gets by the weights before the policy decides about it"),
+  newcomerShare: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.2)
+    .describe("Largest share that variants in their burn-in take together beside others"),
+})
+
+/** A valid policy document: the policy's own parameters stand beside what all have in common. */
+export interface PolicyDocument extends z.output<typeof common> {
+  readonly kind: PolicyKind
+  readonly [parameter: string]: unknown
 }
 
-/** `policy` of an experiment document: `kind`, `minPropensity`, `burnInDecisions` and the policy's own parameters; unknown keys are refused. */
-export const policySchema = z.discriminatedUnion(
-  "kind",
-  [
-    POLICIES.static.params.safeExtend({ kind: z.literal("static"), ...common }),
-    POLICIES["epsilon-greedy"].params.safeExtend({ kind: z.literal("epsilon-greedy"), ...common }),
-    POLICIES.thompson.params.safeExtend({ kind: z.literal("thompson"), ...common }),
-    POLICIES["thompson-gaussian"].params.safeExtend({ kind: z.literal("thompson-gaussian"), ...common }),
-    POLICIES.ucb1.params.safeExtend({ kind: z.literal("ucb1"), ...common }),
-    POLICIES["ucb1-tuned"].params.safeExtend({ kind: z.literal("ucb1-tuned"), ...common }),
-    POLICIES["kl-ucb"].params.safeExtend({ kind: z.literal("kl-ucb"), ...common }),
-    POLICIES.softmax.params.safeExtend({ kind: z.literal("softmax"), ...common }),
-    POLICIES["top-two"].params.safeExtend({ kind: z.literal("top-two"), ...common }),
-    POLICIES.canary.params.safeExtend({ kind: z.literal("canary"), ...common }),
-  ],
-  {
-    error: (issue) =>
-      issue.code === "invalid_union" ? `Unknown policy kind; there are ${POLICY_KINDS.join(", ")}` : undefined,
-  },
+const [first, ...others] = POLICY_KINDS.map((kind) =>
+  findPolicy(kind).params.safeExtend({ kind: z.literal(kind), ...common.shape }),
 )
+if (first === undefined) throw new Error("there is a policy")
+
+/**
+ * `policy` of an experiment document: `kind`, what all have in common and the policy's own parameters; unknown keys are refused.
+ *
+ * Which parameters there are is known at run time only, so the type is said here.
+ */
+export const policySchema = z.discriminatedUnion("kind", [first, ...others], {
+  error: (issue) =>
+    issue.code === "invalid_union" ? `Unknown policy kind; there are ${POLICY_KINDS.join(", ")}` : undefined,
+}) as z.ZodType as z.ZodType<PolicyDocument>
+
+/** The common part of a policy document as far as it can be read: fields that are missing here are wrong. */
+export const commonPolicyFields = common

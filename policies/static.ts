@@ -9,6 +9,7 @@ const params = z.strictObject({})
 export const staticSplit = {
   kind: "static",
   params,
+  learns: false,
   allocate(arms) {
     checkArms(arms)
     return proportional(arms.map((arm) => arm.weight))

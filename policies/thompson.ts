@@ -14,6 +14,7 @@ const params = z.strictObject({ prior: betaPrior })
 export const thompson = {
   kind: "thompson",
   params,
+  rewardRange: [0, 1],
   allocate(arms, { prior }) {
     checkArms(arms)
     return probabilityBestBeta(arms.map((arm) => betaPosterior(arm, prior)))

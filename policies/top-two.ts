@@ -22,6 +22,7 @@ const RESOLVABLE = 1e-8
 export const topTwo = {
   kind: "top-two",
   params,
+  rewardRange: [0, 1],
   allocate(arms, { prior, beta }) {
     checkArms(arms)
     const posteriors = arms.map((arm) => betaPosterior(arm, prior))

@@ -31,6 +31,7 @@ export const ucb1Tuned = {
   kind: "ucb1-tuned",
   params,
   countsPending: () => true,
+  rewardRange: [0, 1],
   allocate(arms) {
     checkArms(arms)
     return onLargest(ucb1TunedIndices(arms))

@@ -22,6 +22,7 @@ export function ucb1Indices(arms: readonly Arm[]): number[] {
 export const ucb1 = {
   kind: "ucb1",
   params,
+  rewardRange: [0, 1],
   allocate(arms) {
     checkArms(arms)
     return onLargest(ucb1Indices(arms))

@@ -64,7 +64,7 @@ function regretOf({ means, decisions, window, meanDelay }: Scenario, rule: Rule,
         else if (rule === "clicks first") n += arrived
         if (closed || rule === "clicks first") sum += arrived
       }
-      return { id: String(arm), n, pending: 0, sum, sumSq: sum, weight: 1 }
+      return { id: String(arm), n, pending: 0, sum, sumSq: sum, weight: 1, lifetime: n }
     })
     const { allocation } = allocate(policy, arms)
     const drawn = means.map(() => ({ decisions: 0, clicks: Array.from({ length: windowBatches }, () => 0) }))

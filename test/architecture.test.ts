@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs"
 import { describe, expect, it } from "vitest"
+import { POLICY_KINDS } from "#policies/registry.ts"
 import { houseViolations, testViolations } from "./architecture/violations.ts"
 
 const ROOT = new URL("../", import.meta.url)
@@ -20,6 +21,17 @@ describe("given this repository", () => {
     const sources = new Map([...sourcesUnder("policies"), ...sourcesUnder("src")])
     expect(sources.size).toBeGreaterThan(10)
     expect(houseViolations(sources)).toEqual([])
+  })
+
+  it("leaves the kinds of policies to their registry: no rule of the gateway names one", () => {
+    const sources = [...sourcesUnder("src/domain"), ...sourcesUnder("src/app"), ...sourcesUnder("src/adapters")]
+    const named = sources.flatMap(([path, source]) => {
+      const code = source.replaceAll(/\/\*[^]*?\*\/|\/\/.*/g, "")
+      return POLICY_KINDS.filter((kind) => code.includes(`"${kind}"`)).map((kind) => `${path} ${kind}`)
+    })
+    // What `stats` reports whatever the policy: the posterior of a rate, or of a mean.
+    const posteriors = ["thompson", "thompson-gaussian"].map((kind) => `src/app/read-experiment.ts ${kind}`)
+    expect(named).toEqual(posteriors)
   })
 
   it("mocks, skips and singles out nothing in its tests", () => {

@@ -13,7 +13,7 @@ export const ALL_OF_CHAMPION = {
   bound: 1,
   series: { champion: 1 },
   memory: { kind: "all" },
-  maturationSeconds: 0,
+  maturation: { kind: "none" },
   now: NOON,
 } as const satisfies StatisticsQuery
 
@@ -91,6 +91,7 @@ interface Postback extends Place {
   readonly status?: RewardEvent["status"]
   readonly aggregation?: RewardEvent["aggregation"]
   readonly holdout?: boolean
+  readonly delayWindowSeconds?: number
   /** When it was taken, epoch milliseconds. Default five seconds after the decision. */
   readonly at?: number
   /** Epoch milliseconds. Default two hours after the decision. */
@@ -113,6 +114,7 @@ export function rewardEvent(postback: Postback = {}): RewardEvent {
       status: postback.status ?? "applied",
       aggregation: postback.aggregation ?? "first",
       holdout: postback.holdout ?? false,
+      ...(postback.delayWindowSeconds === undefined ? {} : { delayWindowSeconds: postback.delayWindowSeconds }),
       expiresAt: new Date(postback.expiresAt ?? decidedAt + 7_200_000).toISOString(),
     }),
   )

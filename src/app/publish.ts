@@ -118,7 +118,7 @@ export class Publisher {
     const before = this.#newest.get(experiment.id)
     const content = this.#contentOf(experiment)
     const diff = contentDiff(before, content)
-    const lineage = lineageAfter(before, experiment, content.models)
+    const lineage = lineageAfter(before, experiment, content.models, this.#deps.clock.now())
     if (diff.length > 0) await this.#append({ id: experiment.id, ...content, lineage, diff, author })
     await this.serve(experiment)
     return this.#knownRevision(experiment.id)

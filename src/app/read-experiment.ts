@@ -1,9 +1,10 @@
-import { allocate } from "#policies/allocate.ts"
+import { type AllocatedBy, allocate } from "#policies/allocate.ts"
 import { parsePolicy } from "#policies/policy-document.ts"
 import { assignmentScores } from "../domain/assignment.ts"
 import { decide } from "../domain/decide.ts"
 import type { Experiment } from "../domain/experiment.ts"
 import { boundOf, type MetricDefinition } from "../domain/metric.ts"
+import type { Plan } from "../domain/plan.ts"
 import { allocationFor, type Snapshot } from "../domain/snapshot.ts"
 import type { StatisticsQuery, VariantStatistics, VariantTotals } from "../domain/statistics.ts"
 import { emptySketch, estimateUnits, mergeSketch, type UnitSketch } from "../domain/unit-sketch.ts"
@@ -114,7 +115,7 @@ async function readSecondary(
     metric: metric.id,
     bound: boundOf(metric),
     memory: { kind: "all" },
-    maturationSeconds: 0,
+    maturation: { kind: "none" },
   })
   const byVariant = new Map(read.variants.map((entry) => [entry.variant, entry.totals]))
   return {
@@ -134,7 +135,7 @@ function perDecision({ sum, decisions }: Pick<VariantTotals, "sum" | "decisions"
 export function probabilitiesBest(experiment: Experiment, statistics: readonly VariantStatistics[]): readonly number[] {
   const own = experiment.policy
   const kind = experiment.reward.kind === "binary" ? "thompson" : "thompson-gaussian"
-  const parsed = parsePolicy(own.kind === kind ? { kind, prior: own.prior } : { kind })
+  const parsed = parsePolicy(own.kind === kind ? { ...own, minPropensity: 0, burnInDecisions: 0 } : { kind })
   if (!parsed.ok) throw new Error("the default policy document is valid")
   const enabled = experiment.variants.map((variant) => variant.enabled)
   return allocate(parsed.policy, toArms(experiment, statistics), enabled).allocation
@@ -149,9 +150,18 @@ export function readAllocation(snapshot: Snapshot) {
     revision,
     stateVersion,
     policy: experiment.policy.kind,
-    reason: plan.reason,
+    ...reasonsOf(experiment, plan),
     allocation: Object.fromEntries(experiment.variants.map(({ id }, i) => [id, allocation[i]])),
   }
+}
+
+/** Who says the allocation, and which variants are in their burn-in: `burn_in` where all that are enabled are. */
+function reasonsOf({ variants }: Experiment, plan: Plan) {
+  if (plan.kind === "contextual") return { reason: plan.reason, newcomers: [] }
+  const newcomers = variants.filter(({ enabled }, i) => enabled && plan.reasons[i] === "burn_in").map(({ id }) => id)
+  const reason: AllocatedBy =
+    newcomers.length === variants.filter(({ enabled }) => enabled).length ? "burn_in" : "policy"
+  return { reason, newcomers }
 }
 
 /** What a unit would get now, and why: every number that the choice is made from. */
@@ -209,7 +219,7 @@ const EXPLANATIONS = {
   policy:
     "The variant with the smallest score -ln(h) / allocation, h a hash of unit and variant, under the policy's allocation.",
   burn_in:
-    "The variant with the smallest score -ln(h) / allocation, h a hash of unit and variant, under the burn-in weights.",
+    "The variant with the smallest score -ln(h) / allocation, h a hash of unit and variant. It is in its burn-in: its share is that of its weight.",
   holdout: "The unit is in the holdout, whatever the stickiness: it gets the control and nothing is learned from it.",
   paused: "The experiment is not running: everyone gets the control and nothing is learned.",
   forced: "The caller forced the variant.",

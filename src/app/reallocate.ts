@@ -1,10 +1,10 @@
-import { allocate } from "#policies/allocate.ts"
+import { type Allocated, allocate } from "#policies/allocate.ts"
 import type { Arm } from "#policies/policy.ts"
 import { policyChoice } from "#policies/policy-document.ts"
 import type { Experiment } from "../domain/experiment.ts"
 import { boundOf } from "../domain/metric.ts"
-import { createSnapshot, type Snapshot, type SnapshotParts } from "../domain/snapshot.ts"
-import type { StatisticsQuery, VariantStatistics } from "../domain/statistics.ts"
+import { createSnapshot, type Snapshot, type SnapshotParts, withPlan } from "../domain/snapshot.ts"
+import type { Maturation, StatisticsQuery, VariantStatistics } from "../domain/statistics.ts"
 import type { Clock } from "../ports/clock.ts"
 import type { CounterStore, Resolution } from "../ports/counter-store.ts"
 import type { Logger } from "../ports/logger.ts"
@@ -21,14 +21,14 @@ export function statisticsQuery(
     bound: boundOf(reward),
     series: Object.fromEntries(experiment.variants.map(({ id }) => [id, lineage?.series[id] ?? 1])),
     memory,
-    maturationSeconds: maturationSecondsOf(reward),
+    maturation: maturationOf(reward),
+    ...(lineage?.enabledSince === undefined ? {} : { enabledSince: lineage.enabledSince }),
     now,
   }
 }
 
-/** How long a decision waits for its rewards before it is learned from, seconds. */
-function maturationSecondsOf({ maturation, attributionWindowSeconds }: Experiment["reward"]): number {
-  return maturation === "window" ? attributionWindowSeconds : 0
+function maturationOf({ maturation: kind, attributionWindowSeconds: seconds }: Experiment["reward"]): Maturation {
+  return kind === "none" ? { kind } : { kind, seconds }
 }
 
 /** Half-lives after which a discounted decision weighs less than a millionth. */
@@ -36,7 +36,7 @@ const HALF_LIVES = 20
 
 /** How finely the counters of an experiment have to tell ages apart. */
 export function resolutionOf({ memory, reward }: Experiment): Resolution {
-  const maturationSeconds = maturationSecondsOf(reward)
+  const maturationSeconds = reward.maturation === "none" ? 0 : reward.attributionWindowSeconds
   if (memory.kind === "all") return { memorySeconds: undefined, forgottenAfterSeconds: undefined, maturationSeconds }
   if (memory.kind === "window") {
     return { memorySeconds: memory.seconds, forgottenAfterSeconds: memory.seconds, maturationSeconds }
@@ -49,8 +49,8 @@ export function resolutionOf({ memory, reward }: Experiment): Resolution {
 export function toArms(experiment: Experiment, statistics: readonly VariantStatistics[]): Arm[] {
   const byVariant = new Map(statistics.map((entry) => [entry.variant, entry]))
   return experiment.variants.map(({ id, weight }) => {
-    const { n = 0, pending = 0, sum = 0, sumSq = 0 } = byVariant.get(id) ?? {}
-    return { id, weight, n, pending, sum, sumSq }
+    const { n = 0, pending = 0, sum = 0, sumSq = 0, lifetime = 0 } = byVariant.get(id) ?? {}
+    return { id, weight, n, pending, sum, sumSq, lifetime }
   })
 }
 
@@ -66,20 +66,26 @@ export async function allocateNow(base: SnapshotBase, counters: CounterStore, no
 
 /** The same from statistics that are at hand; none for an experiment that nothing is known of. */
 export function allocateFrom(
-  { experiment, revision, lineage, keyId }: SnapshotBase,
+  base: SnapshotBase,
   stateVersion: number,
   statistics: readonly VariantStatistics[],
 ): Snapshot {
-  const enabled = experiment.variants.map((variant) => variant.enabled)
-  const { allocation, reason } = allocate(policyChoice(experiment.policy), toArms(experiment, statistics), enabled)
+  const { experiment, revision, lineage, keyId } = base
+  const plan = planFrom(experiment, statistics)
   return createSnapshot({
     experiment,
     revision,
     stateVersion,
-    plan: { allocation, reason },
+    plan,
     ...(lineage === undefined ? {} : { lineage }),
     keyId,
   })
+}
+
+/** What the policy makes of an experiment's statistics. */
+export function planFrom(experiment: Experiment, statistics: readonly VariantStatistics[]): Allocated {
+  const enabled = experiment.variants.map((variant) => variant.enabled)
+  return allocate(policyChoice(experiment.policy), toArms(experiment, statistics), enabled)
 }
 
 export interface ReallocatorDeps {
@@ -131,12 +137,13 @@ export class Reallocator {
     const { experiment, stateVersion } = served.snapshot
     const read = await counters.statistics(id, statisticsQuery(served.snapshot, clock.now()))
     if (read.stateVersion === stateVersion && !changesWithTime(experiment)) return
-    const snapshot = allocateFrom(served.snapshot, read.stateVersion, read.variants)
+    const plan = planFrom(experiment, read.variants)
+    const snapshot = withPlan(served.snapshot, { stateVersion: read.stateVersion, plan })
     // An edit that was published meanwhile wins.
     if (experiments.get(id) === served) experiments.publish({ ...served, snapshot })
   }
 }
 
 function changesWithTime(experiment: Experiment): boolean {
-  return experiment.memory.kind !== "all" || experiment.reward.maturation === "window"
+  return experiment.memory.kind !== "all" || experiment.reward.maturation !== "none"
 }

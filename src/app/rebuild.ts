@@ -1,5 +1,6 @@
 import { CounterFold } from "../domain/counter-fold.ts"
 import { type CounterCell, CounterTable, GroupTable } from "../domain/counter-table.ts"
+import { parseDelayMetric } from "../domain/delay-counters.ts"
 import { entryOf } from "../domain/entry-of.ts"
 import type { GroupRow } from "../domain/group-rows.ts"
 import type { LogPosition } from "../domain/log-position.ts"
@@ -93,6 +94,8 @@ export async function check(
   deps: {
     readonly readers: readonly OutcomeReader[]
     readonly archive: Pick<CounterArchive, "contents">
+    /** Epoch milliseconds. */
+    readonly now: number
     /** Of the folder of the first log. */
     readonly checkpoints?: Checkpoints
   },
@@ -135,7 +138,7 @@ export async function check(
     Object.assign(total, sum(total, folded))
   }
   const differences = [
-    ...counterDifferences(contents.cells, fold.table),
+    ...counterDifferences(contents.cells, fold.table, deps.now / 1000),
     ...groupDifferences(contents.groups, fold.groups),
   ]
   const events = total.events - unfolded
@@ -172,17 +175,27 @@ function sum(a: FoldedLog, b: FoldedLog): FoldedLog {
   return { events: a.events + b.events, skipped: a.skipped + b.skipped }
 }
 
-function counterDifferences(cells: readonly CounterCell[], logged: CounterTable): CounterDifference[] {
+function counterDifferences(cells: readonly CounterCell[], logged: CounterTable, now: number): CounterDifference[] {
   const stored = new CounterTable(HOUR_SECONDS)
   for (const cell of cells) stored.addCell(cell)
-  const pairs = pair(stored.cells(), logged.cells(), ({ experiment, cohort, variant, series, metric, bucket }) =>
-    [experiment, cohort, variant, series, metric, bucket].join("\n"),
+  const isKept = (cell: CounterCell): boolean => isSurelyKept(cell, now)
+  const pairs = pair(
+    [...stored.cells()].filter(isKept),
+    [...logged.cells()].filter(isKept),
+    ({ experiment, cohort, variant, series, metric, bucket }) =>
+      [experiment, cohort, variant, series, metric, bucket].join("\n"),
   )
   return pairs.flatMap(({ named, store, log }) => {
     const { experiment, variant, series, metric, cohort, bucket } = named
     const place = { experiment, variant, series, metric, rows: cohort, hour: new Date(bucket * 1000).toISOString() }
     return differing(place, store, log, ["count", "sum", "sumSq"])
   })
+}
+
+/** Delays are kept for two attribution windows: older ones may have gone, by clocks that differ. All else is kept. */
+function isSurelyKept({ metric, bucket }: CounterCell, now: number): boolean {
+  const delay = parseDelayMetric(metric)
+  return delay === undefined || bucket > now - delay.windowSeconds
 }
 
 type PlacedGroup = GroupRow & { readonly experiment: string }

@@ -10,15 +10,17 @@ import { replacedModels } from "./revision-content.ts"
  * A variant whose model was replaced under the same name starts a series, as one with another backend does.
  *
  * @param before undefined for the first revision of an experiment
+ * @param now epoch milliseconds
  */
 export function lineageAfter(
   before: StoredRevision | undefined,
   experiment: Experiment,
   models: StoredRevision["models"],
+  now: number,
 ): Lineage {
   if (before === undefined) return firstLineage(experiment)
   const replaced = new Set(replacedModels(before.models, models))
-  return nextLineage({ experiment: storedExperiment(before), lineage: before.lineage }, experiment, replaced)
+  return nextLineage({ experiment: storedExperiment(before), lineage: before.lineage }, experiment, now, replaced)
 }
 
 /** What rewards mean for every revision of a history whose tokens may still live. @param now epoch milliseconds */

@@ -131,6 +131,9 @@ function attribute(command: RewardCommand, deps: RewardDeps, now: number): Attri
       bound: boundOf(metric),
       ...(command.instance === undefined ? {} : { instance: command.instance }),
       aggregation: metric.aggregation,
+      ...(definition.keepsDelays && metric.id === definition.primary
+        ? { delayWindowSeconds: metric.attributionWindowSeconds }
+        : {}),
       learn: token.learn,
       holdout: token.holdout,
       expiresAt: new Date(token.expiresAt).toISOString(),

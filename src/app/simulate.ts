@@ -113,7 +113,11 @@ function playOnce({ scenario, experiment, aa = false }: Simulation, random: Rand
     run.won ||= aa && findsWinner(gateway)
     const end = Math.min(T, start + batch)
     for (let decision = start; decision < end; decision++) {
-      if (world.advance(decision)) gateway.serveOnly(world.worth.map((worth) => worth !== null))
+      if (world.advance(decision))
+        gateway.serveOnly(
+          decision,
+          world.worth.map((worth) => worth !== null),
+        )
       else if (decision > start && (everyPull || gateway.isBurningIn)) gateway.refresh()
       const choice = gateway.decide(decision, world.unitOf(decision))
       const outcome = world.answer(decision, choice.index)

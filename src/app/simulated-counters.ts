@@ -1,6 +1,7 @@
 import { CounterFold } from "../domain/counter-fold.ts"
 import { CounterTable } from "../domain/counter-table.ts"
 import type { CounterAddition } from "../domain/decision-facts.ts"
+import { DELAY_WINDOWS_KEPT } from "../domain/delay-counters.ts"
 import type { RewardEvent } from "../domain/events.ts"
 import type { Experiment } from "../domain/experiment.ts"
 import { type CounterRow, type StatisticsQuery, summarise, type VariantStatistics } from "../domain/statistics.ts"
@@ -81,17 +82,25 @@ export class SimulatedCounters {
     return this.#folded
   }
 
-  #rows({ now }: StatisticsQuery): CounterRow[] {
+  #rows({ now, enabledSince = {} }: StatisticsQuery): CounterRow[] {
     const { table } = this.#fold
     const { id } = this.#experiment
     const rows = table.rows(id)
     if (rows.length < this.#mergedFrom) return rows
     const { maturationSeconds, forgottenAfterSeconds = 0 } = resolutionOf(this.#experiment)
-    table.mergeBefore(id, now / 1000 - maturationSeconds - forgottenAfterSeconds)
+    const closed = now / 1000 - forgottenAfterSeconds - windowsKept(this.#experiment) * maturationSeconds
+    // What a variant did before it was enabled is told apart from what it did since.
+    const edges = [...new Set(Object.values(enabledSince))].filter((since) => since < closed).sort((a, b) => a - b)
+    for (const [index, edge] of [...edges, closed].entries()) table.merge(id, edges[index - 1] ?? 0, edge)
     const merged = table.rows(id)
     this.#mergedFrom = 2 * merged.length + FEW_ROWS
     return merged
   }
+}
+
+/** For how many attribution windows rows of different ages are told apart. */
+function windowsKept({ reward }: Experiment): number {
+  return reward.maturation === "expected" ? DELAY_WINDOWS_KEPT : 1
 }
 
 function bucketSeconds(experiment: Experiment, batch: number): number {
@@ -112,6 +121,7 @@ function sumOf(some: readonly VariantStatistics[], more: readonly VariantStatist
         variant: entry.variant,
         n: known.n + entry.n,
         pending: known.pending + entry.pending,
+        lifetime: known.lifetime + entry.lifetime,
         sum: known.sum + entry.sum,
         sumSq: known.sumSq + entry.sumSq,
         excluded: known.excluded + entry.excluded,

@@ -14,13 +14,8 @@ export interface ExperimentSettings {
 }
 
 /**
- * Clock and attribution window are this much ahead, in seconds: a window of 0 would say that decisions count before their batch is over. No row
- * closes sooner or later for it, since rows begin and end with whole seconds.
- */
-export const AHEAD_SECONDS = 0.5
-
-/**
- * The experiment that plays a scenario: its seconds are the scenario's decisions, so that a long window may pass what documents are allowed.
+ * The experiment that plays a scenario. Its seconds are the scenario's decisions, so that windows may be longer, or shorter, than documents are
+ * allowed: under `window` one of 0 waits until the second, and with it the batch, is over.
  *
  * @returns what is wrong with the settings, by their place in a document, where they are no experiment
  */
@@ -28,13 +23,12 @@ export function simulatedExperiment(scenario: Scenario, settings: ExperimentSett
   const parsed = parseExperiment(documentOf(scenario, settings))
   if (!parsed.ok) return parsed
   const { experiment } = parsed
-  const window = attributionWindowOf(scenario) + AHEAD_SECONDS
   return {
     ok: true,
     experiment: {
       ...experiment,
       memory: inDecisions(experiment.memory, scenario.decisionsPerSecond),
-      reward: { ...experiment.reward, attributionWindowSeconds: window },
+      reward: { ...experiment.reward, attributionWindowSeconds: attributionWindowOf(scenario) },
     },
   }
 }

@@ -7,11 +7,11 @@ import type { Experiment } from "../domain/experiment.ts"
 import type { DecisionId } from "../domain/ids.ts"
 import { boundOf } from "../domain/metric.ts"
 import { firstLineage, type Lineage, nextLineage } from "../domain/series.ts"
-import type { Snapshot } from "../domain/snapshot.ts"
+import { type Snapshot, withPlan } from "../domain/snapshot.ts"
 import type { StatisticsQuery, VariantStatistics } from "../domain/statistics.ts"
-import { allocateFrom, type SnapshotBase, statisticsQuery } from "./reallocate.ts"
+import { allocateFrom, planFrom, type SnapshotBase, statisticsQuery } from "./reallocate.ts"
 import { SimulatedCounters } from "./simulated-counters.ts"
-import { AHEAD_SECONDS, withVariants } from "./simulated-experiment.ts"
+import { withVariants } from "./simulated-experiment.ts"
 import type { Outcome } from "./simulated-world.ts"
 
 /** What names the signing key in a gateway; nothing is signed here. */
@@ -59,9 +59,11 @@ export class SimulatedGateway {
     return this.#statistics
   }
 
-  /** Whether the weights still hold, which may end with any decision. */
+  /** Whether the next decision may end a variant's burn-in. */
   get isBurningIn(): boolean {
-    return this.#snapshot.plan.reason === "burn_in"
+    const { plan, experiment } = this.#snapshot
+    // Under `window` only a decision whose outcome is known counts.
+    return experiment.reward.maturation !== "window" && plan.kind === "fixed" && plan.reasons.includes("burn_in")
   }
 
   /** Begins the batch with this decision: everything that has come is known. */
@@ -80,17 +82,18 @@ export class SimulatedGateway {
     this.#allocate()
   }
 
-  /** Serves these variants from now on, as an edit of the document would have it: a new revision, where they are others than before. */
-  serveOnly(present: readonly boolean[]): void {
+  /** Serves these variants from a decision on, as an edit of the document would have it: a new revision, where they are others than before. */
+  serveOnly(decision: number, present: readonly boolean[]): void {
     if (this.#experiment.variants.every(({ enabled }, index) => enabled === present[index])) return
     this.#counters.settle()
     this.#count()
     const next = withVariants(this.#experiment, present)
-    this.#lineage = nextLineage({ experiment: this.#experiment, lineage: this.#lineage }, next)
+    this.#lineage = nextLineage({ experiment: this.#experiment, lineage: this.#lineage }, next, decision * 1000)
     this.#experiment = next
     this.#revision += 1
     this.#query = this.#ask()
-    this.#allocate()
+    this.#statistics = this.#counters.statistics(this.#query)
+    this.#snapshot = allocateFrom(this.#base(), this.#start, this.#statistics)
   }
 
   /** @param unit undefined where the decision is a unit of its own */
@@ -120,12 +123,13 @@ export class SimulatedGateway {
 
   /** What the policy wants to know in this batch. */
   #ask(): StatisticsQuery {
-    return statisticsQuery(this.#base(), (this.#start + AHEAD_SECONDS) * 1000)
+    return statisticsQuery(this.#base(), this.#start * 1000)
   }
 
   #allocate(): void {
     this.#statistics = this.#counters.statistics(this.#query)
-    this.#snapshot = allocateFrom(this.#base(), this.#start, this.#statistics)
+    const plan = planFrom(this.#experiment, this.#statistics)
+    this.#snapshot = withPlan(this.#snapshot, { stateVersion: this.#start, plan })
   }
 
   /** Counts the decisions of this snapshot. */
@@ -191,10 +195,11 @@ export class SimulatedGateway {
       value: reward,
       bound: boundOf(metric),
       aggregation: metric.aggregation,
+      ...(metric.maturation === "expected" ? { delayWindowSeconds: metric.attributionWindowSeconds } : {}),
       learn: !failed || this.#learnsFailures(),
       holdout: false,
       expiresAt: timeOf(decision + 2 * metric.attributionWindowSeconds),
-      status: delay > metric.attributionWindowSeconds - AHEAD_SECONDS ? "late" : "applied",
+      status: delay > metric.attributionWindowSeconds ? "late" : "applied",
     }
   }
 }

@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util"
 import * as z from "zod"
-import { allocate as allocateArms } from "#policies/allocate.ts"
+import { type Allocated, allocate as allocateArms } from "#policies/allocate.ts"
 import { type Arm, PolicyError } from "#policies/policy.ts"
 import { type PolicyChoice, parsePolicy } from "#policies/policy-document.ts"
 import { POLICY_KINDS } from "#policies/registry.ts"
@@ -24,10 +24,11 @@ is known of them. Nothing is served or written.
                   Where rewards are not 0 or 1, also sumSq, the sum of their
                   squares. Further: id (its place, from 0), pending (decisions whose
                   outcome is open, 0), weight (share in static splits, 1),
-                  enabled (true)
+                  lifetime (decisions since it was enabled: for the burn-in,
+                  n + pending), enabled (true)
   --params JSON   the policy's parameters as in an experiment document:
                   '{"prior":{"alpha":1,"beta":1},"minPropensity":0.02}'
-  --json          one JSON document: {"allocation":[…],"reason":"policy"}
+  --json          one JSON document: {"allocation":[…],"reasons":["policy",…]}
 
   npm run cli -- allocate --policy thompson \\
     --arms '[{"n":1000,"sum":11},{"n":1000,"sum":16}]'`,
@@ -36,12 +37,8 @@ is known of them. Nothing is served or written.
       const { policy, params, arms, json } = options(args)
       const choice = parseChoice(policy, params)
       const { statistics, enabled } = parseArms(arms)
-      const { allocation, reason } = allocateArms(choice, statistics, enabled)
-      io.stdout.write(
-        json
-          ? `${JSON.stringify({ allocation, reason })}\n`
-          : table(statistics, allocation, reason, widthOf(io.stdout)),
-      )
+      const allocated = allocateArms(choice, statistics, enabled)
+      io.stdout.write(json ? `${JSON.stringify(allocated)}\n` : table(statistics, allocated, widthOf(io.stdout)))
       return 0
     } catch (error) {
       if (!(error instanceof Refusal || error instanceof PolicyError)) throw error
@@ -85,6 +82,7 @@ const armsSchema = z
       sumSq: count.optional(),
       pending: count.default(0),
       weight: count.default(1),
+      lifetime: count.optional(),
       enabled: z.boolean().default(true),
     }),
   )
@@ -92,22 +90,24 @@ const armsSchema = z
 
 function parseArms(text: string): { statistics: readonly Arm[]; enabled: readonly boolean[] } {
   const given = parseShape(armsSchema, parseJson(text, "--arms"), "--arms")
-  const statistics = given.map(({ id, n, sum, sumSq, pending, weight }, index) => {
-    return { id: id ?? String(index), n, sum, sumSq: sumSq ?? Math.abs(sum), pending, weight }
+  const statistics = given.map(({ id, n, sum, sumSq, pending, weight, lifetime }, index) => {
+    const counted = { n, pending, sum, sumSq: sumSq ?? Math.abs(sum), lifetime: lifetime ?? n + pending }
+    return { id: id ?? String(index), weight, ...counted }
   })
   return { statistics, enabled: given.map((arm) => arm.enabled) }
 }
 
-function table(arms: readonly Arm[], allocation: readonly number[], reason: string, columns: number): string {
+function table(arms: readonly Arm[], { allocation, reasons }: Allocated, columns: number): string {
   const width = Math.max(3, ...arms.map(({ id }) => id.length))
   const barCells = Math.max(0, Math.min(MOST_BAR_CELLS, columns - width - 35))
   const rows = arms.map(({ id, n, sum }, index) => {
     const probability = allocation[index] ?? 0
     const mean = n > 0 ? (sum / n).toPrecision(4) : "-"
     const bar = "█".repeat(Math.round(probability * barCells))
-    return `${id.padEnd(width)}  ${String(n).padStart(10)}  ${mean.padStart(9)}  ${probability.toFixed(6)}  ${bar}`.trimEnd()
+    const share = `${probability.toFixed(6)}${reasons[index] === "burn_in" ? "*" : " "}`
+    return `${id.padEnd(width)}  ${String(n).padStart(10)}  ${mean.padStart(9)}  ${share} ${bar}`.trimEnd()
   })
   const heading = `${"arm".padEnd(width)}  ${"n".padStart(10)}  ${"mean".padStart(9)}  share`
-  const footer = reason === "burn_in" ? "Burn-in: the weights decide until there are enough decisions.\n" : ""
+  const footer = reasons.includes("burn_in") ? "* in its burn-in: its share is by its weight\n" : ""
   return `${[heading, ...rows].join("\n")}\n${footer}`
 }

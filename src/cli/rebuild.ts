@@ -113,7 +113,7 @@ async function runCheck(
   try {
     const checkpoints = createCheckpointFiles(folder, loggerTo(io.stderr))
     const archive = createSqliteCounterStore(database)
-    const checked = await check({ readers, archive, checkpoints }, showProgress(io.stderr))
+    const checked = await check({ readers, archive, now: Date.now(), checkpoints }, showProgress(io.stderr))
     io.stdout.write(json ? `${JSON.stringify(checked)}\n` : sentences(checked))
     return checked.equal ? 0 : 1
   } finally {

@@ -1,3 +1,4 @@
+import type { AllocatedBy } from "#policies/allocate.ts"
 import type { Allocation } from "#policies/policy.ts"
 import type { Reason } from "./events.ts"
 import type { VariantId } from "./ids.ts"
@@ -32,11 +33,11 @@ export function certainChoice(
   return { index, variant: variantAt(variants, index), propensity: 1, allocation, reason, learn: false }
 }
 
-/** A choice that was drawn from an allocation. */
+/** A choice that was drawn from an allocation, which the policy or the burn-in of the chosen variant said. */
 export function drawnChoice(
   variants: readonly { readonly id: VariantId }[],
   index: number,
-  from: { readonly allocation: Allocation; readonly reason: "policy" | "burn_in" },
+  from: { readonly allocation: Allocation; readonly reason: AllocatedBy },
 ): Choice {
   const { allocation, reason } = from
   return {

@@ -2,7 +2,7 @@ import { CounterTable, GroupTable } from "./counter-table.ts"
 import { type Credit, creditStep, isDuplicate, type Postback } from "./credits.ts"
 import type { CounterAddition, GroupAddition } from "./decision-facts.ts"
 import type { RewardEvent } from "./events.ts"
-import { rewardAdditions } from "./reward-additions.ts"
+import { delayAdditions, rewardAdditions } from "./reward-additions.ts"
 
 /** The fold of outcomes into counters, in memory: what every store's counters must equal. */
 export class CounterFold {
@@ -31,7 +31,9 @@ export class CounterFold {
     const { counter, group } = rewardAdditions(event, step)
     if (counter !== undefined) this.addCounter(counter)
     if (group !== undefined) this.addGroup(group)
-    return { answer: step.answer, changed: counter !== undefined }
+    const delays = delayAdditions(event, step)
+    for (const addition of delays) this.addCounter(addition)
+    return { answer: step.answer, changed: counter !== undefined || delays.length > 0 }
   }
 
   /** Adds a reward to its credit alone: the counters have it already. */

@@ -41,13 +41,13 @@ export class CounterTable {
     addTo(this.#cell(other), other)
   }
 
-  /** Makes one row of those of one counter that end by a second: for whoever can't tell them apart any more, and reads them often. */
-  mergeBefore(experiment: string, endSecond: number): void {
+  /** Makes one row of those of a counter that lie between two seconds: for whoever can't tell them apart any more, and reads them often. */
+  merge(experiment: string, from: number, to: number): void {
     const kept = this.#experiments.get(experiment) ?? new Map<string, Kept>()
     const merged = new Map<string, Kept>()
     for (const [name, entry] of kept) {
       const { cohort, variant, series, metric, bucket, widthSeconds } = entry.cell
-      if (bucket + widthSeconds > endSecond) continue
+      if (bucket < from || bucket + widthSeconds > to) continue
       const first = entryOf(merged, `${cohort}\n${variant}\n${series}\n${metric}`, () => entry)
       if (first === entry) continue
       addTo(first.cell, entry.cell)

@@ -34,6 +34,9 @@ export interface CreditStep {
   /** In `SUM_UNITS`; undefined while nothing counts. */
   readonly before: number | undefined
   readonly after: number | undefined
+  /** Epoch milliseconds of its earliest reward that isn't zero; undefined while it is worth nothing. */
+  readonly arrivedBefore: number | undefined
+  readonly arrivedAfter: number | undefined
 }
 
 /**
@@ -53,7 +56,15 @@ export function creditStep(previous: Credit | undefined, reward: Postback): Cred
     credit,
     before: creditValue(known, aggregation),
     after: creditValue(credit, aggregation),
+    arrivedBefore: arrivalOf(known, aggregation),
+    arrivedAfter: arrivalOf(credit, aggregation),
   }
+}
+
+/** Entries that count stand by time. */
+function arrivalOf(credit: Credit, aggregation: Aggregation): number | undefined {
+  if ((creditValue(credit, aggregation) ?? 0) === 0) return undefined
+  return credit.find(({ value }) => value !== null && value !== 0)?.at
 }
 
 /** Whether a postback would be answered `duplicate`. */

@@ -9,6 +9,8 @@ export interface RevisionDefinition {
   readonly stickiness: "unit" | "request"
   /** Id of the metric that a reward without one is for. */
   readonly primary: string
+  /** Whether counters keep the primary metric's rewards by their delay. */
+  readonly keepsDelays: boolean
   readonly metrics: ReadonlyMap<string, MetricDefinition>
   /** Epoch milliseconds at which the next revision, or the experiment's removal, was published; undefined while it is the newest. */
   readonly supersededAt: number | undefined
@@ -30,6 +32,7 @@ export function definitionOf(experiment: Experiment, revision: number, epoch: nu
     epoch,
     stickiness: experiment.stickiness,
     primary: experiment.reward.metric,
+    keepsDelays: experiment.reward.maturation === "expected",
     metrics: new Map(metricsOf(experiment).map((metric) => [metric.id, metric])),
     supersededAt: undefined,
     tokenLifeMs: TOKEN_WINDOWS * longestWindowSeconds(experiment) * 1000,

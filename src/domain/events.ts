@@ -88,6 +88,11 @@ export interface RewardEvent {
   /** Which of the decision's instances it was for, from 0; absent where the caller didn't say. No effect on counters. */
   readonly instance?: number
   readonly aggregation: Aggregation
+  /**
+   * The metric's attribution window. Only where the experiment learns by `maturation: expected`: counters then also tell how long after its
+   * decision the reward came.
+   */
+  readonly delayWindowSeconds?: number
   readonly learn: boolean
   /** Whether the decision was a holdout's. */
   readonly holdout: boolean

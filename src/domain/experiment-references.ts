@@ -13,7 +13,12 @@ export interface ReadableDocument {
   readonly policy: {
     readonly kind: string | undefined
     readonly minPropensity: number | undefined
-    readonly challenger: string | undefined
+    readonly burnInDecisions: number | undefined
+    /** Parameters that hold the id of a variant. */
+    readonly named: readonly { readonly parameter: string; readonly id: string | undefined }[]
+    /** Rewards that its mathematics allows; undefined: any. */
+    readonly rewardRange: readonly [number, number] | undefined
+    readonly learns: boolean
   }
   readonly reward: ReadableMetric
   readonly metrics: readonly ReadableMetric[]
@@ -32,9 +37,6 @@ interface ReadableVariant {
   readonly weight: number | undefined
   readonly enabled: boolean | undefined
 }
-
-/** Policies whose mathematics needs rewards in [0, 1] per decision. */
-const UNIT_REWARD_POLICIES = new Set(["thompson", "top-two", "kl-ucb", "ucb1", "ucb1-tuned"])
 
 /** Everything in a document that doesn't fit together. Rules whose fields can't be read are left out. */
 export function referenceIssues(document: ReadableDocument): DocumentIssue[] {
@@ -59,6 +61,13 @@ function* variantIssues({ variants, policy }: ReadableDocument): Generator<Docum
   if (variants.length > 0 && weightsRead && !served) {
     yield { path: ["variants"], message: "at least one enabled variant needs a weight above 0" }
   }
+  for (const [index, { weight, enabled }] of variants.entries()) {
+    if (enabled !== true || weight !== 0 || !policy.learns || (policy.burnInDecisions ?? 0) === 0) continue
+    yield {
+      path: ["variants", index, "weight"],
+      message: "must be above 0: burnInDecisions gives each variant its first decisions by its weight",
+    }
+  }
   const enabled = variants.filter((variant) => variant.enabled === true).length
   const floor = policy.minPropensity ?? 0
   if (floor * enabled > 1 + 1e-12) {
@@ -74,7 +83,7 @@ function* roleIssues(document: ReadableDocument): Generator<DocumentIssue> {
   yield* roleIssue(document, ["control"], control)
   // A fallback that was left out is the control: one mistake, one message.
   if (fallback !== control) yield* roleIssue(document, ["fallback"], fallback)
-  if (policy.kind === "canary") yield* roleIssue(document, ["policy", "challenger"], policy.challenger)
+  for (const { parameter, id } of policy.named) yield* roleIssue(document, ["policy", parameter], id)
 }
 
 function* roleIssue(
@@ -96,12 +105,13 @@ function* roleIssue(
 
 function* policyIssues({ policy, reward }: ReadableDocument): Generator<DocumentIssue> {
   const { kind, bounds, aggregation } = reward
-  if (policy.kind === undefined || kind !== "value" || bounds === undefined || aggregation === undefined) return
-  const unitRewards = bounds[0] >= 0 && bounds[1] <= 1 && aggregation !== "sum"
-  if (UNIT_REWARD_POLICIES.has(policy.kind) && !unitRewards) {
+  const { rewardRange } = policy
+  if (rewardRange === undefined || kind !== "value" || bounds === undefined || aggregation === undefined) return
+  const [least, most] = rewardRange
+  if (bounds[0] < least || bounds[1] > most || aggregation === "sum") {
     yield {
       path: ["policy", "kind"],
-      message: `${policy.kind} needs rewards between 0 and 1 that are not added up; use thompson-gaussian for other values`,
+      message: `${policy.kind} needs rewards between ${least} and ${most} that are not added up; use thompson-gaussian for other values`,
     }
   }
 }

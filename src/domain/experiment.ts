@@ -1,6 +1,7 @@
 import * as z from "zod"
 import { deepFreeze } from "#policies/deep-freeze.ts"
-import { policySchema } from "#policies/registry.ts"
+import type { Policy } from "#policies/policy.ts"
+import { commonPolicyFields, findPolicy, isPolicyKind, policySchema } from "#policies/registry.ts"
 import { MAX_REWARD } from "./counters.ts"
 import { type DocumentIssue, parseShape, validFields } from "./document-issues.ts"
 import { type ReadableDocument, referenceIssues } from "./experiment-references.ts"
@@ -73,10 +74,10 @@ const rewardSchema = z.strictObject({
   metric: name.default("reward").describe("What a reward is called; postbacks may leave it out"),
   ...measure,
   maturation: z
-    .enum(["none", "window"])
+    .enum(["none", "window", "expected"])
     .default("none")
     .describe(
-      "Whether a decision without a reward counts as a failure at once or when its attribution window has closed",
+      "When a decision without a reward counts as a failure: at once, when its attribution window has closed, or by the share of rewards that should have come at its age",
     ),
   failures: z
     .enum(["count", "exclude"])
@@ -186,7 +187,6 @@ export function parseExperimentId(text: string): ExperimentId | undefined {
 function readable(document: unknown): ReadableDocument {
   const { control, fallback, policy } = fieldsOf(document)
   const reward = validFields(rewardSchema, fieldsOf(document)["reward"] ?? {})
-  const { minPropensity } = validFields(policySchema.options[0], policy)
   return {
     variants: listOf(document, "variants", MAX_VARIANTS).map((variant) => {
       const { weight, enabled } = validFields(variantSchema, variant)
@@ -194,14 +194,23 @@ function readable(document: unknown): ReadableDocument {
     }),
     control: textOf(control),
     fallback: textOf(fallback),
-    policy: {
-      kind: textOf(fieldsOf(policy)["kind"]),
-      minPropensity,
-      challenger: textOf(fieldsOf(policy)["challenger"]),
-    },
+    policy: readablePolicy(policy),
     reward: { ...reward, id: reward.metric },
     metrics: listOf(document, "metrics", MAX_METRICS).map((metric) => validFields(metricSchema, metric)),
   }
+}
+
+function readablePolicy(policy: unknown): ReadableDocument["policy"] {
+  const { minPropensity, burnInDecisions } = validFields(commonPolicyFields, policy)
+  const fields = fieldsOf(policy)
+  const kind = textOf(fields["kind"])
+  const { namedArms = [], rewardRange, learns } = findPolicyNamed(kind) ?? {}
+  const named = namedArms.map((parameter) => ({ parameter, id: textOf(fields[parameter]) }))
+  return { kind, minPropensity, burnInDecisions, named, rewardRange, learns: learns !== false }
+}
+
+function findPolicyNamed(kind: string | undefined): Policy | undefined {
+  return kind !== undefined && isPolicyKind(kind) ? findPolicy(kind) : undefined
 }
 
 function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {

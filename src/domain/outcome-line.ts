@@ -51,6 +51,7 @@ function isReward(value: Fields): value is Fields & RewardEvent {
     isWithin(value["value"], value["bound"]) &&
     (value["status"] === "applied" || value["status"] === "late") &&
     isAggregation(value["aggregation"]) &&
+    (value["delayWindowSeconds"] === undefined || isOrdinal(value["delayWindowSeconds"])) &&
     typeof value["holdout"] === "boolean"
   )
 }
@@ -75,7 +76,8 @@ function isLineage(value: unknown): boolean {
     isRecord(value) &&
     isRecordOf(value["series"], isOrdinal) &&
     isOrdinal(value["epoch"]) &&
-    isRecordOf(value["metrics"], isRecord)
+    isRecordOf(value["metrics"], isRecord) &&
+    (value["enabledSince"] === undefined || isRecordOf(value["enabledSince"], isSecond))
   )
 }
 
@@ -107,6 +109,11 @@ function isName(value: unknown): boolean {
 /** A time after 1970: counters are kept by seconds since. */
 function isTime(value: unknown): boolean {
   return typeof value === "string" && Date.parse(value) >= 0
+}
+
+/** Epoch seconds. */
+function isSecond(value: unknown): boolean {
+  return Number.isSafeInteger(value) && Number(value) >= 0
 }
 
 /** A number that counts from 1. */

@@ -1,18 +1,17 @@
+import type { AllocatedBy } from "#policies/allocate.ts"
 import type { Allocation } from "#policies/policy.ts"
 import type { Choice } from "./choice.ts"
 
 /** What a contextual policy may look at of one request: name to value. */
 export type Context = Readonly<Record<string, string | number | boolean>>
 
-/** Where an allocation comes from: the policy, or the configured weights while newcomers burn in. */
-export type DrawReason = "policy" | "burn_in"
-
 /** One allocation for every request. */
 export interface FixedPlan {
   readonly kind: "fixed"
   /** One probability per variant in the document's order, whole billionths. */
   readonly allocation: Allocation
-  readonly reason: DrawReason
+  /** One per variant: who says its probability. */
+  readonly reasons: readonly AllocatedBy[]
   /** One per variant: chosen by the allocation. */
   readonly choices: readonly Choice[]
 }
@@ -32,7 +31,7 @@ export interface ContextualPlan {
   readonly policy: ContextualPolicy
   readonly state: unknown
   readonly params: unknown
-  readonly reason: DrawReason
+  readonly reason: AllocatedBy
 }
 
 export type Plan = FixedPlan | ContextualPlan

@@ -1,3 +1,5 @@
+import { policyChoice } from "#policies/policy-document.ts"
+import { findPolicy } from "#policies/registry.ts"
 import type { Experiment } from "./experiment.ts"
 import { type MetricDefinition, metricsOf } from "./metric.ts"
 
@@ -7,12 +9,13 @@ import { type MetricDefinition, metricsOf } from "./metric.ts"
  * `series` by variant id, from 1: rises when what a variant's statistics measure changes, so that old ones stay readable and are not mixed in.
  * Variants that left keep their number, and come back with a higher one. `epoch` from 1: rises when the traffic is divided otherwise by
  * decision of a person, so that rates are compared within times of one division. `metrics` is what each metric last meant, those that left
- * included.
+ * included. `enabledSince`, epoch seconds, of variants that were enabled later than their series began.
  */
 export interface Lineage {
   readonly series: Readonly<Record<string, number>>
   readonly epoch: number
   readonly metrics: Readonly<Record<string, MetricDefinition>>
+  readonly enabledSince?: Readonly<Record<string, number>>
 }
 
 /** Of a revision from before there were any: everything is still in its first epoch, and every variant begins with the next document. */
@@ -35,15 +38,17 @@ export function firstLineage(experiment: Experiment): Lineage {
  *
  * A variant's series rises when its backend changes, when any metric that was there before means something else now, when it comes back after
  * having left, and when it is reset. The epoch rises when variants, their weights or whether they are enabled, the status, the stickiness, the
- * holdout, the kind of policy or a canary's challenger and share change. What only a policy's own parameters change moves the allocation within
- * an epoch, as learning does.
+ * holdout, the kind of policy or the parameters of one that doesn't learn (a canary's share) change. What only a policy's own parameters change moves the allocation within
+ * an epoch, as learning does. A variant that is enabled again in its series begins its burn-in anew.
  *
+ * @param at epoch milliseconds at which it is published
  * @param previous `experiment` is null where it was removed, or its document can't be read any more: every series and the epoch rise
  * @param reset variants whose statistics start anew although their documents say nothing of it: somebody asked, or a model's files changed
  */
 export function nextLineage(
   previous: { readonly experiment: Experiment | null; readonly lineage: Lineage },
   next: Experiment,
+  at: number,
   reset: ReadonlySet<string> = new Set(),
 ): Lineage {
   const { experiment, lineage } = previous
@@ -58,8 +63,15 @@ export function nextLineage(
     const rises = last === 0 || redefined || reset.has(id) || !same(backends.get(id), backend)
     return [id, Math.min(MAX_SERIES, rises ? last + 1 : last)] as const
   })
+  const before = new Map(experiment?.variants.map(({ id, enabled }) => [String(id), enabled]))
+  const enabledSince = next.variants.flatMap(({ id, enabled }, i): (readonly [string, number])[] => {
+    if (series[i]?.[1] !== lineage.series[id]) return []
+    const since = enabled && before.get(id) === false ? Math.floor(at / 1000) : lineage.enabledSince?.[id]
+    return since === undefined ? [] : [[id, since]]
+  })
   return {
     series: { ...lineage.series, ...Object.fromEntries(series) },
+    ...(enabledSince.length === 0 ? {} : { enabledSince: Object.fromEntries(enabledSince) }),
     epoch: lineage.epoch + (experiment !== null && same(division(experiment), division(next)) ? 0 : 1),
     metrics: { ...lineage.metrics, ...metrics },
   }
@@ -77,7 +89,7 @@ function division({ variants, status, stickiness, holdout, holdoutSalt, policy }
     status,
     stickiness,
     [holdout, holdout > 0 ? (holdoutSalt ?? null) : null],
-    policy.kind === "canary" ? [policy.kind, policy.challenger, policy.share] : [policy.kind],
+    findPolicy(policy.kind).learns === false ? [policy.kind, policyChoice(policy).params] : [policy.kind],
   ]
 }
 

@@ -1,9 +1,10 @@
+import type { Allocated } from "#policies/allocate.ts"
 import type { Allocation } from "#policies/policy.ts"
 import { exactAllocation } from "./allocation.ts"
 import { type AssignmentKey, assignmentKey } from "./assignment.ts"
 import { type Choice, certainChoice, drawnChoice } from "./choice.ts"
 import type { Experiment } from "./experiment.ts"
-import type { Context, ContextualPlan, DrawReason, Plan } from "./plan.ts"
+import type { Context, ContextualPlan, Plan } from "./plan.ts"
 import type { Lineage } from "./series.ts"
 
 /** What a decision is made from: an experiment, the plan that says how its variants are chosen now, and what is prepared from both. Immutable; a change makes a new one. */
@@ -29,15 +30,15 @@ export interface Snapshot {
 }
 
 /** The part of a `Lineage` that decisions carry. A variant that isn't named is in its first series. */
-export type SnapshotLineage = Pick<Lineage, "series" | "epoch">
+export type SnapshotLineage = Pick<Lineage, "series" | "epoch" | "enabledSince">
 
 /** What a snapshot is made from. */
 export interface SnapshotParts {
   readonly experiment: Experiment
   readonly revision: number
   readonly stateVersion: number
-  /** One allocation for all requests with its reason, or a plan that makes one for each. */
-  readonly plan: { readonly allocation: Allocation; readonly reason: DrawReason } | ContextualPlan
+  /** One allocation for all requests with its reasons, or a plan that makes one for each. */
+  readonly plan: Allocated | ContextualPlan
   /** Everything in its first series and epoch when left out. */
   readonly lineage?: SnapshotLineage
   readonly keyId: string
@@ -51,7 +52,7 @@ export function createSnapshot(parts: SnapshotParts): Snapshot {
   return {
     ...parts,
     lineage: parts.lineage ?? { series: {}, epoch: 1 },
-    plan: "kind" in parts.plan ? parts.plan : fixedPlan(experiment, parts.plan),
+    plan: planOf(experiment, parts.plan),
     keys: variants.map((variant) => assignmentKey(experiment.id, variant.id)),
     // A NUL can't be in a variant id, so the holdout's coin is independent of every variant's draw.
     holdoutKey: assignmentKey(experiment.holdoutSalt ?? experiment.id, "\u0000holdout"),
@@ -62,12 +63,20 @@ export function createSnapshot(parts: SnapshotParts): Snapshot {
   }
 }
 
-function fixedPlan(
-  { variants }: Experiment,
-  given: { readonly allocation: Allocation; readonly reason: DrawReason },
-): Plan {
-  const from = { allocation: exactAllocation(given.allocation), reason: given.reason }
-  return { kind: "fixed", ...from, choices: variants.map((_, index) => drawnChoice(variants, index, from)) }
+/** The same revision under newer statistics. */
+export function withPlan(
+  snapshot: Snapshot,
+  { stateVersion, plan }: Pick<SnapshotParts, "stateVersion" | "plan">,
+): Snapshot {
+  return { ...snapshot, stateVersion, plan: planOf(snapshot.experiment, plan) }
+}
+
+function planOf({ variants }: Experiment, given: SnapshotParts["plan"]): Plan {
+  if ("kind" in given) return given
+  const { reasons } = given
+  const allocation = exactAllocation(given.allocation)
+  const choices = reasons.map((reason, index) => drawnChoice(variants, index, { allocation, reason }))
+  return { kind: "fixed", allocation, reasons, choices }
 }
 
 /** The allocation for a request with this context; without one, what a request that brings none would get. */

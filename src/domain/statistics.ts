@@ -1,4 +1,6 @@
 import { type Cohort, DECISIONS, SQUARE_UNITS, SUM_UNITS } from "./counters.ts"
+import { parseDelayMetric } from "./delay-counters.ts"
+import { type Arrived, type DelayRow, estimateDelays } from "./delay-distribution.ts"
 import { entryOf } from "./entry-of.ts"
 
 /** How much of the past a policy remembers. */
@@ -6,6 +8,12 @@ export type Memory =
   | { readonly kind: "all" }
   | { readonly kind: "window"; readonly seconds: number }
   | { readonly kind: "discount"; readonly halfLifeSeconds: number }
+
+/**
+ * When a decision counts, with its rewards. `none`: at once. `window`: when its attribution window of `seconds` has closed. `expected`: at once, and
+ * until then for the share of its variant's rewards that should have come at its age.
+ */
+export type Maturation = { readonly kind: "none" } | { readonly kind: "window" | "expected"; readonly seconds: number }
 
 /**
  * One counter row as a store holds it: `widthSeconds` is 1 when fresh and grows when old rows are rolled up. `count` decisions where the
@@ -23,7 +31,7 @@ export interface CounterRow {
   readonly sumSq: number
 }
 
-/** Which statistics a policy wants: of which metric and series, what it remembers, and how long a decision stays open. */
+/** Which statistics a policy wants: of which metric and series, what it remembers, and when a decision counts. */
 export interface StatisticsQuery {
   readonly metric: string
   /** Largest magnitude of the metric's bounds: what sums are counted in millionths of. */
@@ -31,8 +39,9 @@ export interface StatisticsQuery {
   /** The series of each variant that is measured now. A variant that isn't named has no statistics. */
   readonly series: Readonly<Record<string, number>>
   readonly memory: Memory
-  /** A decision counts, with its rewards, when it is older than this. 0: at once. Memory reaches back from here. */
-  readonly maturationSeconds: number
+  readonly maturation: Maturation
+  /** Epoch seconds since when a variant is enabled. One that isn't named has been since its series began. */
+  readonly enabledSince?: Readonly<Record<string, number>>
   /** Epoch milliseconds. */
   readonly now: number
 }
@@ -47,10 +56,12 @@ export interface VariantTotals {
 
 export interface VariantStatistics {
   readonly variant: string
-  /** Matured decisions inside the memory, discounted. */
+  /** Decisions that count, inside the memory and discounted. */
   readonly n: number
-  /** Decisions still open; never discounted. */
+  /** Decisions that don't count yet, and of others the part that doesn't; never discounted. */
   readonly pending: number
+  /** Decisions since the variant was enabled, whatever the memory; under `window` only closed ones. */
+  readonly lifetime: number
   readonly sum: number
   readonly sumSq: number
   /** Everything ever counted in this series, open or forgotten. */
@@ -69,24 +80,34 @@ export interface Statistics {
   readonly holdout: readonly (VariantTotals & { readonly variant: string })[]
 }
 
+/** Whether counters of this name are among what the query's statistics are made of. */
+export function isAsked(metric: string, query: Pick<StatisticsQuery, "metric" | "maturation">): boolean {
+  if (metric === DECISIONS || metric === query.metric) return true
+  if (query.maturation.kind !== "expected") return false
+  const delay = parseDelayMetric(metric)
+  return delay?.metric === query.metric && delay.windowSeconds === query.maturation.seconds
+}
+
 /**
  * Statistics of each variant from its counter rows.
  *
- * A row is closed when its whole bucket is older than `maturationSeconds`; only closed rows enter `n`, `sum` and `sumSq`, so that early
+ * Under `window` a row is closed when its whole bucket is older than the window; only closed rows enter `n`, `sum` and `sumSq`, so that early
  * rewards of decisions still open don't favour whatever gets more traffic. Age counts from the closing: memory of the last hour is the
- * last closed hour. A row on the edge of a window counts whole, by its middle. Where rewards outnumber decisions (the log had to drop
- * some), `n` is the number of rewards.
+ * last closed hour. Under `expected` all rewards count, and of an open row's decisions the share whose rewards should have come: where all
+ * have, that is `none`. A row on the edge of a memory's window counts whole, by its middle. Where rewards outnumber decisions (the log had to
+ * drop some, or fewer were expected), `n` is the number of rewards.
  *
- * @param rows counters of one experiment: decisions and the rewards of the query's metric, in any order and mix of widths
+ * @param rows counters of one experiment: those that are asked for, in any order and mix of widths
  */
 export function summarise(rows: Iterable<CounterRow>, query: StatisticsQuery): Omit<Statistics, "stateVersion"> {
   const variants = new Map<string, MutableStatistics>()
   const holdout = new Map<string, MutableTotals>()
-  for (const row of rows) {
+  const { asked, arrived } = prepare(rows, query)
+  for (const row of asked) {
     if (row.metric !== DECISIONS && row.metric !== query.metric) continue
     if (query.series[row.variant] !== row.series) continue
     if (row.cohort === "holdout") addTotals(entryOf(holdout, row.variant, noTotals), row, query.bound)
-    else add(entryOf(variants, row.variant, noStatistics), row, query)
+    else add(entryOf(variants, row.variant, noStatistics), row, query, arrived)
   }
   return {
     variants: [...variants].map(([variant, { n, rewarded, ...rest }]) => ({
@@ -98,6 +119,25 @@ export function summarise(rows: Iterable<CounterRow>, query: StatisticsQuery): O
   }
 }
 
+/** Under `expected` the rows are gone through twice: how rewards arrive has to be known first. */
+function prepare(
+  rows: Iterable<CounterRow>,
+  query: StatisticsQuery,
+): { readonly asked: Iterable<CounterRow>; readonly arrived: (variant: string) => Arrived } {
+  const { maturation, now } = query
+  if (maturation.kind !== "expected") return { asked: rows, arrived: () => () => 1 }
+  const asked = [...rows]
+  const delays = asked.flatMap((row): DelayRow[] => {
+    if (row.cohort !== "learned" || query.series[row.variant] !== row.series) return []
+    const delay = row.metric === query.metric ? undefined : parseDelayMetric(row.metric)
+    if (delay?.metric !== query.metric || delay.windowSeconds !== maturation.seconds) return []
+    return [
+      { variant: row.variant, bucket: row.bucket, widthSeconds: row.widthSeconds, bin: delay.bin, count: row.count },
+    ]
+  })
+  return { asked, arrived: estimateDelays(delays, maturation.seconds, now / 1000) }
+}
+
 type MutableTotals = { -readonly [Field in keyof VariantTotals]: VariantTotals[Field] }
 
 interface MutableStatistics {
@@ -105,6 +145,7 @@ interface MutableStatistics {
   /** Decisions that earned something, weighted like `n`. Compared over all rows: a late reward may have a row of its own. */
   rewarded: number
   pending: number
+  lifetime: number
   sum: number
   sumSq: number
   excluded: number
@@ -116,7 +157,7 @@ function noTotals(): MutableTotals {
 }
 
 function noStatistics(): MutableStatistics {
-  return { n: 0, rewarded: 0, pending: 0, sum: 0, sumSq: 0, excluded: 0, totals: noTotals() }
+  return { n: 0, rewarded: 0, pending: 0, lifetime: 0, sum: 0, sumSq: 0, excluded: 0, totals: noTotals() }
 }
 
 function addTotals(totals: MutableTotals, row: CounterRow, bound: number): void {
@@ -128,21 +169,33 @@ function addTotals(totals: MutableTotals, row: CounterRow, bound: number): void 
   }
 }
 
-function add(entry: MutableStatistics, row: CounterRow, query: StatisticsQuery): void {
+function add(
+  entry: MutableStatistics,
+  row: CounterRow,
+  query: StatisticsQuery,
+  arrived: (variant: string) => Arrived,
+): void {
   const isDecisions = row.metric === DECISIONS
   if (row.cohort === "excluded") {
     if (isDecisions) entry.excluded += row.count
     return
   }
   addTotals(entry.totals, row, query.bound)
-  const matured = query.now / 1000 - query.maturationSeconds
-  if (query.maturationSeconds > 0 && row.bucket + row.widthSeconds > matured) {
+  const { maturation } = query
+  const end = row.bucket + row.widthSeconds
+  const counting = query.now / 1000 - (maturation.kind === "window" ? maturation.seconds : 0)
+  if (maturation.kind === "window" && end > counting) {
     if (isDecisions) entry.pending += row.count
     return
   }
-  const weight = weightAtAge(query.memory, Math.max(0, matured - (row.bucket + row.widthSeconds / 2)))
-  if (isDecisions) entry.n += weight * row.count
-  else {
+  const age = Math.max(0, counting - (row.bucket + row.widthSeconds / 2))
+  const weight = weightAtAge(query.memory, age)
+  if (isDecisions) {
+    const share = maturation.kind === "expected" && age < maturation.seconds ? arrived(row.variant)(age) : 1
+    entry.n += weight * row.count * share
+    entry.pending += row.count * (1 - share)
+    if (end > (query.enabledSince?.[row.variant] ?? 0)) entry.lifetime += row.count
+  } else {
     entry.rewarded += weight * row.count
     entry.sum += weight * (row.sum / SUM_UNITS) * query.bound
     entry.sumSq += weight * (row.sumSq / SQUARE_UNITS) * query.bound * query.bound

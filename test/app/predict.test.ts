@@ -111,7 +111,7 @@ it("writes series and epoch into the line and the token, every variant's series 
   const served = rig.experiments.get("e")
   if (served === undefined) throw new Error("not served")
   const republish = (series: Readonly<Record<string, number>>) => {
-    const parts = { ...served.snapshot, plan: { allocation: [0, 1], reason: "policy" as const } }
+    const parts = { ...served.snapshot, plan: { allocation: [0, 1], reasons: ["policy", "policy"] as const } }
     rig.experiments.publish({ ...served, snapshot: createSnapshot({ ...parts, lineage: { series, epoch: 4 } }) })
   }
   republish({ a: 1, b: 3, gone: 7 })
@@ -225,8 +225,8 @@ it("refuses to force a variant that isn't there or is disabled, naming those tha
 
 it("serves the weights until burn-in is over, then the policy", async () => {
   const rig = createRig()
-  await rig.publish({ policy: { kind: "canary", challenger: "b", share: 0.2, burnInDecisions: 10 } })
-  for (let i = 0; i < 10; i++) {
+  await rig.publish({ policy: { kind: "epsilon-greedy", epsilon: 0.4, burnInDecisions: 10 } })
+  for (let i = 0; i < 60; i++) {
     expect((await rig.predict({ unitId: `u${i}` })).choice).toMatchObject({
       reason: "burn_in",
       propensity: 0.5,
@@ -236,7 +236,26 @@ it("serves the weights until burn-in is over, then the policy", async () => {
   await rig.recorder.flush()
   await rig.reallocator.reallocate("e")
   const { choice } = await rig.predict({ unitId: "u" })
-  expect(choice).toMatchObject({ reason: "policy", propensity: choice.variant === "b" ? 0.2 : 0.8 })
+  // Nobody clicked: the means are equal, and share what isn't explored.
+  expect(choice).toMatchObject({ reason: "policy", propensity: 0.5 })
+})
+
+it("says burn_in of a newcomer's decisions alone, beside a variant that the policy decides about", async () => {
+  const rig = createRig()
+  const policy = { kind: "thompson", burnInDecisions: 10, newcomerShare: 0.1 }
+  const variants = (enabled: boolean) => [
+    { id: "a", backend: { kind: "embedded", model: "a" } },
+    { id: "b", enabled, backend: { kind: "embedded", model: "b" } },
+  ]
+  await rig.publish({ policy, variants: variants(false) })
+  for (let i = 0; i < 20; i++) await rig.predict({ unitId: `u${i}` })
+  await rig.recorder.flush()
+  await rig.publish({ policy, variants: variants(true) })
+  const choices = await Promise.all(
+    Array.from({ length: 100 }, async (_, i) => (await rig.predict({ unitId: `later-${i}` })).choice),
+  )
+  const said = new Set(choices.map(({ variant, reason, propensity }) => `${variant} ${reason} ${propensity}`))
+  expect(said).toEqual(new Set(["a policy 0.9", "b burn_in 0.1"]))
 })
 
 /** A unit that the allocation gives that variant. */

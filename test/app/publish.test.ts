@@ -1,6 +1,7 @@
 import { expect, it } from "vitest"
 import { createMemoryExperimentStore } from "#src/adapters/memory/experiment-store.ts"
 import { readStatistics } from "#src/app/read-experiment.ts"
+import { statisticsQuery } from "#src/app/reallocate.ts"
 import type { ExperimentId } from "#src/domain/ids.ts"
 import { allocationFor } from "#src/domain/snapshot.ts"
 import { createRig } from "./rig.ts"
@@ -112,6 +113,55 @@ it("allocates anew only when the counters have changed or time alone changes the
   await rig.recorder.flush()
   await rig.reallocator.reallocate("e")
   expect(rig.experiments.get("e")?.snapshot.stateVersion).toBeGreaterThan(first?.snapshot.stateVersion ?? 0)
+})
+
+it("lets an open decision count for the rewards that should have come, by its variant's own delays", async () => {
+  const rig = createRig()
+  await rig.publish({ stickiness: "request", reward: { attributionWindowSeconds: 1_000, maturation: "expected" } })
+  const serve = async (count: number) => {
+    const tokens: { readonly a: string[]; readonly b: string[] } = { a: [], b: [] }
+    for (let i = 0; i < count; i++) {
+      const { token, choice } = await rig.predict()
+      tokens[choice.variant === "a" ? "a" : "b"].push(token)
+    }
+    return tokens
+  }
+  const learned = async () => {
+    await rig.recorder.flush()
+    const served = rig.experiments.get("e")
+    if (served === undefined) throw new Error("not served")
+    const query = statisticsQuery(served.snapshot, rig.clock.now())
+    const { variants } = await rig.counters.statistics("e", query)
+    return Object.fromEntries(variants.map(({ variant, n, pending, sum }) => [variant, { n, pending, sum }]))
+  }
+  const first = await serve(400)
+  // Half of the decisions of each click: those of `a` after two seconds, those of `b` after 900.
+  rig.clock.advance(2)
+  for (const token of first.a.filter((_, i) => i % 2 === 0)) await rig.post(token)
+  rig.clock.advance(898)
+  for (const token of first.b.filter((_, i) => i % 2 === 0)) await rig.post(token)
+  rig.clock.advance(200)
+  const before = await learned()
+  expect(before["a"]).toMatchObject({ n: first.a.length, pending: 0 })
+  const second = await serve(400)
+  rig.clock.advance(500)
+  const after = await learned()
+  const gained = (id: string) => (after[id]?.n ?? 0) - (before[id]?.n ?? 0)
+  expect(gained("a")).toBeGreaterThan(0.95 * second.a.length)
+  expect(gained("b")).toBeLessThan(0.1 * second.b.length)
+  expect((after["b"]?.n ?? 0) + (after["b"]?.pending ?? 0)).toBeCloseTo(first.b.length + second.b.length, 9)
+  // Time alone makes an open decision count for more.
+  const stale = rig.experiments.get("e")
+  await rig.reallocator.reallocate("e")
+  expect(rig.experiments.get("e")).not.toBe(stale)
+})
+
+it("keeps no delays of rewards that nobody learns from by their delay", async () => {
+  const rig = createRig()
+  await rig.publish()
+  await rig.post((await rig.predict()).token)
+  const [event] = (await rig.events()).filter(({ type }) => type === "reward")
+  expect(event).not.toHaveProperty("delayWindowSeconds")
 })
 
 it("waits for a decision's window before it calls a missing click a failure, and counts its click only then", async () => {

@@ -23,7 +23,7 @@ async function given(count: number) {
   await recorder.close()
   const counted = async () =>
     (await store.contents()).cells.map(({ metric, count: counts }) => [metric, counts] as const)
-  const compare = () => check({ readers: [gateway.reader], archive: store }, quiet)
+  const compare = () => check({ readers: [gateway.reader], archive: store, now: Date.now() }, quiet)
   const addGhost = (experiment: string, delta: CounterDelta) =>
     store.fold({
       experiment,

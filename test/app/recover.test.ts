@@ -156,11 +156,16 @@ describe("given two gateways over one store", () => {
     await served(third, store, "E1")
     const readers = [gateway.reader, copy.reader, third.reader]
     const live = await counted(store)
-    expect(await check({ readers, archive: store }, () => {})).toMatchObject({ equal: true, unfolded: 0 })
+    expect(await check({ readers, archive: store, now: Date.now() }, () => {})).toMatchObject({
+      equal: true,
+      unfolded: 0,
+    })
     for (const order of [readers, readers.toReversed(), [copy.reader, third.reader, gateway.reader]]) {
       await rebuild({ readers: order, store }, () => {})
       expect(await counted(store)).toEqual(live)
-      expect(await check({ readers: order.toReversed(), archive: store }, () => {})).toMatchObject({ equal: true })
+      expect(await check({ readers: order.toReversed(), archive: store, now: Date.now() }, () => {})).toMatchObject({
+        equal: true,
+      })
     }
     await served(copy, store, "C2")
     expect(await counted(store)).toEqual({ decisions: live.decisions + 1, rewards: live.rewards + 1 })

@@ -138,7 +138,10 @@ export class RetainedGateway {
   async check() {
     const store = this.openStore()
     try {
-      return await check({ readers: [this.reader], archive: store, checkpoints: this.checkpoints }, quiet)
+      return await check(
+        { readers: [this.reader], archive: store, now: this.clock.now(), checkpoints: this.checkpoints },
+        quiet,
+      )
     } finally {
       await store.close()
     }

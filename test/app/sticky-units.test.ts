@@ -64,7 +64,7 @@ function statisticsOf(arms: readonly { readonly n: number; readonly sum: number 
   return VARIANTS.map((variant, i) => {
     const { n, sum } = arms[i] ?? { n: 0, sum: 0 }
     const totals = { decisions: n, rewards: sum, sum, sumSq: sum }
-    return { variant, n, pending: 0, sum, sumSq: sum, totals, excluded: 0 }
+    return { variant, n, pending: 0, lifetime: n, sum, sumSq: sum, totals, excluded: 0 }
   })
 }
 

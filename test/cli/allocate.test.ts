@@ -51,7 +51,10 @@ it.each([
   [["--policy", "thompson", "--arms", "[]"], "--arms is wrong"],
   [["--policy", "thompson", "--arms", '[{"n":1,"sum":0,"enabled":false}]'], "no arm to choose from"],
   [["--policy", "static", "--params", '{"minPropensity":0.6}', "--arms", TWO_ARMS], "at most 0.5 can be kept"],
-  [["--policy", "canary", "--params", '{"challenger":"x","share":0.1}', "--arms", TWO_ARMS], 'names "x"'],
+  [
+    ["--policy", "canary", "--params", '{"challenger":"x","share":0.1}', "--arms", TWO_ARMS],
+    'challenger of policy canary is "x"',
+  ],
 ])("exits 1 on %j and says what is wrong", async (args, sentence) => {
   const { code, out, err } = await run(...args)
   expect(code).toBe(1)

@@ -37,7 +37,7 @@ export function counterStoreContract(name: string, open: OpenStore): void {
       expect(await store.fold(batch)).toEqual({ status: "folded", answers: ["applied"] })
       const totals = { decisions: 5, rewards: 1, sum: 0.25, sumSq: 0.0625 }
       expect((await store.statistics("banner-ctr", QUERY)).variants).toEqual([
-        { variant: "champion", n: 5, pending: 0, sum: 0.25, sumSq: 0.0625, totals, excluded: 0 },
+        { variant: "champion", n: 5, pending: 0, lifetime: 5, sum: 0.25, sumSq: 0.0625, totals, excluded: 0 },
       ])
       expect(await store.positions("L1")).toEqual(new Map([["banner-ctr", place(900)]]))
       expect((await store.contents()).positions).toEqual([

@@ -96,7 +96,8 @@ async function expectSurvival(steps: readonly Step[], folder: string, store: Sto
     await World.begin(join(folder, "one", "outcomes"), store),
     await World.begin(join(folder, "two", "outcomes"), store),
   ] as const
-  const compare = () => check({ readers: worlds.map(({ reader }) => reader), archive: store }, () => {})
+  const compare = () =>
+    check({ readers: worlds.map(({ reader }) => reader), archive: store, now: Date.now() }, () => {})
   for (const [serial, step] of steps.entries()) await take(worlds[step.gateway], step, serial)
   for (const world of worlds) await world.mend()
   expect(await compare()).toMatchObject({ equal: true, unfolded: 0 })

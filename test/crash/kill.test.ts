@@ -30,7 +30,10 @@ function logged(folder: string): OutcomeEvent[] {
 
 async function totals(folder: string) {
   const store = createSqliteCounterStore(new Database({ path: join(folder, "gateway.db") }, createRememberingLogger()))
-  const checked = await check({ readers: [createOutcomeReader(join(folder, "outcomes"))], archive: store }, () => {})
+  const checked = await check(
+    { readers: [createOutcomeReader(join(folder, "outcomes"))], archive: store, now: Date.now() },
+    () => {},
+  )
   const sums = { decisions: 0, rewards: 0, sum: 0n }
   for (const { metric, count, sum } of (await store.contents()).cells) {
     if (metric === DECISIONS) sums.decisions += count

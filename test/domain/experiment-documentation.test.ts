@@ -11,7 +11,14 @@ const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta
 const EXAMPLE: unknown = parse(read("examples/experiments/banner-ctr.yaml"))
 
 /** What the example chooses; all else that it writes is what would hold if it were left out. */
-const CHOSEN = ["description", "variants.0.weight", "variants.1.weight", "policy.minPropensity", "reward.metric"]
+const CHOSEN = [
+  "description",
+  "variants.0.weight",
+  "variants.1.weight",
+  "policy.minPropensity",
+  "policy.burnInDecisions",
+  "reward.metric",
+]
 
 describe("given the documentation of experiment documents", () => {
   it("shows in the README the example that is served", () => {

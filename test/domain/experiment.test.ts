@@ -55,6 +55,18 @@ describe("given one mistake", () => {
     expect(issuesOf(changes).join("\n")).toMatch(expected)
   })
 
+  it("refuses a weight of 0 where the burn-in needs one, and only there", () => {
+    const weightless = [document.variants[0], { ...document.variants[1], weight: 0 }]
+    const policy = { kind: "thompson", burnInDecisions: 100 }
+    expect(issuesOf({ variants: weightless, policy })).toEqual([
+      "variants.1.weight: must be above 0: burnInDecisions gives each variant its first decisions by its weight",
+    ])
+    const disabled = [document.variants[0], { ...document.variants[1], weight: 0, enabled: false }]
+    expect(issuesOf({ variants: disabled, policy })).toEqual([])
+    expect(issuesOf({ variants: weightless, policy: { kind: "thompson" } })).toEqual([])
+    expect(issuesOf({ variants: weightless, policy: { kind: "static", burnInDecisions: 100 } })).toEqual([])
+  })
+
   it("refuses variant ids that differ only in case", () => {
     const twice = [document.variants[0], { ...document.variants[1], id: "CHAMPION" }]
     expect(issuesOf({ variants: twice }).join("\n")).toMatch(/^variants\.1\.id: is used twice/)

@@ -1,6 +1,6 @@
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { rewardAdditions } from "#src/domain/reward-additions.ts"
+import { delayAdditions, rewardAdditions } from "#src/domain/reward-additions.ts"
 import { NOON, rewardEvent } from "#test/outcomes.ts"
 
 const SECOND = NOON / 1000
@@ -69,5 +69,36 @@ describe("given what a reward's credit was worth before and after", () => {
         expect(total.map((sum) => sum + 0)).toEqual([0, 0, 0, 0])
       }),
     )
+  })
+})
+
+describe("given a reward of an experiment that learns by expected maturation", () => {
+  const event = rewardEvent({ delayWindowSeconds: 3_600 })
+  const added = (before: number | undefined, after: number | undefined, of = event) => {
+    const arrived = (seconds: number | undefined) => (seconds === undefined ? undefined : NOON + seconds * 1000)
+    const additions = delayAdditions(of, { arrivedBefore: arrived(before), arrivedAfter: arrived(after) })
+    return additions.map(({ key, delta }) => [key.metric, key.bucket, delta.count])
+  }
+
+  it("counts its credit once, by how long after the decision it came", () => {
+    expect(added(undefined, 0.2)).toEqual([["click@3600.0", SECOND, 1]])
+    expect(added(undefined, 60)).toEqual([["click@3600.12", SECOND, 1]])
+    expect(added(undefined, 3_600)).toEqual([["click@3600.23", SECOND, 1]])
+    expect(added(60, 60)).toEqual([])
+  })
+
+  it("moves it where an earlier reward turns up, and takes it back where it is worth nothing any more", () => {
+    expect(added(3_000, 60)).toEqual([
+      ["click@3600.23", SECOND, -1],
+      ["click@3600.12", SECOND, 1],
+    ])
+    expect(added(60, undefined)).toEqual([["click@3600.12", SECOND, -1]])
+  })
+
+  it("counts none that isn't learned from, and none of other experiments", () => {
+    expect(added(undefined, 60, rewardEvent({ delayWindowSeconds: 3_600, learn: false }))).toEqual([])
+    expect(added(undefined, 60, rewardEvent({ delayWindowSeconds: 3_600, holdout: true, learn: false }))).toEqual([])
+    expect(added(undefined, 60, rewardEvent({ delayWindowSeconds: 3_600, status: "late" }))).toEqual([])
+    expect(added(undefined, 60, rewardEvent())).toEqual([])
   })
 })

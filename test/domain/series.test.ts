@@ -8,6 +8,8 @@ function variant(id: string, changes: Changes = {}) {
   return { id, backend: { kind: "embedded", model: "m" }, ...changes }
 }
 
+const AT = Date.UTC(2026, 10, 21, 12)
+
 /** The lineage after a row of documents, the first of them new. */
 function after(...documents: readonly Changes[]): Lineage {
   const [first = {}, ...rest] = documents
@@ -15,7 +17,7 @@ function after(...documents: readonly Changes[]): Lineage {
   let lineage = firstLineage(experiment)
   for (const changes of rest) {
     const next = experimentOf(changes)
-    lineage = nextLineage({ experiment, lineage }, next)
+    lineage = nextLineage({ experiment, lineage }, next, AT)
     experiment = next
   }
   return lineage
@@ -78,7 +80,7 @@ describe("a series", () => {
   it("rises for a variant that is reset", () => {
     const experiment = experimentOf()
     const lineage = firstLineage(experiment)
-    expect(nextLineage({ experiment, lineage }, experiment, new Set(["b"]))).toMatchObject({
+    expect(nextLineage({ experiment, lineage }, experiment, AT, new Set(["b"]))).toMatchObject({
       series: { a: 1, b: 2 },
       epoch: 1,
     })
@@ -90,13 +92,13 @@ describe("a series", () => {
     const reordered = experimentOf({
       variants: ["a", "b"].map((id) => ({ backend: { model: "m", kind: "embedded" }, id })),
     })
-    expect(nextLineage({ experiment, lineage }, reordered)).toEqual(lineage)
+    expect(nextLineage({ experiment, lineage }, reordered, AT)).toEqual(lineage)
   })
 
   it("stops at what a token has room for", () => {
     const experiment = experimentOf()
     const lineage = { ...firstLineage(experiment), series: { a: 999_999, b: 1 } }
-    expect(nextLineage({ experiment, lineage }, experiment, new Set(["a"])).series).toEqual({ a: 999_999, b: 1 })
+    expect(nextLineage({ experiment, lineage }, experiment, AT, new Set(["a"])).series).toEqual({ a: 999_999, b: 1 })
   })
 })
 
@@ -123,5 +125,26 @@ it("begins an epoch when a canary's share or challenger changes, or the salt of 
 it("begins every series and the epoch anew for an experiment that had been removed", () => {
   const experiment = experimentOf({})
   const lineage = firstLineage(experiment)
-  expect(nextLineage({ experiment: null, lineage }, experiment)).toMatchObject({ series: { a: 2, b: 2 }, epoch: 2 })
+  expect(nextLineage({ experiment: null, lineage }, experiment, AT)).toMatchObject({ series: { a: 2, b: 2 }, epoch: 2 })
+})
+
+describe("given a variant that is enabled again", () => {
+  const withB = (changes: Changes) => ({ variants: [variant("a"), variant("b", changes)] })
+
+  it("says since when, for as long as its series lasts", () => {
+    const again = after(withB({}), withB({ enabled: false }), withB({}))
+    expect(again).toMatchObject({ series: { b: 1 }, enabledSince: { b: AT / 1000 } })
+    expect(after(withB({}), withB({ enabled: false }), withB({}), { holdout: 0.1 })).toMatchObject({
+      enabledSince: { b: AT / 1000 },
+    })
+    const other = { backend: { kind: "embedded", model: "other" } }
+    expect(after(withB({}), withB({ enabled: false }), withB({}), withB(other))).not.toHaveProperty("enabledSince")
+  })
+
+  it("says nothing of one whose series begins with it", () => {
+    expect(after(withB({}), withB({ enabled: false }))).not.toHaveProperty("enabledSince")
+    const other = { backend: { kind: "embedded", model: "other" } }
+    expect(after(withB({ enabled: false }), withB(other))).not.toHaveProperty("enabledSince")
+    expect(after({ variants: [variant("a")] }, withB({}))).not.toHaveProperty("enabledSince")
+  })
 })

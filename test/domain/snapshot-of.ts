@@ -17,7 +17,7 @@ export function experimentOf(changes: Readonly<Record<string, unknown>> = {}): E
 /** A snapshot of it, drawn from the given allocation. */
 export function snapshotOf(
   changes: Readonly<Record<string, unknown>> = {},
-  plan: SnapshotParts["plan"] = { allocation: [0.25, 0.75], reason: "policy" },
+  plan: SnapshotParts["plan"] = { allocation: [0.25, 0.75], reasons: ["policy", "policy"] },
 ): Snapshot {
   return createSnapshot({ experiment: experimentOf(changes), revision: 3, stateVersion: 9, plan, keyId: "k1" })
 }

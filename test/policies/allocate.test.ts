@@ -14,7 +14,7 @@ it("gives disabled arms 0 and never looks at their statistics", () => {
   const list = [arm({ n: Number.NaN }), ...arms([1, 10], [9, 10])]
   expect(allocate(choice({ kind: "ucb1" }), list, [false, true, true])).toEqual({
     allocation: [0, 0, 1],
-    reason: "policy",
+    reasons: ["policy", "policy", "policy"],
   })
 })
 
@@ -52,29 +52,64 @@ it("takes a floor of exactly 1 / K and refuses one above", () => {
 })
 
 describe("given a burn-in of 100 decisions", () => {
-  const policy = choice({ kind: "ucb1", burnInDecisions: 100 })
-  const weighted = (n: number, pending: number, weights: readonly number[]) =>
-    weights.map((weight, i) => arm({ id: String(i), n, pending, sum: i, weight }))
+  /** `ucb1-tuned` gives everything to the arm with the largest index: whatever it says is easily told. */
+  const policy = choice({ kind: "ucb1-tuned", burnInDecisions: 100 })
+  const aged = (...lifetimes: readonly number[]) =>
+    lifetimes.map((lifetime, i) => arm({ id: String(i), n: lifetime, sum: i, lifetime, weight: [3, 1, 4][i] ?? 1 }))
 
-  it("serves the weights until enabled arms have 100 decisions, open ones too", () => {
-    expect(allocate(policy, weighted(20, 13, [3, 1, 0]))).toEqual({ allocation: [0.75, 0.25, 0], reason: "burn_in" })
-    expect(allocate(policy, weighted(20, 14, [3, 1, 0])).reason).toBe("policy")
-    expect(allocate(policy, weighted(20, 14, [3, 1, 0]), [true, true, false])).toEqual({
-      allocation: [0.75, 0.25, 0],
-      reason: "burn_in",
-    })
+  it("serves the weights while all arms are newcomers, by the decisions of each", () => {
+    expect(allocate(policy, aged(99, 0))).toEqual({ allocation: [0.75, 0.25], reasons: ["burn_in", "burn_in"] })
+    expect(allocate(policy, aged(99, 99, 99)).allocation).toEqual([0.375, 0.125, 0.5])
+    expect(allocate(policy, aged(100, 100)).reasons).toEqual(["policy", "policy"])
   })
 
-  it("serves equal shares when all weights are 0", () => {
-    expect(allocate(policy, weighted(0, 0, [0, 0])).allocation).toEqual([0.5, 0.5])
+  it("holds a newcomer at its weight share beside others, among which the policy divides the rest", () => {
+    const { allocation, reasons } = allocate(policy, aged(500, 0, 400))
+    expect(allocation).toEqual([0, 0.125, 0.875])
+    expect(reasons).toEqual(["policy", "burn_in", "policy"])
   })
 
-  it("keeps the floor meanwhile", () => {
-    const floored = choice({ kind: "ucb1", burnInDecisions: 100, minPropensity: 0.1 })
-    expect(allocate(floored, weighted(0, 0, [1, 0])).allocation).toEqual([
-      expect.closeTo(0.9, 12),
-      expect.closeTo(0.1, 12),
+  it("holds all newcomers together at newcomerShare, by their weights", () => {
+    expect(allocate(policy, aged(0, 500, 0)).allocation).toEqual([
+      expect.closeTo((0.2 * 3) / 7, 12),
+      expect.closeTo(0.8, 12),
+      expect.closeTo((0.2 * 4) / 7, 12),
     ])
+    const generous = choice({ kind: "ucb1-tuned", burnInDecisions: 100, newcomerShare: 1 })
+    expect(allocate(generous, aged(0, 500, 0)).allocation).toEqual([0.375, 0.125, 0.5])
+  })
+
+  it("looks at decisions since an arm was enabled, whatever memory has forgotten or is open still", () => {
+    const veteran = arm({ id: "0", n: 0, lifetime: 100 })
+    const newcomer = arm({ id: "1", n: 1e6, sum: 9e5, pending: 1e6, lifetime: 99 })
+    expect(allocate(policy, [veteran, newcomer]).allocation).toEqual([0.8, 0.2])
+  })
+
+  it("looks at enabled arms only", () => {
+    const { allocation, reasons } = allocate(policy, aged(0, 0, 500), [true, true, false])
+    expect(allocation).toEqual([0.75, 0.25, 0])
+    expect(reasons.slice(0, 2)).toEqual(["burn_in", "burn_in"])
+  })
+
+  it("serves equal shares when all weights are 0, and none to a newcomer that has none beside others", () => {
+    const weightless = (...lifetimes: readonly number[]) => aged(...lifetimes).map((one) => ({ ...one, weight: 0 }))
+    expect(allocate(policy, weightless(0, 0)).allocation).toEqual([0.5, 0.5])
+    const [first, second] = [arm({ lifetime: 100, n: 100, sum: 1 }), arm({ id: "b", weight: 0 })]
+    expect(allocate(policy, [first, second]).allocation).toEqual([1, 0])
+  })
+
+  it("mixes the floor in at last", () => {
+    const floored = choice({ kind: "ucb1-tuned", burnInDecisions: 100, minPropensity: 0.1 })
+    expect(allocate(floored, aged(500, 0)).allocation).toEqual([
+      expect.closeTo(0.8 * 0.8 + 0.1, 12),
+      expect.closeTo(0.8 * 0.2 + 0.1, 12),
+    ])
+  })
+
+  it.each(["static", "canary"])("has no newcomers under %s, whose allocation nothing is learned for", (kind) => {
+    const fixed = choice({ kind, burnInDecisions: 100, ...(kind === "canary" ? { challenger: "1", share: 0.5 } : {}) })
+    expect(allocate(fixed, aged(500, 0)).reasons).toEqual(["policy", "policy"])
+    expect(allocate(fixed, aged(500, 0)).allocation).toEqual(kind === "canary" ? [0.5, 0.5] : [0.75, 0.25])
   })
 })
 

@@ -12,7 +12,13 @@ it("fills defaults and freezes all of it", () => {
   const parsed = parsePolicy({ kind: "thompson", minPropensity: 0.02, prior: { alpha: 0.5 } })
   expect(parsed).toEqual({
     ok: true,
-    policy: { kind: "thompson", minPropensity: 0.02, burnInDecisions: 0, params: { prior: { alpha: 0.5, beta: 1 } } },
+    policy: {
+      kind: "thompson",
+      minPropensity: 0.02,
+      burnInDecisions: 0,
+      newcomerShare: 0.2,
+      params: { prior: { alpha: 0.5, beta: 1 } },
+    },
   })
   const frozen =
     parsed.ok && [parsed.policy, parsed.policy.params, ...Object.values(parsed.policy.params)].every(Object.isFrozen)
@@ -29,7 +35,7 @@ it.each([
 ])("knows the defaults of %o", (document, params) => {
   expect(parsePolicy(document)).toEqual({
     ok: true,
-    policy: { ...document, minPropensity: 0, burnInDecisions: 0, params },
+    policy: { ...document, minPropensity: 0, burnInDecisions: 0, newcomerShare: 0.2, params },
   })
 })
 
@@ -61,7 +67,7 @@ it("lists the kinds when the kind is unknown", () => {
 
 it("names the arms that parameters refer to", () => {
   const parsed = parsePolicy({ kind: "canary", challenger: "new", share: 0.05 })
-  expect(parsed.ok && namedArms(parsed.policy)).toEqual(["new"])
+  expect(parsed.ok && namedArms(parsed.policy)).toEqual([["challenger", "new"]])
 })
 
 it("prints a JSON schema with one alternative per kind", () => {

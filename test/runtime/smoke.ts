@@ -41,7 +41,7 @@ export function describeGateway(send: Send): void {
     expect(response.status).toBe(200)
     const answer = (await response.json()) as Record<string, unknown>
     expect(answer["prediction"]).toBeCloseTo(EXPECTED[answer["model"] as string] as number, 12)
-    expect(answer).toMatchObject({ experiment: "banner-ctr", revision: 1, reason: "policy", degraded: false })
+    expect(answer).toMatchObject({ experiment: "banner-ctr", revision: 1, reason: "burn_in", degraded: false })
     expect(response.headers.get("x-variant")).toBe(answer["variant"])
     expect(response.headers.get("x-decision-id")).toBe(answer["decisionId"])
   })

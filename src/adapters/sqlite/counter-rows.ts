@@ -95,6 +95,25 @@ export class CounterRows {
     return more
   }
 
+  /**
+   * Removes buckets that begin before `before`.
+   *
+   * @returns whether there may be more than the `limit` of each width that were removed
+   */
+  removeBefore(name: number, before: number, limit: number): boolean {
+    let more = false
+    for (const width of WIDTHS) {
+      const rows = this.#narrow.all(name, width, before, limit)
+      for (const row of rows) {
+        const bucket = Number(row["bucket"])
+        this.#remove.run(name, width, bucket, Number(row["part"]))
+        this.#addKnown({ name, width, bucket }, sumsOf(row), -1)
+      }
+      if (rows.length === limit) more = true
+    }
+    return more
+  }
+
   /** Rows of some names as plain numbers. */
   *rows(names: Iterable<CounterName & { readonly id: number }>): Generator<CounterRow> {
     this.#noticeOthers()

@@ -1,11 +1,11 @@
 import type { StatementSync } from "node:sqlite"
 import { type CounterContents, encodeContents } from "../../domain/counter-contents.ts"
-import { type CounterKey, DECISIONS } from "../../domain/counters.ts"
+import type { CounterKey } from "../../domain/counters.ts"
 import type { CounterAddition, GroupAddition } from "../../domain/decision-facts.ts"
 import type { RewardEvent } from "../../domain/events.ts"
 import { type LogId, type LogPosition, samePosition } from "../../domain/log-position.ts"
-import { rewardAdditions } from "../../domain/reward-additions.ts"
-import { type Statistics, type StatisticsQuery, summarise } from "../../domain/statistics.ts"
+import { delayAdditions, rewardAdditions } from "../../domain/reward-additions.ts"
+import { isAsked, type Statistics, type StatisticsQuery, summarise } from "../../domain/statistics.ts"
 import type { PackedContents } from "../../ports/counter-archive.ts"
 import type { CreditKey, FoldAnswer, Resolution } from "../../ports/counter-store.ts"
 import { bucketAt } from "./bucket-widths.ts"
@@ -41,7 +41,7 @@ export class Counters {
 
   statistics(experiment: string, query: StatisticsQuery): Statistics {
     const { names, counters } = this.#tables
-    const asked = names.of(experiment).filter(({ metric }) => metric === DECISIONS || metric === query.metric)
+    const asked = names.of(experiment).filter(({ metric }) => isAsked(metric, query))
     return {
       stateVersion: Number(this.#version.get(experiment)?.["version"] ?? 0),
       ...summarise(counters.rows(asked), query),
@@ -154,6 +154,7 @@ export class Counters {
       const { counter, group } = rewardAdditions(event, step)
       if (counter !== undefined) addUp(additions, counter)
       if (group !== undefined) groupAdditions.push(group)
+      for (const addition of delayAdditions(event, step)) addUp(additions, addition)
       return step.answer
     })
     const steps = tables.resolutions.stepsOf(experiment)

@@ -145,7 +145,10 @@ export const allocationSchema = z.object({
   revision,
   stateVersion,
   policy: z.string(),
-  reason: z.enum(["policy", "burn_in"]),
+  reason: z
+    .enum(["policy", "burn_in"])
+    .describe("burn_in: every enabled variant is in its burn-in, and the weights hold"),
+  newcomers: z.array(z.string()).describe("Variants in their burn-in, which get their shares by the weights"),
   allocation: z.record(z.string(), probability).describe("Variant id to probability; they sum to 1"),
 })
 

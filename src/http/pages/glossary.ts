@@ -24,7 +24,7 @@ export const GLOSSARY: readonly GlossaryEntry[] = [
   {
     term: "burn-in",
     meaning:
-      "The beginning of an experiment. Decisions are drawn by the configured weights until there are `burnInDecisions` of them; then the policy takes over.",
+      "The beginning of a variant. Until it has had `burnInDecisions` decisions since it was enabled it is a newcomer, and its share is by its weight. While all variants are newcomers, the weights hold. Beside others, newcomers hold at most `newcomerShare` together, and the policy divides the rest.",
   },
   {
     term: "checkpoint",
@@ -63,7 +63,7 @@ export const GLOSSARY: readonly GlossaryEntry[] = [
   {
     term: "maturation",
     meaning:
-      "When a decision counts: at once (`none`), or when its attribution window has closed (`window`). Until then its outcome is open and it is `pending`.",
+      "When a decision without a reward counts as a failure. `none`: at once, until its reward comes. `window`: when its attribution window has closed; until then it is `pending`. `expected`: at once, for the share of its variant's rewards that should have come at its age.",
   },
   {
     term: "policy",

@@ -16,7 +16,12 @@ function secondsRemembered(memorySeconds: number, maturationSeconds: number): nu
   const { counters, clock, fold, tidy } = openTables()
   counters.keep("banner-ctr", { memorySeconds, forgottenAfterSeconds: memorySeconds, maturationSeconds })
   const key = { experiment: "banner-ctr", cohort: "learned", variant: "champion", series: 1 } as const
-  const asked = { metric: "click", bound: 1, series: { champion: 1 }, maturationSeconds } as const
+  const asked = {
+    metric: "click",
+    bound: 1,
+    series: { champion: 1 },
+    maturation: { kind: "window", seconds: maturationSeconds },
+  } as const
   const memory: StatisticsQuery["memory"] = { kind: "window", seconds: memorySeconds }
   const read: number[] = []
   const step = 10 * MINUTE

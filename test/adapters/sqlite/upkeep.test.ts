@@ -115,7 +115,7 @@ describe("given counters of several ages", () => {
           ...ALL_OF_CHAMPION,
           bound: 5,
           memory: { kind: "window", seconds: DAY },
-          maturationSeconds: 3_600,
+          maturation: { kind: "window", seconds: 3_600 },
         } as const
         for (const [index, { age, passed, value, tidied }] of steps.entries()) {
           opened.clock.pass(passed * 1000)
@@ -214,6 +214,28 @@ describe("given a resolution", () => {
     keep(3_600)
     opened.tidy()
     expect(widths()).toEqual([60])
+  })
+})
+
+describe("given rewards by their delay", () => {
+  const delays = (tables: ReturnType<typeof openedBefore>) =>
+    tables.counters.contents().cells.filter(({ metric }) => metric.includes("@"))
+  const clicked = (secondsAgo: number) =>
+    rewardEvent({
+      decisionId: `D${secondsAgo}`,
+      decidedAt: (NOW - secondsAgo) * 1000,
+      delayWindowSeconds: 3_600,
+    })
+
+  it("keeps them for two attribution windows, and the rewards themselves for good", () => {
+    const opened = openedBefore(0)
+    opened.fold({ rewards: [60, 3_500, 7_000, 3 * 3_600 + 10, DAY].map(clicked) })
+    expect(delays(opened)).toHaveLength(5)
+    opened.tidy()
+    expect(delays(opened)).toHaveLength(3)
+    expect(delays(opened).every(({ bucket }) => bucket > NOW - 3 * 3_600 - 60)).toBe(true)
+    const clicks = opened.counters.contents().cells.filter(({ metric }) => metric === "click")
+    expect(clicks.reduce((sum, { count }) => sum + count, 0)).toBe(5)
   })
 })
 
