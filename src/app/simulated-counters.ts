@@ -25,10 +25,6 @@ export class SimulatedCounters {
   readonly #fold: CounterFold
   /** Rewards by the batch in which they come. */
   readonly #coming = new Map<number, RewardEvent[]>()
-  /** Statistics of the fold for the query of this batch; undefined while it is being changed. */
-  #folded: readonly VariantStatistics[] | undefined
-  /** Decisions since then. */
-  #recent: CounterTable
   #mergedFrom = FEW_ROWS
 
   /** @param batch decisions, and so seconds, from one batch to the next */
@@ -37,13 +33,10 @@ export class SimulatedCounters {
     this.#batch = batch
     this.#widthSeconds = bucketSeconds(experiment, batch)
     this.#fold = new CounterFold(this.#widthSeconds)
-    this.#recent = new CounterTable(this.#widthSeconds)
   }
 
-  /** What decisions of the present batch add. */
   count(additions: readonly CounterAddition[]): void {
-    const table = this.#folded === undefined ? this.#fold.table : this.#recent
-    for (const { key, delta } of additions) table.add(key, delta)
+    for (const addition of additions) this.#fold.addCounter(addition)
   }
 
   /** Takes a reward that comes at a second of this batch or a later one. */
@@ -61,25 +54,16 @@ export class SimulatedCounters {
     this.#coming.delete(batch)
   }
 
-  /** Lets the next query be another one than the last. */
-  settle(): void {
-    if (this.#folded === undefined) return
-    this.#folded = undefined
-    let moved = false
-    for (const cell of this.#recent.cells()) {
-      this.#fold.table.addCell(cell)
-      moved = true
-    }
-    if (moved) this.#recent = new CounterTable(this.#widthSeconds)
+  /** Statistics of everything that has been counted, by variant. */
+  statistics(query: StatisticsQuery): readonly VariantStatistics[] {
+    return summarise(this.#rows(query), query).variants
   }
 
-  /** @param query the same as last time, unless `settle` was called since */
-  statistics(query: StatisticsQuery): readonly VariantStatistics[] {
-    if (this.#folded !== undefined) {
-      return sumOf(this.#folded, summarise(this.#recent.rows(this.#experiment.id), query).variants)
-    }
-    this.#folded = summarise(this.#rows(query), query).variants
-    return this.#folded
+  /** What statistics would be of these additions alone. */
+  statisticsOf(additions: readonly CounterAddition[], query: StatisticsQuery): readonly VariantStatistics[] {
+    const table = new CounterTable(this.#widthSeconds)
+    for (const { key, delta } of additions) table.add(key, delta)
+    return summarise(table.rows(this.#experiment.id), query).variants
   }
 
   #rows({ now, enabledSince = {} }: StatisticsQuery): CounterRow[] {
@@ -109,29 +93,16 @@ function bucketSeconds(experiment: Experiment, batch: number): number {
   return Number.isFinite(finest) ? batch * Math.max(1, Math.floor(finest / batch)) : batch
 }
 
-/** Statistics of two sets of decisions under the same query are those of both, added. */
-function sumOf(some: readonly VariantStatistics[], more: readonly VariantStatistics[]): readonly VariantStatistics[] {
-  const others = some.filter(({ variant }) => !more.some((entry) => entry.variant === variant))
-  return [
-    ...others,
-    ...more.map((entry) => {
-      const known = some.find(({ variant }) => variant === entry.variant)
-      if (known === undefined) return entry
-      return {
-        variant: entry.variant,
-        n: known.n + entry.n,
-        pending: known.pending + entry.pending,
-        lifetime: known.lifetime + entry.lifetime,
-        sum: known.sum + entry.sum,
-        sumSq: known.sumSq + entry.sumSq,
-        excluded: known.excluded + entry.excluded,
-        totals: {
-          decisions: known.totals.decisions + entry.totals.decisions,
-          rewards: known.totals.rewards + entry.totals.rewards,
-          sum: known.totals.sum + entry.totals.sum,
-          sumSq: known.totals.sumSq + entry.totals.sumSq,
-        },
-      }
-    }),
-  ]
+/** Statistics are sums over decisions: those of some, and of so many more like one other. */
+export function withMore(some: VariantStatistics, one: VariantStatistics, count: number): VariantStatistics {
+  return {
+    variant: some.variant,
+    n: some.n + count * one.n,
+    pending: some.pending + count * one.pending,
+    lifetime: some.lifetime + count * one.lifetime,
+    sum: some.sum,
+    sumSq: some.sumSq,
+    totals: { ...some.totals, decisions: some.totals.decisions + count * one.totals.decisions },
+    excluded: some.excluded,
+  }
 }

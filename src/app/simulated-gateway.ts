@@ -1,7 +1,7 @@
+import type { Allocated } from "#policies/allocate.ts"
 import type { Choice } from "../domain/choice.ts"
-import { cohortOf, NANOS } from "../domain/counters.ts"
 import { decide } from "../domain/decide.ts"
-import { counterAdditions, type DecisionCount } from "../domain/decision-facts.ts"
+import { type CounterAddition, counterAdditions, type DecisionCount } from "../domain/decision-facts.ts"
 import type { RewardEvent } from "../domain/events.ts"
 import type { Experiment } from "../domain/experiment.ts"
 import type { DecisionId } from "../domain/ids.ts"
@@ -10,10 +10,20 @@ import { firstLineage, type Lineage, nextLineage } from "../domain/series.ts"
 import { type Snapshot, withPlan } from "../domain/snapshot.ts"
 import type { StatisticsQuery, VariantStatistics } from "../domain/statistics.ts"
 import { allocateFrom, planFrom, type SnapshotBase, statisticsQuery } from "./reallocate.ts"
-import { SimulatedCounters } from "./simulated-counters.ts"
+import { SimulatedCounters, withMore } from "./simulated-counters.ts"
 import { withVariants } from "./simulated-experiment.ts"
 import type { Outcome } from "./simulated-world.ts"
 
+/** Of a variant that nothing has been counted of. */
+const NOTHING: Omit<VariantStatistics, "variant"> = {
+  n: 0,
+  pending: 0,
+  lifetime: 0,
+  sum: 0,
+  sumSq: 0,
+  totals: { decisions: 0, rewards: 0, sum: 0, sumSq: 0 },
+  excluded: 0,
+}
 /** What names the signing key in a gateway; nothing is signed here. */
 const KEY_ID = "k1"
 
@@ -29,12 +39,17 @@ export class SimulatedGateway {
   #lineage: Lineage
   #revision = 1
   #snapshot: Snapshot
+  /** What the snapshot's plan was made from; undefined where that is not at hand. */
+  #plan: Allocated | undefined
   #query: StatisticsQuery
+  /** What the policy knew when the query was made, by variant. */
+  #counted: readonly VariantStatistics[] = []
+  /** What one more decision of each variant in this batch would add; found out when it is needed. */
+  #one: readonly VariantStatistics[] | undefined
   #statistics: readonly VariantStatistics[] = []
   /** Start of the batch, epoch seconds. */
   #start = 0
-  /** Decisions of this snapshot that have not been counted, by variant. */
-  #choices: (Choice | undefined)[] = []
+  /** Decisions that have not been counted, by variant. */
   readonly #answered: number[]
   readonly #failed: number[]
 
@@ -46,7 +61,7 @@ export class SimulatedGateway {
     this.#answered = experiment.variants.map(() => 0)
     this.#failed = experiment.variants.map(() => 0)
     this.#lineage = firstLineage(experiment)
-    this.#query = this.#ask()
+    this.#query = statisticsQuery(this.#base(), 0)
     this.#snapshot = allocateFrom(this.#base(), 0, [])
   }
 
@@ -68,32 +83,36 @@ export class SimulatedGateway {
 
   /** Begins the batch with this decision: everything that has come is known. */
   beginBatch(decision: number): void {
-    this.#counters.settle()
     this.#count()
     this.#counters.receive(this.#start)
     this.#start = decision
-    this.#query = this.#ask()
+    this.#ask()
     this.#allocate()
   }
 
   /** Allocates anew within a batch: the decisions so far are known, but not what they earned. */
   refresh(): void {
-    this.#count()
+    const one = (this.#one ??= this.#experiment.variants.flatMap((_, index) =>
+      this.#counters.statisticsOf(this.#additions(index, true, { count: 1, failed: 0 }), this.#query),
+    ))
+    this.#statistics = this.#counted.map((known, index) => {
+      const count = (this.#answered[index] as number) + (this.#learnsFailures() ? (this.#failed[index] as number) : 0)
+      return count === 0 ? known : withMore(known, one[index] as VariantStatistics, count)
+    })
     this.#allocate()
   }
 
   /** Serves these variants from a decision on, as an edit of the document would have it: a new revision, where they are others than before. */
   serveOnly(decision: number, present: readonly boolean[]): void {
     if (this.#experiment.variants.every(({ enabled }, index) => enabled === present[index])) return
-    this.#counters.settle()
     this.#count()
     const next = withVariants(this.#experiment, present)
     this.#lineage = nextLineage({ experiment: this.#experiment, lineage: this.#lineage }, next, decision * 1000)
     this.#experiment = next
     this.#revision += 1
-    this.#query = this.#ask()
-    this.#statistics = this.#counters.statistics(this.#query)
+    this.#ask()
     this.#snapshot = allocateFrom(this.#base(), this.#start, this.#statistics)
+    this.#plan = undefined
   }
 
   /** @param unit undefined where the decision is a unit of its own */
@@ -109,7 +128,6 @@ export class SimulatedGateway {
   /** Records what became of the decision just made. */
   record(decision: number, choice: Choice, outcome: Outcome): void {
     const { index } = choice
-    this.#choices[index] = choice
     const counts = outcome.failed ? this.#failed : this.#answered
     counts[index] = (counts[index] as number) + 1
     if (outcome.reward > 0) {
@@ -121,55 +139,57 @@ export class SimulatedGateway {
     return { experiment: this.#experiment, revision: this.#revision, lineage: this.#lineage, keyId: KEY_ID }
   }
 
-  /** What the policy wants to know in this batch. */
-  #ask(): StatisticsQuery {
-    return statisticsQuery(this.#base(), this.#start * 1000)
+  /** Finds out what the policy wants to know in this batch. */
+  #ask(): void {
+    this.#query = statisticsQuery(this.#base(), this.#start * 1000)
+    const known = new Map(this.#counters.statistics(this.#query).map((entry) => [entry.variant, entry]))
+    this.#counted = this.#experiment.variants.map(({ id }) => known.get(id) ?? { ...NOTHING, variant: id })
+    this.#one = undefined
+    this.#statistics = this.#counted
   }
 
   #allocate(): void {
-    this.#statistics = this.#counters.statistics(this.#query)
     const plan = planFrom(this.#experiment, this.#statistics)
+    if (isSame(plan, this.#plan)) return
+    this.#plan = plan
     this.#snapshot = withPlan(this.#snapshot, { stateVersion: this.#start, plan })
   }
 
-  /** Counts the decisions of this snapshot. */
+  /** Counts the decisions that have been recorded. */
   #count(): void {
-    for (const [index, choice] of this.#choices.entries()) {
-      if (choice === undefined) continue
-      const [answered, failed] = [this.#answered[index] as number, this.#failed[index] as number]
-      if (this.#learnsFailures()) this.#add(choice, true, { count: answered + failed, failed })
-      else {
-        this.#add(choice, true, { count: answered, failed: 0 })
-        this.#add(choice, false, { count: failed, failed })
-      }
+    const learnsFailures = this.#learnsFailures()
+    for (const [index, answered] of this.#answered.entries()) {
+      const failed = this.#failed[index] as number
+      const learned = learnsFailures ? { count: answered + failed, failed } : { count: answered, failed: 0 }
+      const excluded = learnsFailures ? 0 : failed
+      if (learned.count > 0) this.#counters.count(this.#additions(index, true, learned))
+      if (excluded > 0) this.#counters.count(this.#additions(index, false, { count: excluded, failed: excluded }))
       this.#answered[index] = 0
       this.#failed[index] = 0
     }
-    this.#choices = []
   }
 
-  #add(choice: Choice, learn: boolean, counted: DecisionCount): void {
-    if (counted.count === 0) return
-    const { variant, reason, propensity } = choice
-    const cohort = cohortOf({ reason, learn })
-    if (cohort === undefined) return
+  /** What drawn decisions of a variant in this batch add to the counters. */
+  #additions(index: number, learn: boolean, counted: DecisionCount): readonly CounterAddition[] {
+    const { id, variants, stickiness } = this.#experiment
+    const variant = (variants[index] as Experiment["variants"][number]).id
     const facts = {
-      cohort,
+      cohort: learn ? ("learned" as const) : ("excluded" as const),
       variant,
-      series: this.#seriesOf(choice),
-      propensityNanos: Math.round(propensity * NANOS),
-      weighted: this.#experiment.stickiness === "request",
-      // Only group rows are made from its variants.
-      allocation: { experiment: this.#experiment.id, epoch: this.#lineage.epoch, variants: [] },
+      series: this.#seriesOf(variant),
+      // Group rows alone are made from these.
+      propensityNanos: 0,
+      weighted: stickiness === "request",
+      allocation: { experiment: id, epoch: this.#lineage.epoch, variants: [] },
     }
-    this.#counters.count(counterAdditions(facts, this.#start, counted))
+    return counterAdditions(facts, this.#start, counted)
   }
 
   #learnsFailures(): boolean {
     return this.#experiment.reward.failures === "count"
   }
 
-  #seriesOf({ variant }: Choice): number {
+  #seriesOf(variant: string): number {
     return this.#lineage.series[variant] ?? 1
   }
 
@@ -183,7 +203,7 @@ export class SimulatedGateway {
       at: timeOf(decision + delay),
       experiment: id,
       revision: this.#revision,
-      series: this.#seriesOf(choice),
+      series: this.#seriesOf(choice.variant),
       epoch: this.#lineage.epoch,
       decisionId,
       group: 0,
@@ -202,6 +222,15 @@ export class SimulatedGateway {
       status: delay > metric.attributionWindowSeconds ? "late" : "applied",
     }
   }
+}
+
+/** Index policies say the same again and again: then the snapshot stays. */
+function isSame(plan: Allocated, last: Allocated | undefined): boolean {
+  return (
+    last !== undefined &&
+    plan.allocation.every((probability, index) => probability === last.allocation[index]) &&
+    plan.reasons.every((reason, index) => reason === last.reasons[index])
+  )
 }
 
 function timeOf(second: number): string {
