@@ -14,7 +14,7 @@ export interface DelayRow {
 export type Arrived = (ageSeconds: number) => number
 
 /** Rewards that the pooled distribution is worth beside a variant's own. */
-const POOLED_REWARDS = 10
+const POOLED_REWARDS = 3
 /** Rewards without a longer delay that the pooled distribution begins with. */
 const FIRST_REWARDS = 1
 
