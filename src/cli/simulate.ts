@@ -24,30 +24,46 @@ export const simulate: Command = {
   usage: `npm run cli -- simulate [options]
 
 Plays policies in made-up worlds and says what each lost against always serving
-the best variant (the regret). Without options: five small scenarios, about a
-quarter of a minute.
+the best variant (the regret). The gateway's own code decides, counts and
+learns. Without options: ten small scenarios, about half a minute.
 
   --scenarios FILE   scenarios of your own, as JSON. The default,
                      examples/scenarios.json, shows the fields
   --scenario ID      only this one; may be repeated
   --policies LIST    commas between. Each is a kind (thompson), a kind with its
                      first parameter (epsilon-greedy:0.1), or the policy of an
-                     experiment document as JSON, with the document's memory if
-                     you like (see the example below).
+                     experiment document as JSON, with the document's memory,
+                     maturation, failures and stickiness if you like (see the
+                     examples below).
                      Default: thompson,epsilon-greedy:0.1,ucb1-tuned,static
   --replicates N     independent runs of each (50)
   --seed N           the same seed gives the same numbers (1)
+  --aa               makes all variants alike, and says in how many runs one of
+                     them still looked best with a probability above 0.95
   --plot FILE        also writes the regret over time as .svg or .html
   --json             one JSON document: {"seed","results":[{"scenario","policy",
-                     "replicates","regret","curve","shareByVariant"}]}
+                     "replicates","regret","curve","shareByVariant",…}]}
 
-A scenario has T decisions (pulls). Rewards are 0 or 1, at the rates of its
-"segments": [[from which pull, [rate of each variant]], …]. A new allocation
-is made every "batch" pulls. Outcomes are known "delay" pulls late.
-"decisionsPerSecond" (1) says how many pulls the seconds of a memory are.
+A scenario has T decisions (pulls). A new allocation is made every "batch"
+pulls. "segments": [[from which pull, [rate of each variant]], …] says how often
+a decision earns a reward; null: the variant isn't there yet, or any more. All
+times are in pulls. What else a world may have:
+
+  "delay"              every reward comes so late
+  "meanDelay"          instead: rewards come late at random, with this mean
+  "attributionWindow"  later rewards don't count
+  "units"              {"visits","correlation"}: the same units come back
+  "failures"           share of its decisions that a variant doesn't answer
+  "rewards"            {"value","spread"}: what a reward is worth, instead of 1
+  "decisionsPerSecond" (1) how many pulls the seconds of a memory are
+
+"meanDelay", "failures" and "value" are one number or one for each variant.
+"maturation" is window when left out, and none where there is a "meanDelay".
 
   npm run cli -- simulate --scenario winner-changes --policies \\
-    'thompson,{"kind":"thompson","memory":{"kind":"window","seconds":300}}'`,
+    'thompson,{"kind":"thompson","memory":{"kind":"window","seconds":300}}'
+  npm run cli -- simulate --scenarios examples/delays.json --policies \\
+    '{"kind":"thompson"},{"kind":"thompson","maturation":"expected"}'`,
   run: async (args, io) => {
     try {
       const order = readOrder(args)

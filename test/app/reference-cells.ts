@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs"
 import * as z from "zod"
+import { allocatesEveryPull } from "#src/app/simulate.ts"
 import { simulatedExperiment } from "#src/app/simulated-experiment.ts"
 import { type Scenario, scenarioSchema } from "#src/app/simulation-scenario.ts"
 import type { Experiment } from "#src/domain/experiment.ts"
@@ -44,14 +45,20 @@ export function referenceCells(): ReferenceCell[] {
   const { scenarios, results } = fileSchema.parse(JSON.parse(readFileSync(file, "utf8")))
   return results.flatMap(({ scenario: id, policy: reference, regret_mean: mean, regret_se: standardError }) => {
     const scenario = scenarios.find((candidate) => candidate.id === id)
-    if (scenario === undefined || !comparable(reference, scenario)) return []
-    return [{ scenario, name: nameOf(reference), experiment: ours(reference, scenario), mean, standardError }]
+    if (scenario === undefined) return []
+    const experiment = ours(reference, scenario)
+    if (!comparable(reference, scenario, experiment)) return []
+    return [{ scenario, name: nameOf(reference), experiment, mean, standardError }]
   })
 }
 
-/** The reference's `ucb1_tuned` ignores open decisions. Ours counts them, which is the same only where there are none. */
-function comparable(reference: ReferencePolicy, scenario: Scenario): boolean {
-  return reference.name !== "ucb1_tuned" || (scenario.batch === 1 && scenario.delay === 0)
+/** Index policies that ignore open decisions in the reference. */
+const BLIND: readonly ReferencePolicy["name"][] = ["ucb1", "ucb1_tuned", "kl_ucb"]
+
+/** Where ours counts open decisions and the reference ignores them, the two are the same only if there are none. */
+function comparable(reference: ReferencePolicy, scenario: Scenario, experiment: Experiment): boolean {
+  const noneOpen = scenario.batch === 1 && scenario.delay === 0
+  return noneOpen || !BLIND.includes(reference.name) || !allocatesEveryPull(experiment)
 }
 
 function ours(reference: ReferencePolicy, scenario: Scenario): Experiment {

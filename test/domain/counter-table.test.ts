@@ -34,6 +34,30 @@ describe("given counters", () => {
     expect(cell).toMatchObject({ count: 1_000, sum: -1_000n, sumSq: 1_000n * BigInt(large) + 1n })
   })
 
+  it("merges the rows of each counter between two seconds into one, and reads the rest as before", () => {
+    const table = new CounterTable(10)
+    for (const bucket of [0, 10, 20, 30]) {
+      table.add({ ...KEY, bucket }, { count: 1, sum: 2, sumSq: 3 })
+      table.add({ ...KEY, variant: "b", bucket }, { count: 5, sum: 0, sumSq: 0 })
+    }
+    expect(table.rows("e")).toHaveLength(8)
+    table.merge("e", 10, 35)
+    const spans = table
+      .rows("e")
+      .map(({ variant, bucket, widthSeconds, count }) => [variant, bucket, widthSeconds, count])
+    expect(spans).toHaveLength(6)
+    expect(spans).toEqual(
+      expect.arrayContaining([
+        ["a", 0, 10, 1],
+        ["a", 10, 20, 2],
+        ["a", 30, 10, 1],
+        ["b", 10, 20, 10],
+      ]),
+    )
+    table.add({ ...KEY, bucket: 15 }, { count: 1, sum: 0, sumSq: 0 })
+    expect(table.rows("e").reduce((sum, { count }) => sum + count, 0)).toBe(25)
+  })
+
   it("makes the same wide table from narrow rows in any order as from the additions themselves", () => {
     const additions = fc.array(
       fc.tuple(fc.nat(10_000), fc.integer({ min: -1_000, max: 1_000 })).map(([bucket, sum]) => ({
