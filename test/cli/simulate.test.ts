@@ -121,6 +121,20 @@ describe("--policies", () => {
     expect(parsed[1]?.text).toBe("epsilon-greedy:0.05")
   })
 
+  it("takes what else the document says of learning, and says where it is wrong", () => {
+    const [parsed] = parseSimulatedPolicies(
+      '{"kind":"thompson","maturation":"expected","failures":"exclude","stickiness":"request","burnInDecisions":100}',
+    )
+    expect(parsed?.settings).toMatchObject({
+      policy: { kind: "thompson", burnInDecisions: 100 },
+      maturation: "expected",
+      failures: "exclude",
+      stickiness: "request",
+    })
+    expect(() => parseSimulatedPolicies('{"kind":"thompson","maturation":"later"}')).toThrow("  maturation: must be")
+    expect(() => parseSimulatedPolicies('{"kind":"thompson","reward":{}}')).toThrow("reward")
+  })
+
   it.each([
     ["thomson", "there are static, epsilon-greedy"],
     ["thompson,,static", "empty place"],
@@ -146,6 +160,7 @@ it.each([
   [["--scenarios", file, "--replicates", "0"], "--replicates 0: must be a whole number from 1"],
   [["--scenarios", file, "--seed", "1x"], "--seed 1x"],
   [["--scenarios", file, "--plot", "regret.png"], "must end in .svg or .html"],
+  [["--scenarios", file, "--aa", "--plot", "regret.svg"], "there is none under --aa"],
   [
     ["--scenarios", file, "--policies", '{"kind":"canary","challenger":"9","share":1}'],
     "challenger: must be the id of one of the variants: 0, 1",
@@ -162,7 +177,53 @@ it("plays the scenarios that it ships with when none are named", async () => {
   const { code, out } = await run("--policies", "static", "--replicates", "1", "--json")
   expect(code).toBe(0)
   const scenarios = JSON.parse(out).results.map((result: { scenario: string }) => result.scenario)
-  expect(scenarios).toEqual(["two-close", "five-variants", "late-clicks", "winner-changes", "every-click"])
+  expect(scenarios).toEqual([
+    "two-close",
+    "five-variants",
+    "late-clicks",
+    "winner-changes",
+    "every-click",
+    "newcomer",
+    "slow-clicks",
+    "revenue",
+    "failing-variant",
+    "returning-units",
+  ])
+})
+
+it("leaves a policy out of scenarios that it can't play, and refuses where none is left", async () => {
+  const revenue = ["--scenario", "revenue", "--replicates", "1", "--json"]
+  const some = await run(...revenue, "--policies", "thompson,static")
+  expect(some.code).toBe(0)
+  expect(JSON.parse(some.out).results.map(({ policy }: { policy: string }) => policy)).toEqual(["static"])
+  expect(some.err).toContain("Left out: revenue: Policy thompson is wrong:")
+  const none = await run(...revenue, "--policies", "thompson")
+  expect(none.code).toBe(1)
+  expect(none.err).toContain("thompson needs rewards between 0 and 1")
+})
+
+describe("simulate --aa", () => {
+  it("has no regret, and says how often a winner was found where there is none", async () => {
+    const args = [
+      "--aa",
+      "--scenarios",
+      file,
+      "--scenario",
+      "one",
+      "--policies",
+      "thompson,static",
+      "--replicates",
+      "20",
+    ]
+    const [thompson] = JSON.parse((await run(...args, "--json")).out).results
+    expect(thompson.regret).toEqual({ mean: 0, standardError: 0 })
+    expect(thompson.falseWinners.mean).toBeGreaterThan(0)
+    expect(thompson.falseWinners.mean).toBeLessThan(1)
+    expect(thompson.shareSpread).toHaveLength(2)
+    const { out } = await run(...args)
+    expect(out).toMatch(/A thompson +\d+\.\d % ± \d+\.\d %/)
+    expect(Math.max(...out.split("\n").map((line) => line.length))).toBeLessThanOrEqual(80)
+  })
 })
 
 it("loses less with a short memory where the best variant changes", async () => {
