@@ -102,7 +102,7 @@ interface Run {
 
 function playOnce({ scenario, experiment, aa = false }: Simulation, random: Random, times: readonly number[]): Run {
   const { T, batch } = scenario
-  const gateway = new SimulatedGateway(experiment, batch, `${random().toString(36).slice(2)}-`)
+  const gateway = new SimulatedGateway(experiment, scenario, `${random().toString(36).slice(2)}-`)
   const world = new World(scenario, random)
   const everyPull = allocatesEveryPull(experiment)
   const counts = experiment.variants.map(() => 0)

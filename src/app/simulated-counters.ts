@@ -6,6 +6,7 @@ import type { RewardEvent } from "../domain/events.ts"
 import type { Experiment } from "../domain/experiment.ts"
 import { type CounterRow, type StatisticsQuery, summarise, type VariantStatistics } from "../domain/statistics.ts"
 import { resolutionOf } from "./reallocate.ts"
+import type { Scenario } from "./simulation-scenario.ts"
 
 /** Buckets are at most this part of the memory's length and of the maturation, as the stores' are. */
 const PARTS = 60
@@ -15,7 +16,7 @@ const FEW_ROWS = 16
 /**
  * The counters of a simulated experiment: the fold that every store's counters must equal, and rewards on their way to it.
  *
- * Buckets are as wide as a batch, or wider where memory and maturation allow. Rows that the policy can't tell apart any more are merged, so that a
+ * Buckets are as wide as a batch, or wider where memory and maturation allow: one for everything where all decisions count alike. Rows that the policy can't tell apart any more are merged, so that a
  * long run is not slower than a short one. Decisions leave no group rows and no units: no policy reads them.
  */
 export class SimulatedCounters {
@@ -27,11 +28,10 @@ export class SimulatedCounters {
   readonly #coming = new Map<number, RewardEvent[]>()
   #mergedFrom = FEW_ROWS
 
-  /** @param batch decisions, and so seconds, from one batch to the next */
-  constructor(experiment: Experiment, batch: number) {
+  constructor(experiment: Experiment, scenario: Scenario) {
     this.#experiment = experiment
-    this.#batch = batch
-    this.#widthSeconds = bucketSeconds(experiment, batch)
+    this.#batch = scenario.batch
+    this.#widthSeconds = bucketSeconds(experiment, scenario)
     this.#fold = new CounterFold(this.#widthSeconds)
   }
 
@@ -87,10 +87,12 @@ function windowsKept({ reward }: Experiment): number {
   return reward.maturation === "expected" ? DELAY_WINDOWS_KEPT : 1
 }
 
-function bucketSeconds(experiment: Experiment, batch: number): number {
+function bucketSeconds(experiment: Experiment, { T, batch, segments }: Scenario): number {
   const { memorySeconds = Number.POSITIVE_INFINITY, maturationSeconds } = resolutionOf(experiment)
   const finest = Math.min(memorySeconds, maturationSeconds > 0 ? maturationSeconds : Number.POSITIVE_INFINITY) / PARTS
-  return Number.isFinite(finest) ? batch * Math.max(1, Math.floor(finest / batch)) : batch
+  if (Number.isFinite(finest)) return batch * Math.max(1, Math.floor(finest / batch))
+  const toldApart = experiment.reward.maturation !== "none" || segments.some(([, rates]) => rates.includes(null))
+  return toldApart ? batch : T
 }
 
 /** Statistics are sums over decisions: those of some, and of so many more like one other. */

@@ -8,7 +8,10 @@ export interface ExperimentSettings {
   readonly policy: unknown
   readonly memory?: unknown
   readonly stickiness?: unknown
-  /** When left out: the document's own where rewards have a `meanDelay`, else `window`: outcomes are known when the delay is over. */
+  /**
+   * When left out: `window` where rewards come after a `delay`, or a batch later, so that nothing is known of a decision before. Where they have
+   * a `meanDelay`, `none`, as in documents.
+   */
   readonly maturation?: unknown
   readonly failures?: unknown
 }
@@ -59,7 +62,9 @@ export function withVariants(experiment: Experiment, present: readonly boolean[]
 
 function documentOf(scenario: Scenario, { maturation, failures, ...settings }: ExperimentSettings): unknown {
   const rates = scenario.segments[0]?.[1] ?? []
-  const learnedFrom = maturation ?? (scenario.meanDelay === undefined ? "window" : undefined)
+  // With a batch of one and no delay no decision is ever open, and both are the same.
+  const waits = scenario.meanDelay === undefined && (scenario.delay > 0 || scenario.batch > 1)
+  const learnedFrom = maturation ?? (waits ? "window" : undefined)
   const isValue = scenario.rewards !== undefined
   return {
     id: "simulated",

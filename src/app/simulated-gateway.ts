@@ -13,6 +13,7 @@ import { allocateFrom, planFrom, type SnapshotBase, statisticsQuery } from "./re
 import { SimulatedCounters, withMore } from "./simulated-counters.ts"
 import { withVariants } from "./simulated-experiment.ts"
 import type { Outcome } from "./simulated-world.ts"
+import type { Scenario } from "./simulation-scenario.ts"
 
 /** Of a variant that nothing has been counted of. */
 const NOTHING: Omit<VariantStatistics, "variant"> = {
@@ -53,11 +54,10 @@ export class SimulatedGateway {
   readonly #answered: number[]
   readonly #failed: number[]
 
-  /** @param batch decisions from the beginning of a batch to the next */
-  constructor(experiment: Experiment, batch: number, salt: string) {
+  constructor(experiment: Experiment, scenario: Scenario, salt: string) {
     this.#experiment = experiment
     this.#salt = salt
-    this.#counters = new SimulatedCounters(experiment, batch)
+    this.#counters = new SimulatedCounters(experiment, scenario)
     this.#answered = experiment.variants.map(() => 0)
     this.#failed = experiment.variants.map(() => 0)
     this.#lineage = firstLineage(experiment)
@@ -86,7 +86,7 @@ export class SimulatedGateway {
     this.#count()
     this.#counters.receive(this.#start)
     this.#start = decision
-    this.#ask()
+    this.#ask({ ...this.#query, now: decision * 1000 })
     this.#allocate()
   }
 
@@ -110,7 +110,7 @@ export class SimulatedGateway {
     this.#lineage = nextLineage({ experiment: this.#experiment, lineage: this.#lineage }, next, decision * 1000)
     this.#experiment = next
     this.#revision += 1
-    this.#ask()
+    this.#ask(statisticsQuery(this.#base(), this.#start * 1000))
     this.#snapshot = allocateFrom(this.#base(), this.#start, this.#statistics)
     this.#plan = undefined
   }
@@ -139,11 +139,13 @@ export class SimulatedGateway {
     return { experiment: this.#experiment, revision: this.#revision, lineage: this.#lineage, keyId: KEY_ID }
   }
 
-  /** Finds out what the policy wants to know in this batch. */
-  #ask(): void {
-    this.#query = statisticsQuery(this.#base(), this.#start * 1000)
-    const known = new Map(this.#counters.statistics(this.#query).map((entry) => [entry.variant, entry]))
-    this.#counted = this.#experiment.variants.map(({ id }) => known.get(id) ?? { ...NOTHING, variant: id })
+  /** Finds out what the policy wants to know, from everything that has been counted. */
+  #ask(query: StatisticsQuery): void {
+    this.#query = query
+    const known = this.#counters.statistics(query)
+    this.#counted = this.#experiment.variants.map(({ id }) => {
+      return known.find(({ variant }) => variant === id) ?? { ...NOTHING, variant: id }
+    })
     this.#one = undefined
     this.#statistics = this.#counted
   }

@@ -94,7 +94,7 @@ const metricSchema = z.strictObject({
 })
 
 /** `memory` of a document: which past decisions the policy still learns from. */
-export const memorySchema = z.discriminatedUnion("kind", [
+const memorySchema = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("all") }),
   z.strictObject({ kind: z.literal("window"), seconds: seconds.describe("Older decisions are forgotten") }),
   z.strictObject({

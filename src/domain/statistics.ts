@@ -110,11 +110,9 @@ export function summarise(rows: Iterable<CounterRow>, query: StatisticsQuery): O
     else add(entryOf(variants, row.variant, noStatistics), row, query, arrived)
   }
   return {
-    variants: [...variants].map(([variant, { n, rewarded, ...rest }]) => ({
-      variant,
-      n: Math.max(n, rewarded),
-      ...rest,
-    })),
+    variants: Array.from(variants, ([variant, { n, rewarded, pending, lifetime, sum, sumSq, totals, excluded }]) => {
+      return { variant, n: Math.max(n, rewarded), pending, lifetime, sum, sumSq, totals, excluded }
+    }),
     holdout: [...holdout].map(([variant, totals]) => ({ variant, ...totals })),
   }
 }

@@ -59,7 +59,7 @@ it("serves variants only while they are there, and counts on where one comes bac
   const during = shareCurve.filter(({ t }) => t > 20 && t <= 40)
   expect(during.every(({ shareByVariant }) => shareByVariant[1] === 0)).toBe(true)
   expect(shareCurve.filter(({ t }) => t > 40).some(({ shareByVariant }) => (shareByVariant[1] ?? 0) > 0.3)).toBe(true)
-  const gateway = new SimulatedGateway(experimentOf(scenario, { policy: { kind: "static" } }), 10, "x")
+  const gateway = new SimulatedGateway(experimentOf(scenario, { policy: { kind: "static" } }), scenario, "x")
   for (let decision = 0; decision < 60; decision++) {
     if (decision % 10 === 0) gateway.beginBatch(decision)
     if (decision % 20 === 0) gateway.serveOnly(decision, [true, decision !== 20])
@@ -114,7 +114,11 @@ describe("given units that come back", () => {
 
   it("gives each one variant under stickiness unit, and draws every request under request", () => {
     const variantsOf = (stickiness: string) => {
-      const gateway = new SimulatedGateway(experimentOf(scenario, { policy: { kind: "static" }, stickiness }), 10, "x")
+      const gateway = new SimulatedGateway(
+        experimentOf(scenario, { policy: { kind: "static" }, stickiness }),
+        scenario,
+        "x",
+      )
       const seen = Array.from({ length: 1000 }, () => new Set<number>())
       for (let decision = 0; decision < 5000; decision++) {
         seen[decision % 1000]?.add(gateway.decide(decision, decision % 1000).index)
@@ -155,7 +159,11 @@ describe("given a best variant whose clicks come late", () => {
   it("is judged by what came in time under none, and by all of it under window", () => {
     const meanOf = (maturation: string): number => {
       const scenario = scenarioOf({ ...world, segments: [[0, [1, 1, 1]]] })
-      const gateway = new SimulatedGateway(experimentOf(scenario, { policy: { kind: "static" }, maturation }), 200, "x")
+      const gateway = new SimulatedGateway(
+        experimentOf(scenario, { policy: { kind: "static" }, maturation }),
+        scenario,
+        "x",
+      )
       const random = streams("late")(0)
       for (let decision = 0; decision <= 4000; decision++) {
         if (decision % 200 === 0) gateway.beginBatch(decision)

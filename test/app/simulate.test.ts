@@ -105,7 +105,7 @@ it("shows each batch at the first boundary that lies more than the delay after i
     [1, 3],
   ] as const) {
     const scenario = scenarioOf({ batch, delay })
-    const gateway = new SimulatedGateway(experimentOf(scenario, { policy: { kind: "static" } }), batch, "x")
+    const gateway = new SimulatedGateway(experimentOf(scenario, { policy: { kind: "static" } }), scenario, "x")
     for (let boundary = 0; boundary < 12; boundary++) {
       gateway.beginBatch(boundary * batch)
       const lasts = Array.from({ length: boundary }, (_, index) => (index + 1) * batch - 1)
@@ -134,7 +134,7 @@ describe("given a policy that counts open decisions", () => {
     const scenario = scenarioOf({ batch: 50, delay: 60 })
     for (const maturation of ["none", "window", "expected"]) {
       const experiment = experimentOf(scenario, { policy: { kind: "ucb1-tuned" }, maturation })
-      const [often, once] = [1, 2].map(() => new SimulatedGateway(experiment, 50, "x"))
+      const [often, once] = [1, 2].map(() => new SimulatedGateway(experiment, scenario, "x"))
       for (let decision = 0; decision < 120; decision++) {
         for (const gateway of [often, once]) {
           if (decision % 50 === 0) gateway?.beginBatch(decision)
