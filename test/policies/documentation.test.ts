@@ -53,9 +53,10 @@ describe("given the pages about policies", () => {
 })
 
 describe.each(POLICY_KINDS)("given the page about %s", (kind) => {
-  const page = read(`${kind}.md`)
+  const file = `${kind}.md`
 
   it("begins with what it is, and has the headings of all", () => {
+    const page = read(file)
     const [title, , definition] = page.split("\n")
     expect(title).toMatch(new RegExp(`^# .+: \`${kind}\`$`))
     expect(definition).toMatch(/\w/)
@@ -63,6 +64,7 @@ describe.each(POLICY_KINDS)("given the page about %s", (kind) => {
   })
 
   it("has a row for every parameter, and the defaults of the schema", () => {
+    const page = read(file)
     const parameters = parametersOf(kind)
     const stated = parameters.map(({ name }) => statedDefault(page, name))
     expect(parameters.filter((_, i) => !stated[i]).map(({ name }) => name)).toEqual([])
@@ -74,13 +76,13 @@ describe.each(POLICY_KINDS)("given the page about %s", (kind) => {
   })
 
   it("names no parameter that it doesn't have", () => {
-    const [, table = ""] = page.split("\n## Parameters\n")
+    const [, table = ""] = read(file).split("\n## Parameters\n")
     const named = [...table.matchAll(/^\| `([^`]+)` \|/gm)].map(([, name]) => name)
     expect(new Set(named)).toEqual(new Set(parametersOf(kind).map(({ name }) => name)))
   })
 
   it("shows an allocation of its own kind", () => {
-    const [, example = ""] = page.split("\n## Try it\n")
+    const [, example = ""] = read(file).split("\n## Try it\n")
     expect(example).toContain(`\nnpm run cli -- allocate --policy ${kind} `)
   })
 })
