@@ -14,8 +14,8 @@ const rule = panelRule(12)
  * cancellation.
  */
 export interface DensityFamily {
-  /** The offset below which some arm has no mass worth counting: the largest of the lower ends. */
-  readonly lower: number
+  /** Per arm, the offset below which it has no mass worth counting. */
+  readonly lower: Float64Array
   /** Per arm, the offset above which it has no mass worth counting. */
   readonly upper: Float64Array
   /** Per arm, the offset of its mode. */
@@ -24,8 +24,8 @@ export interface DensityFamily {
   readonly core: Float64Array
   /** The distance over which the log densities of the first `count` of `arms` change by about one at `offset`, the least of them. */
   scale(offset: number, arms: Int32Array, count: number): number
-  /** Takes the nodes that the next calls of `density` are about. */
-  place(offsets: Float64Array): void
+  /** Takes the nodes that the next calls of `density` are about: `bottom` plus each of `rises`, ascending. */
+  place(bottom: number, rises: Float64Array): void
   /** Writes the density of `arm` at the placed nodes to `out`, from `start` on. */
   density(arm: number, out: Float64Array, start: number): void
 }
@@ -39,8 +39,10 @@ export interface DensityFamily {
  * @returns one probability per arm, summing to 1
  */
 export function integrateBest(family: DensityFamily): number[] {
-  const { lower, upper } = family
+  const { upper } = family
   const { size, nodes } = rule
+  // Below the lower end of any arm the product of the distribution functions vanishes.
+  const lower = Math.max(...family.lower)
   const order = byUpperEnd(upper)
   const panels: Panels = {
     density: new Float64Array(upper.length * size),
@@ -48,16 +50,16 @@ export function integrateBest(family: DensityFamily): number[] {
     survival: new Float64Array(upper.length),
     best: new Float64Array(upper.length),
   }
-  const offsets = new Float64Array(size)
+  const rises = new Float64Array(size)
   let present = 0
   let top = upper[order[0] as number] as number
   while (top > lower) {
     while (present < order.length && (upper[order[present] as number] as number) >= top) present++
-    const bottom = panelBottom(family, order, present, top)
+    const bottom = panelBottom({ family, order, present, top, lower })
     // Arms that begin within the panel, near enough its bottom to be resolved.
     while (present < order.length && (upper[order[present] as number] as number) > bottom) present++
-    for (let q = 0; q < size; q++) offsets[q] = bottom + (top - bottom) * (nodes[q] as number)
-    family.place(offsets)
+    for (let q = 0; q < size; q++) rises[q] = (top - bottom) * (nodes[q] as number)
+    family.place(bottom, rises)
     for (let rank = 0; rank < present; rank++) {
       family.density(order[rank] as number, panels.density, rank * size)
       integrateDown(panels, rank, top - bottom)
@@ -84,31 +86,50 @@ function byUpperEnd(upper: Float64Array): Int32Array {
   return order.sort((i, j) => (upper[j] as number) - (upper[i] as number))
 }
 
-/** How far down the panel that starts at `top` reaches: the family's lower end at most. */
-function panelBottom(family: DensityFamily, order: Int32Array, present: number, top: number): number {
-  let height = Math.min(top - family.lower, PANEL_SCALES * family.scale(top, order, present))
+/** Where a panel may end. */
+interface PanelStart {
+  readonly family: DensityFamily
+  readonly order: Int32Array
+  readonly present: number
+  readonly top: number
+  readonly lower: number
+}
+
+/**
+ * The lower end of the panel that starts at `top`: below `top`, and `lower` at the lowest.
+ *
+ * Where the panel ends at an arm's upper end or mode it ends there exactly: the arm may be narrower than the rounding of `top`.
+ */
+function panelBottom({ family, order, present, top, lower }: PanelStart): number {
+  let bottom = Math.max(lower, top - PANEL_SCALES * family.scale(top, order, present))
   let within = present
   for (; within < order.length; within++) {
     // An arm that begins further down ends the panel there, unless it begins within the reach of a panel of its own.
     const next = family.upper[order[within] as number] as number
-    if (next <= top - height) break
+    if (next <= bottom) break
     const reach = PANEL_SCALES * family.scale(next, order, within + 1)
     if (reach < top - next) {
-      height = top - next
+      bottom = next
       break
     }
-    height = Math.min(height, reach)
+    bottom = Math.max(bottom, top - reach)
   }
   // Far from a narrow arm's mode its scale is wide: a panel that would step over the mode ends there, or is as narrow as the mode.
   for (let rank = 0; rank < within; rank++) {
     const arm = order[rank] as number
     const mode = family.mode[arm] as number
-    if (mode < top && mode > top - height)
-      height = Math.min(height, Math.max(top - mode, PANEL_SCALES * (family.core[arm] as number)))
+    if (mode < top && mode > bottom) {
+      bottom = Math.max(bottom, Math.min(mode, top - PANEL_SCALES * (family.core[arm] as number)))
+    }
   }
   // The scale may shrink on the way down: the panel has to suit its lower end too.
-  while (height > 1.25 * PANEL_SCALES * family.scale(top - height, order, within)) height *= 0.8
-  return Math.max(family.lower, top - height)
+  while (top - bottom > 1.25 * PANEL_SCALES * family.scale(bottom, order, within)) bottom = top - 0.8 * (top - bottom)
+  return Math.min(bottom, nextBelow(top))
+}
+
+/** A number less than `top` by its rounding, so that panels never stand still. */
+function nextBelow(top: number): number {
+  return top - Math.max(Number.MIN_VALUE, Number.EPSILON * Math.abs(top))
 }
 
 /** F at the nodes from the densities there, by the even and odd parts of the density about the panel's middle. */

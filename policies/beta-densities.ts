@@ -16,7 +16,9 @@ const LOG_TWO_PI = 1.8378770664093453
  */
 export function betaDensities(posteriors: readonly BetaPosterior[]): DensityFamily {
   const arms = posteriors.map(logOdds)
-  const origin = Math.max(...arms.map((arm) => arm.mode - reach(arm.q, arm.p, arm)))
+  const lower = arms.map((arm) => arm.mode - reach(arm.q, arm.p, arm))
+  // Every arm that may be the best has mass at the largest lower end.
+  const origin = Math.max(...lower)
   const origins = oddsAt(origin)
   // αδ - n ln(q + p e^δ) = -βδ - n ln(p + q e^-δ): the first form cancels on the far right, the second on the far left.
   const right = origin > 0
@@ -26,8 +28,7 @@ export function betaDensities(posteriors: readonly BetaPosterior[]): DensityFami
   let growth: Float64Array = new Float64Array()
 
   return {
-    // The origin is the largest lower end itself: every arm that matters has mass there.
-    lower: 0,
+    lower: new Float64Array(lower.map((end) => end - origin)),
     upper,
     mode: new Float64Array(arms.map((arm) => arm.mode - origin)),
     core: new Float64Array(arms.map((arm) => 1 / Math.sqrt(arm.n * arm.p * arm.q))),
@@ -43,11 +44,11 @@ export function betaDensities(posteriors: readonly BetaPosterior[]): DensityFami
       }
       return 1 / Math.sqrt(steepest)
     },
-    place(offsets) {
-      at = offsets
-      if (growth.length !== offsets.length) growth = new Float64Array(offsets.length)
-      for (let q = 0; q < offsets.length; q++) {
-        const offset = offsets[q] as number
+    place(bottom, rises) {
+      at = rises.map((rise) => bottom + rise)
+      if (growth.length !== at.length) growth = new Float64Array(at.length)
+      for (let q = 0; q < at.length; q++) {
+        const offset = at[q] as number
         growth[q] = right ? logMixture(origins.q, origins.p, -offset) : softplusGrowth(origins, origin, offset)
       }
     },

@@ -204,6 +204,13 @@ describe("given normal distributions", () => {
   })
 })
 
+/** P(T > t) of Student's t in closed form, for 1, 2 or 4 degrees of freedom. */
+function upperTail(t: number, degrees: number): number {
+  if (degrees === 1) return 0.5 - Math.atan(t) / Math.PI
+  const u = t / Math.sqrt(degrees + t * t)
+  return degrees === 2 ? (1 - u) / 2 : 0.5 - (u * (3 - u * u)) / 4
+}
+
 describe("given Student-t posteriors", () => {
   const cauchy = (location: number, scale: number) => ({ location, scale, degrees: 1 })
 
@@ -240,6 +247,65 @@ describe("given Student-t posteriors", () => {
     // The wide arm's density is flat over the narrow ones: it takes its share of the top and leaves theirs as it was.
     const upper = probabilityBestStudentT([wide, { location: 5.0001, scale: 1e-9, degrees: 100 }])[0] ?? 0
     expect(worstError(best, [upper, ...alone.map((p) => p * (1 - upper))])).toBeLessThanOrEqual(1e-5)
+  })
+
+  it("finds an arm up to 10^18 times narrower than the one beside it, wherever it is", () => {
+    const degrees = fc.constantFrom(1, 2, 4, 30, Infinity)
+    fc.assert(
+      fc.property(
+        fc.constantFrom(1, 2, 4),
+        degrees,
+        fc.double({ min: 9, max: 18, noNaN: true }),
+        fc.double({ min: -8, max: 8, noNaN: true }),
+        fc.constantFrom(-5300, 0, 1),
+        fc.boolean(),
+        (wideDegrees, narrowDegrees, magnitude, z, place, narrowFirst) => {
+          const wide = { location: place, scale: 1, degrees: wideDegrees }
+          const narrow = { location: place + z, scale: 10 ** -magnitude, degrees: narrowDegrees }
+          const best = probabilityBestStudentT(narrowFirst ? [narrow, wide] : [wide, narrow])
+          // A narrow arm is a point: the wide one wins with its mass above it. A Cauchy arm's own tails add about its scale.
+          const above = upperTail(narrow.location - place, wideDegrees)
+          const allowed = ACCURACY + 20 * narrow.scale
+          expect(worstError(best, narrowFirst ? [1 - above, above] : [above, 1 - above])).toBeLessThanOrEqual(allowed)
+        },
+      ),
+      { numRuns: 400, seed: 4 },
+    )
+  })
+
+  it("agrees with the Cauchy closed form at any ratio of scales up to 10^18 either way", () => {
+    const magnitude = fc.double({ min: -18, max: 18, noNaN: true }).map((exponent) => 10 ** exponent)
+    const shift = fc.oneof(fc.constantFrom(0, 1, -1), magnitude)
+    fc.assert(
+      fc.property(magnitude, shift, (scale, by) => {
+        const expected = 0.5 + Math.atan(by / (1 + scale)) / Math.PI
+        const best = probabilityBestStudentT([cauchy(by, scale), cauchy(0, 1)])
+        expect(worstError(best, [expected, 1 - expected])).toBeLessThanOrEqual(ACCURACY)
+      }),
+      { numRuns: 300, seed: 5 },
+    )
+  })
+
+  it("stays a probability for any number of arms whose scales differ without limit", () => {
+    const magnitude = fc.double({ min: -18, max: 18, noNaN: true }).map((exponent) => 10 ** exponent)
+    const place = fc.oneof(
+      fc.constantFrom(0, 1),
+      magnitude,
+      magnitude.map((size) => -size),
+    )
+    const posterior = fc.record({
+      location: place,
+      scale: magnitude,
+      degrees: fc.constantFrom(1, 1.5, 3, 1e6, Infinity),
+    })
+    fc.assert(
+      fc.property(fc.array(posterior, { minLength: 2, maxLength: 6 }), (posteriors) => {
+        const best = probabilityBestStudentT(posteriors)
+        expect(best.every((p) => p >= 0 && p <= 1)).toBe(true)
+        expect(Math.abs(best.reduce((sum, p) => sum + p, 0) - 1)).toBeLessThan(1e-12)
+      }),
+      { numRuns: 300, seed: 6 },
+    )
   })
 
   it("refuses scales that are not positive and fewer than one degree of freedom", () => {
