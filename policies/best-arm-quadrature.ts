@@ -42,7 +42,7 @@ export function integrateBest(family: DensityFamily): number[] {
   const { upper } = family
   const { size, nodes } = rule
   // Below the lower end of any arm the product of the distribution functions vanishes.
-  const lower = Math.max(...family.lower)
+  const lower = family.lower.reduce((highest, end) => Math.max(highest, end))
   const order = byUpperEnd(upper)
   const panels: Panels = {
     density: new Float64Array(upper.length * size),
@@ -80,10 +80,19 @@ interface Panels {
   readonly best: Float64Array
 }
 
-/** Indices of the arms, those that reach highest first. */
+/** Indices of the arms, those that reach highest first. By insertion: they are few, and a typed array's sort costs more than a panel. */
 function byUpperEnd(upper: Float64Array): Int32Array {
-  const order = Int32Array.from(upper.keys())
-  return order.sort((i, j) => (upper[j] as number) - (upper[i] as number))
+  const order = new Int32Array(upper.length)
+  for (let arm = 0; arm < upper.length; arm++) {
+    let rank = arm
+    for (; rank > 0; rank--) {
+      const above = order[rank - 1] as number
+      if ((upper[above] as number) >= (upper[arm] as number)) break
+      order[rank] = above
+    }
+    order[rank] = arm
+  }
+  return order
 }
 
 /** Where a panel may end. */
@@ -184,10 +193,14 @@ function credit({ density, below, best }: Panels, present: number, height: numbe
 const before: number[] = []
 
 function inArmOrder(best: Float64Array, order: Int32Array): number[] {
-  const total = best.reduce((sum, probability) => sum + Math.max(0, probability), 0)
-  const result = Array.from(order, () => 0)
-  order.forEach((arm, rank) => {
-    result[arm] = Math.max(0, best[rank] as number) / total
-  })
+  let total = 0
+  const result: number[] = []
+  for (let rank = 0; rank < best.length; rank++) {
+    total += Math.max(0, best[rank] as number)
+    result.push(0)
+  }
+  for (let rank = 0; rank < best.length; rank++) {
+    result[order[rank] as number] = Math.max(0, best[rank] as number) / total
+  }
   return result
 }

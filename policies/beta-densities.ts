@@ -10,6 +10,9 @@ export interface BetaPosterior {
 
 const LOG_TWO_PI = 1.8378770664093453
 
+/** Offsets from the origin below which a log density counts from its tangent there, without cancellation whatever α and β. */
+const NEAR = 1
+
 /**
  * Beta densities of the log odds y = ln(x / (1 - x)): e^{αy} / (1 + e^y)^{α+β} / B(α, β), log-concave with its mode at α/(α+β) and without
  * singularities at the ends, whatever α and β.
@@ -20,16 +23,15 @@ export function betaDensities(posteriors: readonly BetaPosterior[]): DensityFami
   // Every arm that may be the best has mass at the largest lower end.
   const origin = Math.max(...lower)
   const origins = oddsAt(origin)
-  // αδ - n ln(q + p e^δ) = -βδ - n ln(p + q e^-δ): the first form cancels on the far right, the second on the far left.
-  const right = origin > 0
   const logAtOrigin = new Float64Array(arms.map((arm) => arm.peak - drop(arm, origin - arm.mode)))
-  const upper = new Float64Array(arms.map((arm) => arm.mode + reach(arm.p, arm.q, arm) - origin))
+  const tangents = arms.map((arm) => slope(arm, origin - arm.mode))
   let at: Float64Array = new Float64Array()
   let growth: Float64Array = new Float64Array()
+  let slopes: readonly number[] = tangents
 
   return {
     lower: new Float64Array(lower.map((end) => end - origin)),
-    upper,
+    upper: new Float64Array(arms.map((arm) => arm.mode + reach(arm.p, arm.q, arm) - origin)),
     mode: new Float64Array(arms.map((arm) => arm.mode - origin)),
     core: new Float64Array(arms.map((arm) => 1 / Math.sqrt(arm.n * arm.p * arm.q))),
     scale(offset, order, count) {
@@ -39,25 +41,38 @@ export function betaDensities(posteriors: readonly BetaPosterior[]): DensityFami
       let steepest = 8 / (4 + y * y)
       for (let rank = 0; rank < count; rank++) {
         const { alpha, beta, n } = arms[order[rank] as number] as LogOdds
-        const slope = right ? n * q - beta : alpha - n * p
-        steepest = Math.max(steepest, n * p * q, (slope * slope) / 12)
+        const steepness = y > 0 ? n * q - beta : alpha - n * p
+        steepest = Math.max(steepest, n * p * q, (steepness * steepness) / 12)
       }
       return 1 / Math.sqrt(steepest)
     },
     place(bottom, rises) {
-      at = rises.map((rise) => bottom + rise)
-      if (growth.length !== at.length) growth = new Float64Array(at.length)
-      for (let q = 0; q < at.length; q++) {
-        const offset = at[q] as number
-        growth[q] = right ? logMixture(origins.q, origins.p, -offset) : softplusGrowth(origins, origin, offset)
+      const size = rises.length
+      if (at.length !== size) {
+        at = new Float64Array(size)
+        growth = new Float64Array(size)
+      }
+      for (let q = 0; q < size; q++) at[q] = bottom + (rises[q] as number)
+      const middle = ((at[0] as number) + (at[size - 1] as number)) / 2
+      // Three ways to write αδ - n ln(q + p e^δ): from the tangent, as it stands, and as -βδ - n ln(p + q e^-δ). Far from the origin
+      // the first cancels, and so does the second on the far right, the third on the far left.
+      if (Math.abs(middle) < NEAR) {
+        slopes = tangents
+        for (let q = 0; q < size; q++) growth[q] = aboveTangent(origins.p, origins.q, at[q] as number)
+      } else if (origin + middle > 0) {
+        slopes = arms.map((arm) => -arm.beta)
+        for (let q = 0; q < size; q++) growth[q] = softplusGrowth(origins.q, origins.p, -origin, -(at[q] as number))
+      } else {
+        slopes = arms.map((arm) => arm.alpha)
+        for (let q = 0; q < size; q++) growth[q] = softplusGrowth(origins.p, origins.q, origin, at[q] as number)
       }
     },
     density(arm, out, first) {
-      const { alpha, beta, n } = arms[arm] as LogOdds
-      const slope = right ? -beta : alpha
+      const { n } = arms[arm] as LogOdds
+      const steepness = slopes[arm] as number
       const start = logAtOrigin[arm] as number
       for (let q = 0; q < at.length; q++) {
-        out[first + q] = fastExp(start + slope * (at[q] as number) - n * (growth[q] as number))
+        out[first + q] = fastExp(start + steepness * (at[q] as number) - n * (growth[q] as number))
       }
     },
   }
@@ -86,8 +101,25 @@ function oddsAt(y: number): { readonly p: number; readonly q: number } {
 }
 
 /** How far the log density lies below its peak at `delta` from the mode. */
-function drop({ alpha, beta, n, p, q }: LogOdds, delta: number): number {
-  return p <= 0.5 ? n * logMixture(p, q, delta) - alpha * delta : n * logMixture(q, p, -delta) + beta * delta
+function drop({ n, p, q }: LogOdds, delta: number): number {
+  return n * aboveTangent(p, q, delta)
+}
+
+/** Slope of the log density at `delta` from the mode: n times the difference of the two rates. */
+function slope({ n, p, q }: LogOdds, delta: number): number {
+  const growth = Math.expm1(-Math.abs(delta))
+  return delta > 0 ? (n * p * q * growth) / (1 + q * growth) : (-n * p * q * growth) / (1 + p * growth)
+}
+
+/** ln(q + p e^δ) - pδ ≥ 0, p + q = 1: how far ln(1 + e^y) rises above its tangent at the log odds of p. Relative error below 1e-12. */
+function aboveTangent(p: number, q: number, delta: number): number {
+  if (p > 0.5) return aboveTangent(q, p, -delta)
+  if (Math.abs(delta) > 0.01) return logMixture(p, q, delta) - p * delta
+  // The cumulants of one Bernoulli trial, since logarithm and tangent agree to all digits but a few.
+  const v = p * q
+  const skew = q - p
+  const tail = (1 / 120) * skew * (1 - 12 * v) + (delta / 720) * (1 - 30 * v * (1 - 4 * v))
+  return v * delta * delta * (1 / 2 + delta * (skew / 6 + delta * ((1 - 6 * v) / 24 + delta * tail)))
 }
 
 /** ln(q + p e^δ), p + q = 1, without cancellation near 0 and without overflow. */
@@ -96,10 +128,12 @@ function logMixture(p: number, q: number, delta: number): number {
   return delta > -700 ? delta + Math.log1p(q * Math.expm1(-delta)) : Math.log(q + p * Math.exp(delta))
 }
 
-/** ln(1 + e^{y+δ}) - ln(1 + e^y) for δ ≥ 0. */
-function softplusGrowth({ p, q }: { readonly p: number; readonly q: number }, y: number, delta: number): number {
-  if (p > 1e-280) return logMixture(p, q, delta)
-  return y + delta > 0 ? y + delta + Math.log1p(Math.exp(-y - delta)) : Math.log1p(Math.exp(y + delta))
+/** ln(1 + e^{y+δ}) - ln(1 + e^y) for the log odds y of p. */
+function softplusGrowth(p: number, q: number, y: number, delta: number): number {
+  if (p > 1e-280 && q > 1e-280) return logMixture(p, q, delta)
+  const fromZero = Math.log1p(Math.exp(-Math.abs(y + delta))) - Math.log1p(Math.exp(-Math.abs(y)))
+  if (y > 0) return fromZero + Math.max(delta, -y)
+  return fromZero + Math.max(0, y + delta)
 }
 
 /**
@@ -113,7 +147,7 @@ function reach(p: number, q: number, { n }: LogOdds): number {
   let high = Infinity
   let delta = Math.sqrt((2 * TAIL_DROP) / (n * p * q))
   for (let step = 0; step < 100; step++) {
-    const fallen = n * (logMixture(p, q, delta) - p * delta)
+    const fallen = n * aboveTangent(p, q, delta)
     if (fallen >= TAIL_DROP && fallen <= TAIL_DROP + 2) break
     if (fallen < TAIL_DROP) low = delta
     else high = delta

@@ -147,6 +147,21 @@ describe("given Beta posteriors", () => {
     expect(worstError(beta(...posteriors), denseBest(posteriors, 800))).toBeLessThanOrEqual(ACCURACY)
   })
 
+  // By mpmath with 40 digits: panels of 16 Gauss-Legendre nodes in the log odds, one for each standard deviation.
+  it.each([
+    [1e12, 1e12, 1e12, 1_000_000_600_000.1799, 0.617911430757161],
+    [3e11, 1e12, 299_997_350_483.44006, 1e12, 0.998650079386865],
+    [1e12, 1e12, 1_000_001_000_000, 999_999_000_000, 0.158655253931366],
+    [1e12, 1e12, 1e12, 1_000_002_000_002, 0.841344806561088],
+    [1e12, 1e9, 1e12, 1_000_044_744.7156574, 0.841347450082401],
+    [1e5, 1e12, 98_667.31903272706, 1e12, 0.998604933843072],
+    [1e12, 10, 1e12, 15.639483159388694, 0.872241702855829],
+    [1e12, 1, 1e11, 2, 0.991735537190007],
+    [1e11, 1e10, 1e11, 10_000_444_981.809374, 0.998650236420855],
+  ])("knows P(Beta(%d, %d) > Beta(%d, %d)), a trillion counts", (a1, b1, a2, b2, first) => {
+    expect(worstError(beta([a1, b1], [a2, b2]), [first, 1 - first])).toBeLessThanOrEqual(1e-10)
+  })
+
   it("agrees with a dense reference on arms of all kinds", () => {
     const size = fc.double({ min: Math.log(0.05), max: Math.log(1e6), noNaN: true }).map(Math.exp)
     fc.assert(
