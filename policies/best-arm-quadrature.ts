@@ -39,17 +39,38 @@ export interface DensityFamily {
  * @returns one probability per arm, summing to 1
  */
 export function integrateBest(family: DensityFamily): number[] {
-  const { upper } = family
-  const { size, nodes } = rule
   // Below the lower end of any arm the product of the distribution functions vanishes.
   const lower = family.lower.reduce((highest, end) => Math.max(highest, end))
+  return sweep(family, lower, credit)
+}
+
+/**
+ * P(arm i has the largest value | `leader` has not), to relative precision however certain the leader is:
+ * ∫ f_leader(y) P(i beats the other challengers and y) dy, where nothing is subtracted.
+ *
+ * @param family with tails as deep as the leader is far ahead
+ * @returns one probability per arm, 0 for the leader, summing to 1
+ */
+export function integrateChallengers(family: DensityFamily, leader: number): number[] {
+  return sweep(family, family.lower[leader] as number, (panels, present, height) => {
+    creditChallengers(panels, panels.order.indexOf(leader), present, height)
+  })
+}
+
+/**
+ * Calls `each` for every panel from the top down to `lower`, with densities and distribution functions at its nodes.
+ *
+ * @returns what `each` added to `best`, in arm order and summing to 1
+ */
+function sweep(
+  family: DensityFamily,
+  lower: number,
+  each: (panels: Panels, present: number, height: number) => void,
+): number[] {
+  const { upper } = family
+  const { size, nodes } = rule
   const order = byUpperEnd(upper)
-  const panels: Panels = {
-    density: new Float64Array(upper.length * size),
-    below: new Float64Array(upper.length * size),
-    survival: new Float64Array(upper.length),
-    best: new Float64Array(upper.length),
-  }
+  const panels = workingArrays(order)
   const rises = new Float64Array(size)
   let present = 0
   let top = upper[order[0] as number] as number
@@ -62,22 +83,40 @@ export function integrateBest(family: DensityFamily): number[] {
     family.place(bottom, rises)
     for (let rank = 0; rank < present; rank++) {
       family.density(order[rank] as number, panels.density, rank * size)
-      integrateDown(panels, rank, top - bottom)
+      integrateDown(panels.density, panels.survival, panels.above, rank, top - bottom)
     }
-    credit(panels, present, top - bottom)
+    each(panels, present, top - bottom)
     top = bottom
   }
   return inArmOrder(panels.best, order)
 }
 
-/** Working arrays; an arm is known by its rank in descending order of its upper end. Row by row: one density per node. */
+/** Working arrays; an arm is known by its rank in descending order of its upper end. Row by row: one number per node. */
 interface Panels {
+  readonly order: Int32Array
   readonly density: Float64Array
-  /** F of the arm at the nodes. */
-  readonly below: Float64Array
+  /** 1 - F of the arm at the nodes. */
+  readonly above: Float64Array
   /** 1 - F at the panel's top. */
   readonly survival: Float64Array
   readonly best: Float64Array
+  /** Of challengers only: density of the arm's value where it beats the other challengers, and its integral above the panel's top. */
+  readonly win: Float64Array
+  readonly ahead: Float64Array
+}
+
+function workingArrays(order: Int32Array): Panels {
+  const count = order.length
+  const { size } = rule
+  return {
+    order,
+    density: new Float64Array(count * size),
+    above: new Float64Array(count * size),
+    survival: new Float64Array(count),
+    best: new Float64Array(count),
+    win: new Float64Array(count * size),
+    ahead: new Float64Array(count),
+  }
 }
 
 /** Indices of the arms, those that reach highest first. By insertion: they are few, and a typed array's sort costs more than a panel. */
@@ -141,21 +180,27 @@ function nextBelow(top: number): number {
   return top - Math.max(Number.MIN_VALUE, Number.EPSILON * Math.abs(top))
 }
 
-/** F at the nodes from the densities there, by the even and odd parts of the density about the panel's middle. */
-function integrateDown({ density, below, survival }: Panels, rank: number, height: number): void {
+/** Integral from each node up, from the values at the nodes and from `total` above the panel: by the even and odd parts about the middle. */
+function integrateDown(
+  values: Float64Array,
+  total: Float64Array,
+  above: Float64Array,
+  rank: number,
+  height: number,
+): void {
   const { size, weights, even, odd } = rule
   const half = size / 2
   const first = rank * size
   const last = first + size - 1
   let mass = 0
   for (let r = 0; r < half; r++) {
-    const low = density[first + r] as number
-    const high = density[last - r] as number
+    const low = values[first + r] as number
+    const high = values[last - r] as number
     sums[r] = low + high
     differences[r] = low - high
     mass += (weights[r] as number) * (low + high)
   }
-  const atTop = 1 - (survival[rank] as number)
+  const atTop = total[rank] as number
   for (let q = 0; q < half; q++) {
     let evenPart = 0
     let oddPart = 0
@@ -163,29 +208,66 @@ function integrateDown({ density, below, survival }: Panels, rank: number, heigh
       evenPart += (even[q * half + r] as number) * (sums[r] as number)
       oddPart += (odd[q * half + r] as number) * (differences[r] as number)
     }
-    below[first + q] = atTop - height * (evenPart + oddPart)
-    below[last - q] = atTop - height * (mass - evenPart + oddPart)
+    above[first + q] = atTop + height * (evenPart + oddPart)
+    above[last - q] = atTop + height * (mass - evenPart + oddPart)
   }
-  survival[rank] = (survival[rank] as number) + height * mass
+  total[rank] = atTop + height * mass
 }
 
 const sums = new Float64Array(rule.size / 2)
 const differences = new Float64Array(rule.size / 2)
 
 /** Adds the panel's share of ∫ f_i ∏_{j≠i} F_j to every arm present. */
-function credit({ density, below, best }: Panels, present: number, height: number): void {
+function credit({ density, above, best }: Panels, present: number, height: number): void {
   const { size, weights } = rule
   for (let q = 0; q < size; q++) {
     let product = height * (weights[q] as number)
     for (let rank = 0; rank < present; rank++) {
       before[rank] = product
-      product *= below[rank * size + q] as number
+      product *= 1 - (above[rank * size + q] as number)
     }
     let after = 1
     for (let rank = present - 1; rank >= 0; rank--) {
       const k = rank * size + q
       best[rank] = (best[rank] as number) + (density[k] as number) * (before[rank] as number) * after
-      after *= below[k] as number
+      after *= 1 - (above[k] as number)
+    }
+  }
+}
+
+/** Adds the panel's share of ∫ f_leader(y) ∫_y f_i ∏_{j≠i} F_j to every challenger i present. */
+function creditChallengers(panels: Panels, leader: number, present: number, height: number): void {
+  const { density, above, best, win, ahead } = panels
+  const { size, weights } = rule
+  winDensities(panels, present, leader)
+  for (let rank = 0; rank < present; rank++) {
+    if (rank === leader) continue
+    // The distribution functions are used up; the same rows now hold how likely the challenger wins above the node.
+    integrateDown(win, ahead, above, rank, height)
+    if (leader >= present) continue
+    let sum = 0
+    for (let q = 0; q < size; q++) {
+      sum += (weights[q] as number) * (density[leader * size + q] as number) * (above[rank * size + q] as number)
+    }
+    best[rank] = (best[rank] as number) + height * sum
+  }
+}
+
+/** f_i ∏_{j≠i} F_j at the nodes, the arm at rank `without` left out. */
+function winDensities({ density, above, win }: Panels, present: number, without: number): void {
+  const { size } = rule
+  for (let q = 0; q < size; q++) {
+    let product = 1
+    for (let rank = 0; rank < present; rank++) {
+      before[rank] = product
+      if (rank !== without) product *= 1 - (above[rank * size + q] as number)
+    }
+    let after = 1
+    for (let rank = present - 1; rank >= 0; rank--) {
+      if (rank === without) continue
+      const k = rank * size + q
+      win[k] = (density[k] as number) * (before[rank] as number) * after
+      after *= 1 - (above[k] as number)
     }
   }
 }

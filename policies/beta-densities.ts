@@ -16,10 +16,12 @@ const NEAR = 1
 /**
  * Beta densities of the log odds y = ln(x / (1 - x)): e^{αy} / (1 + e^y)^{α+β} / B(α, β), log-concave with its mode at α/(α+β) and without
  * singularities at the ends, whatever α and β.
+ *
+ * @param depth how far the log density drops below its mode before a tail is left out
  */
-export function betaDensities(posteriors: readonly BetaPosterior[]): DensityFamily {
+export function betaDensities(posteriors: readonly BetaPosterior[], depth: number = TAIL_DROP): DensityFamily {
   const arms = posteriors.map(logOdds)
-  const lower = arms.map((arm) => arm.mode - reach(arm.q, arm.p, arm))
+  const lower = arms.map((arm) => arm.mode - reach(arm.q, arm.p, arm, depth))
   // Every arm that may be the best has mass at the largest lower end.
   const origin = Math.max(...lower)
   const origins = oddsAt(origin)
@@ -29,9 +31,11 @@ export function betaDensities(posteriors: readonly BetaPosterior[]): DensityFami
   let growth: Float64Array = new Float64Array()
   let slopes: readonly number[] = tangents
 
+  const lowerEnds = new Float64Array(lower.map((end) => end - origin))
+
   return {
-    lower: new Float64Array(lower.map((end) => end - origin)),
-    upper: new Float64Array(arms.map((arm) => arm.mode + reach(arm.p, arm.q, arm) - origin)),
+    lower: lowerEnds,
+    upper: new Float64Array(arms.map((arm) => arm.mode + reach(arm.p, arm.q, arm, depth) - origin)),
     mode: new Float64Array(arms.map((arm) => arm.mode - origin)),
     core: new Float64Array(arms.map((arm) => 1 / Math.sqrt(arm.n * arm.p * arm.q))),
     scale(offset, order, count) {
@@ -40,7 +44,10 @@ export function betaDensities(posteriors: readonly BetaPosterior[]): DensityFami
       // ln(1 + e^y) is singular at ±πi: no panel may be much higher than its distance from there.
       let steepest = 8 / (4 + y * y)
       for (let rank = 0; rank < count; rank++) {
-        const { alpha, beta, n } = arms[order[rank] as number] as LogOdds
+        const arm = order[rank] as number
+        // Below its lower end an arm has nothing left to resolve.
+        if (offset < (lowerEnds[arm] as number)) continue
+        const { alpha, beta, n } = arms[arm] as LogOdds
         const steepness = y > 0 ? n * q - beta : alpha - n * p
         steepest = Math.max(steepest, n * p * q, (steepness * steepness) / 12)
       }
@@ -76,6 +83,19 @@ export function betaDensities(posteriors: readonly BetaPosterior[]): DensityFami
       }
     },
   }
+}
+
+/**
+ * How unlikely it is that `challenger` beats `leader`: about -ln of the probability, 0 where its mode is no lower.
+ *
+ * The two densities multiplied peak at the pooled rate; this is how far each has dropped there. In proportion to the counts of both.
+ */
+export function separation(leader: BetaPosterior, challenger: BetaPosterior): number {
+  const first = logOdds(leader)
+  const second = logOdds(challenger)
+  if (second.mode >= first.mode) return 0
+  const meeting = Math.log((leader.alpha + challenger.alpha) / (leader.beta + challenger.beta))
+  return drop(first, meeting - first.mode) + drop(second, meeting - second.mode)
 }
 
 interface LogOdds extends BetaPosterior {
@@ -137,22 +157,22 @@ function softplusGrowth(p: number, q: number, y: number, delta: number): number 
 }
 
 /**
- * Distance above the mode at which the log density has dropped by `TAIL_DROP` to `TAIL_DROP` + 2. With p and q exchanged, the distance below.
+ * Distance above the mode at which the log density has dropped by `depth` to `depth` + 2. With p and q exchanged, the distance below.
  *
  * Newton steps within a bracket, on the drop where it is too small (its tail may be linear) and on its logarithm where it is too large (it may
  * be exponential).
  */
-function reach(p: number, q: number, { n }: LogOdds): number {
+function reach(p: number, q: number, { n }: LogOdds, depth: number): number {
   let low = 0
   let high = Infinity
-  let delta = Math.sqrt((2 * TAIL_DROP) / (n * p * q))
+  let delta = Math.sqrt((2 * depth) / (n * p * q))
   for (let step = 0; step < 100; step++) {
     const fallen = n * aboveTangent(p, q, delta)
-    if (fallen >= TAIL_DROP && fallen <= TAIL_DROP + 2) break
-    if (fallen < TAIL_DROP) low = delta
+    if (fallen >= depth && fallen <= depth + 2) break
+    if (fallen < depth) low = delta
     else high = delta
     const slope = n * (p / (p + q * Math.exp(-delta)) - p)
-    const excess = fallen < TAIL_DROP ? fallen - TAIL_DROP - 0.1 : fallen * Math.log(fallen / (TAIL_DROP + 1))
+    const excess = fallen < depth ? fallen - depth - 0.1 : fallen * Math.log(fallen / (depth + 1))
     const next = delta - excess / slope
     delta = next > low && next < high ? next : high < Infinity ? (low + high) / 2 : 4 * delta
   }
