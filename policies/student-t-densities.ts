@@ -14,8 +14,14 @@ const LOG_TWO_PI = 1.8378770664093453
 /** Least scale, relative to the distance from the origin. Below it a panel would be lower than one step of the numbers. */
 const LEAST_SCALE = 1e-15
 
-/** Student-t densities in the reward's own units. Panels grow with the distance from the location, as the algebraic tails allow. */
-export function studentTDensities(posteriors: readonly StudentTPosterior[]): DensityFamily {
+/** Least scale in units of the widest: a narrower arm is a point to all others, and squares of scales must not underflow. */
+const POINT = 1e-40
+
+/**
+ * Student-t densities in units of about the widest scale. Panels grow with the distance from the location, as the algebraic tails allow.
+ */
+export function studentTDensities(given: readonly StudentTPosterior[]): DensityFamily {
+  const posteriors = inUnitOfWidest(given)
   const origin = narrowestAbove(posteriors)
   const arms = posteriors.map((posterior) => centred(posterior, origin))
   const centre = new Float64Array(arms.map((arm) => arm.centre))
@@ -57,6 +63,17 @@ interface Arm extends StudentTPosterior {
   readonly centre: number
   readonly reach: number
   readonly peak: number
+}
+
+/** Divided by a power of two: exact, so that rewards in any unit have the same allocation. */
+function inUnitOfWidest(posteriors: readonly StudentTPosterior[]): StudentTPosterior[] {
+  const exponent = Math.round(Math.log2(Math.max(...posteriors.map((posterior) => posterior.scale))))
+  const unit = 2 ** Math.min(1000, Math.max(-1000, exponent))
+  return posteriors.map(({ location, scale, degrees }) => ({
+    location: location / unit,
+    scale: Math.max(POINT, scale / unit),
+    degrees,
+  }))
 }
 
 /**

@@ -301,6 +301,18 @@ describe("given Student-t posteriors", () => {
     )
   })
 
+  it("does not depend on the unit of the rewards, from 10^-300 to 10^300", () => {
+    const at = (unit: number): number[] =>
+      probabilityBestStudentT([
+        { location: 0.3 * unit, scale: unit, degrees: 2 },
+        { location: 0, scale: 0.2 * unit, degrees: 7 },
+        { location: -unit, scale: 3 * unit, degrees: Infinity },
+      ])
+    for (const unit of [1e-300, 1e-160, 100, 1e160, 1e300]) {
+      expect(worstError(at(unit), at(1))).toBeLessThanOrEqual(1e-12)
+    }
+  })
+
   it("stays a probability for any number of arms whose scales differ without limit", () => {
     const magnitude = fc.double({ min: -18, max: 18, noNaN: true }).map((exponent) => 10 ** exponent)
     const place = fc.oneof(
