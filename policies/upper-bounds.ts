@@ -1,7 +1,7 @@
 import type { Arm } from "./policy.ts"
 
 /** What an upper confidence bound is made of. */
-export interface Bounded {
+interface Bounded {
   /** Of matured decisions. */
   readonly mean: number
   /** Decisions of the arm, open ones too, > 0. */
