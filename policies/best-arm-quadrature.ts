@@ -52,8 +52,10 @@ export function integrateBest(family: DensityFamily): number[] {
  * @returns one probability per arm, 0 for the leader, summing to 1
  */
 export function integrateChallengers(family: DensityFamily, leader: number): number[] {
+  const count = family.upper.length
+  const race: Race = { leader, win: new Float64Array(count * rule.size), ahead: new Float64Array(count) }
   return sweep(family, family.lower[leader] as number, (panels, present, height) => {
-    creditChallengers(panels, panels.order.indexOf(leader), present, height)
+    creditChallengers(panels, race, present, height)
   })
 }
 
@@ -100,7 +102,12 @@ interface Panels {
   /** 1 - F at the panel's top. */
   readonly survival: Float64Array
   readonly best: Float64Array
-  /** Of challengers only: density of the arm's value where it beats the other challengers, and its integral above the panel's top. */
+}
+
+/** What the challengers' integral needs besides; `leader` is an index of the family. */
+interface Race {
+  readonly leader: number
+  /** Density of the arm's value where it beats the other challengers, at the nodes, and its integral above the panel's top. */
   readonly win: Float64Array
   readonly ahead: Float64Array
 }
@@ -114,8 +121,6 @@ function workingArrays(order: Int32Array): Panels {
     above: new Float64Array(count * size),
     survival: new Float64Array(count),
     best: new Float64Array(count),
-    win: new Float64Array(count * size),
-    ahead: new Float64Array(count),
   }
 }
 
@@ -236,10 +241,11 @@ function credit({ density, above, best }: Panels, present: number, height: numbe
 }
 
 /** Adds the panel's share of ∫ f_leader(y) ∫_y f_i ∏_{j≠i} F_j to every challenger i present. */
-function creditChallengers(panels: Panels, leader: number, present: number, height: number): void {
-  const { density, above, best, win, ahead } = panels
+function creditChallengers(panels: Panels, { leader: arm, win, ahead }: Race, present: number, height: number): void {
+  const { density, above, best } = panels
   const { size, weights } = rule
-  winDensities(panels, present, leader)
+  const leader = panels.order.indexOf(arm)
+  winDensities(panels, win, present, leader)
   for (let rank = 0; rank < present; rank++) {
     if (rank === leader) continue
     // The distribution functions are used up; the same rows now hold how likely the challenger wins above the node.
@@ -254,7 +260,7 @@ function creditChallengers(panels: Panels, leader: number, present: number, heig
 }
 
 /** f_i ∏_{j≠i} F_j at the nodes, the arm at rank `without` left out. */
-function winDensities({ density, above, win }: Panels, present: number, without: number): void {
+function winDensities({ density, above }: Panels, win: Float64Array, present: number, without: number): void {
   const { size } = rule
   for (let q = 0; q < size; q++) {
     let product = 1
