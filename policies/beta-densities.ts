@@ -10,25 +10,32 @@ export interface BetaPosterior {
 
 const LOG_TWO_PI = 1.8378770664093453
 
+/** Offsets from the origin below which a log density counts from its tangent there, without cancellation whatever α and β. */
+const NEAR = 1
+
 /**
  * Beta densities of the log odds y = ln(x / (1 - x)): e^{αy} / (1 + e^y)^{α+β} / B(α, β), log-concave with its mode at α/(α+β) and without
  * singularities at the ends, whatever α and β.
+ *
+ * @param depth how far the log density drops below its mode before a tail is left out
  */
-export function betaDensities(posteriors: readonly BetaPosterior[]): DensityFamily {
+export function betaDensities(posteriors: readonly BetaPosterior[], depth: number = TAIL_DROP): DensityFamily {
   const arms = posteriors.map(logOdds)
-  const origin = Math.max(...arms.map((arm) => arm.mode - reach(arm.q, arm.p, arm)))
+  const lower = arms.map((arm) => arm.mode - reach(arm.q, arm.p, arm, depth))
+  // Every arm that may be the best has mass at the largest lower end.
+  const origin = Math.max(...lower)
   const origins = oddsAt(origin)
-  // αδ - n ln(q + p e^δ) = -βδ - n ln(p + q e^-δ): the first form cancels on the far right, the second on the far left.
-  const right = origin > 0
   const logAtOrigin = new Float64Array(arms.map((arm) => arm.peak - drop(arm, origin - arm.mode)))
-  const upper = new Float64Array(arms.map((arm) => arm.mode + reach(arm.p, arm.q, arm) - origin))
+  const tangents = arms.map((arm) => slope(arm, origin - arm.mode))
   let at: Float64Array = new Float64Array()
   let growth: Float64Array = new Float64Array()
+  let slopes: readonly number[] = tangents
+
+  const lowerEnds = new Float64Array(lower.map((end) => end - origin))
 
   return {
-    // The origin is the largest lower end itself: every arm that matters has mass there.
-    lower: 0,
-    upper,
+    lower: lowerEnds,
+    upper: new Float64Array(arms.map((arm) => arm.mode + reach(arm.p, arm.q, arm, depth) - origin)),
     mode: new Float64Array(arms.map((arm) => arm.mode - origin)),
     core: new Float64Array(arms.map((arm) => 1 / Math.sqrt(arm.n * arm.p * arm.q))),
     scale(offset, order, count) {
@@ -37,29 +44,58 @@ export function betaDensities(posteriors: readonly BetaPosterior[]): DensityFami
       // ln(1 + e^y) is singular at ±πi: no panel may be much higher than its distance from there.
       let steepest = 8 / (4 + y * y)
       for (let rank = 0; rank < count; rank++) {
-        const { alpha, beta, n } = arms[order[rank] as number] as LogOdds
-        const slope = right ? n * q - beta : alpha - n * p
-        steepest = Math.max(steepest, n * p * q, (slope * slope) / 12)
+        const arm = order[rank] as number
+        // Below its lower end an arm has nothing left to resolve.
+        if (offset < (lowerEnds[arm] as number)) continue
+        const { alpha, beta, n } = arms[arm] as LogOdds
+        const steepness = y > 0 ? n * q - beta : alpha - n * p
+        steepest = Math.max(steepest, n * p * q, (steepness * steepness) / 12)
       }
       return 1 / Math.sqrt(steepest)
     },
-    place(offsets) {
-      at = offsets
-      if (growth.length !== offsets.length) growth = new Float64Array(offsets.length)
-      for (let q = 0; q < offsets.length; q++) {
-        const offset = offsets[q] as number
-        growth[q] = right ? logMixture(origins.q, origins.p, -offset) : softplusGrowth(origins, origin, offset)
+    place(bottom, rises) {
+      const size = rises.length
+      if (at.length !== size) {
+        at = new Float64Array(size)
+        growth = new Float64Array(size)
+      }
+      for (let q = 0; q < size; q++) at[q] = bottom + (rises[q] as number)
+      const middle = ((at[0] as number) + (at[size - 1] as number)) / 2
+      // Three ways to write αδ - n ln(q + p e^δ): from the tangent, as it stands, and as -βδ - n ln(p + q e^-δ). Far from the origin
+      // the first cancels, and so does the second on the far right, the third on the far left.
+      if (Math.abs(middle) < NEAR) {
+        slopes = tangents
+        for (let q = 0; q < size; q++) growth[q] = aboveTangent(origins.p, origins.q, at[q] as number)
+      } else if (origin + middle > 0) {
+        slopes = arms.map((arm) => -arm.beta)
+        for (let q = 0; q < size; q++) growth[q] = softplusGrowth(origins.q, origins.p, -origin, -(at[q] as number))
+      } else {
+        slopes = arms.map((arm) => arm.alpha)
+        for (let q = 0; q < size; q++) growth[q] = softplusGrowth(origins.p, origins.q, origin, at[q] as number)
       }
     },
     density(arm, out, first) {
-      const { alpha, beta, n } = arms[arm] as LogOdds
-      const slope = right ? -beta : alpha
+      const { n } = arms[arm] as LogOdds
+      const steepness = slopes[arm] as number
       const start = logAtOrigin[arm] as number
       for (let q = 0; q < at.length; q++) {
-        out[first + q] = fastExp(start + slope * (at[q] as number) - n * (growth[q] as number))
+        out[first + q] = fastExp(start + steepness * (at[q] as number) - n * (growth[q] as number))
       }
     },
   }
+}
+
+/**
+ * How unlikely it is that `challenger` beats `leader`: about -ln of the probability, 0 where its mode is no lower.
+ *
+ * The two densities multiplied peak at the pooled rate; this is how far each has dropped there. In proportion to the counts of both.
+ */
+export function separation(leader: BetaPosterior, challenger: BetaPosterior): number {
+  const first = logOdds(leader)
+  const second = logOdds(challenger)
+  if (second.mode >= first.mode) return 0
+  const meeting = Math.log((leader.alpha + challenger.alpha) / (leader.beta + challenger.beta))
+  return drop(first, meeting - first.mode) + drop(second, meeting - second.mode)
 }
 
 interface LogOdds extends BetaPosterior {
@@ -85,8 +121,25 @@ function oddsAt(y: number): { readonly p: number; readonly q: number } {
 }
 
 /** How far the log density lies below its peak at `delta` from the mode. */
-function drop({ alpha, beta, n, p, q }: LogOdds, delta: number): number {
-  return p <= 0.5 ? n * logMixture(p, q, delta) - alpha * delta : n * logMixture(q, p, -delta) + beta * delta
+function drop({ n, p, q }: LogOdds, delta: number): number {
+  return n * aboveTangent(p, q, delta)
+}
+
+/** Slope of the log density at `delta` from the mode: n times the difference of the two rates. */
+function slope({ n, p, q }: LogOdds, delta: number): number {
+  const growth = Math.expm1(-Math.abs(delta))
+  return delta > 0 ? (n * p * q * growth) / (1 + q * growth) : (-n * p * q * growth) / (1 + p * growth)
+}
+
+/** ln(q + p e^δ) - pδ ≥ 0, p + q = 1: how far ln(1 + e^y) rises above its tangent at the log odds of p. Relative error below 1e-12. */
+function aboveTangent(p: number, q: number, delta: number): number {
+  if (p > 0.5) return aboveTangent(q, p, -delta)
+  if (Math.abs(delta) > 0.01) return logMixture(p, q, delta) - p * delta
+  // The cumulants of one Bernoulli trial, since logarithm and tangent agree to all digits but a few.
+  const v = p * q
+  const skew = q - p
+  const tail = (1 / 120) * skew * (1 - 12 * v) + (delta / 720) * (1 - 30 * v * (1 - 4 * v))
+  return v * delta * delta * (1 / 2 + delta * (skew / 6 + delta * ((1 - 6 * v) / 24 + delta * tail)))
 }
 
 /** ln(q + p e^δ), p + q = 1, without cancellation near 0 and without overflow. */
@@ -95,29 +148,31 @@ function logMixture(p: number, q: number, delta: number): number {
   return delta > -700 ? delta + Math.log1p(q * Math.expm1(-delta)) : Math.log(q + p * Math.exp(delta))
 }
 
-/** ln(1 + e^{y+δ}) - ln(1 + e^y) for δ ≥ 0. */
-function softplusGrowth({ p, q }: { readonly p: number; readonly q: number }, y: number, delta: number): number {
-  if (p > 1e-280) return logMixture(p, q, delta)
-  return y + delta > 0 ? y + delta + Math.log1p(Math.exp(-y - delta)) : Math.log1p(Math.exp(y + delta))
+/** ln(1 + e^{y+δ}) - ln(1 + e^y) for the log odds y of p. */
+function softplusGrowth(p: number, q: number, y: number, delta: number): number {
+  if (p > 1e-280 && q > 1e-280) return logMixture(p, q, delta)
+  const fromZero = Math.log1p(Math.exp(-Math.abs(y + delta))) - Math.log1p(Math.exp(-Math.abs(y)))
+  if (y > 0) return fromZero + Math.max(delta, -y)
+  return fromZero + Math.max(0, y + delta)
 }
 
 /**
- * Distance above the mode at which the log density has dropped by `TAIL_DROP` to `TAIL_DROP` + 2. With p and q exchanged, the distance below.
+ * Distance above the mode at which the log density has dropped by `depth` to `depth` + 2. With p and q exchanged, the distance below.
  *
  * Newton steps within a bracket, on the drop where it is too small (its tail may be linear) and on its logarithm where it is too large (it may
  * be exponential).
  */
-function reach(p: number, q: number, { n }: LogOdds): number {
+function reach(p: number, q: number, { n }: LogOdds, depth: number): number {
   let low = 0
   let high = Infinity
-  let delta = Math.sqrt((2 * TAIL_DROP) / (n * p * q))
+  let delta = Math.sqrt((2 * depth) / (n * p * q))
   for (let step = 0; step < 100; step++) {
-    const fallen = n * (logMixture(p, q, delta) - p * delta)
-    if (fallen >= TAIL_DROP && fallen <= TAIL_DROP + 2) break
-    if (fallen < TAIL_DROP) low = delta
+    const fallen = n * aboveTangent(p, q, delta)
+    if (fallen >= depth && fallen <= depth + 2) break
+    if (fallen < depth) low = delta
     else high = delta
     const slope = n * (p / (p + q * Math.exp(-delta)) - p)
-    const excess = fallen < TAIL_DROP ? fallen - TAIL_DROP - 0.1 : fallen * Math.log(fallen / (TAIL_DROP + 1))
+    const excess = fallen < depth ? fallen - depth - 0.1 : fallen * Math.log(fallen / (depth + 1))
     const next = delta - excess / slope
     delta = next > low && next < high ? next : high < Infinity ? (low + high) / 2 : 4 * delta
   }

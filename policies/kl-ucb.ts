@@ -2,6 +2,7 @@ import * as z from "zod"
 import { checkArms } from "./check-arms.ts"
 import type { Arm, Policy } from "./policy.ts"
 import { onLargest } from "./shares.ts"
+import { upperBounds } from "./upper-bounds.ts"
 
 const params = z.strictObject({
   c: z.number().min(0).max(100).default(0).describe("Weight of ln ln N in the bound: 3 in theory, 0 in practice"),
@@ -36,27 +37,25 @@ export function klUpperBound(mean: number, n: number, bound: number): number {
   return Math.min(1, Math.max(mean, q))
 }
 
-/** Index of every arm: the upper bound of its mean at ln N + c ln ln N; Infinity for an arm without a matured decision. */
+/** Index of every arm: the upper bound of its mean at ln N + c ln ln N, open decisions counted as `upperBounds` says. */
 export function klUcbIndices(arms: readonly Arm[], c: number): number[] {
-  const total = arms.reduce((sum, arm) => sum + arm.n, 0)
-  const logTotal = Math.log(Math.max(1, total))
-  const bound = logTotal + c * Math.max(0, Math.log(Math.max(1, logTotal)))
-  return arms.map((arm) => {
-    if (arm.n === 0) return Infinity
-    return klUpperBound(Math.min(1, Math.max(0, arm.sum / arm.n)), arm.n, bound)
+  return upperBounds(arms, ({ mean, decisions, logTotal }) => {
+    const bound = logTotal + c * Math.max(0, Math.log(Math.max(1, logTotal)))
+    return klUpperBound(Math.min(1, Math.max(0, mean)), decisions, bound)
   })
 }
 
 /**
  * KL-UCB: everything to the largest upper bound, by Bernoulli divergence. Rewards in [0, 1]; means outside count as 0 or 1.
  *
- * Source: Garivier and Cappé (2011), COLT.
+ * Source: Garivier and Cappé (2011), COLT. Differs: open decisions count in n and N.
  */
 export const klUcb = {
   kind: "kl-ucb",
   params,
   shorthand: "c",
   rewardRange: [0, 1],
+  countsPending: () => true,
   allocate(arms, { c }) {
     checkArms(arms)
     return onLargest(klUcbIndices(arms, c))

@@ -11,18 +11,26 @@ export interface StudentTPosterior {
 
 const LOG_TWO_PI = 1.8378770664093453
 
-/** Student-t densities in the reward's own units. Panels grow with the distance from the location, as the algebraic tails allow. */
-export function studentTDensities(posteriors: readonly StudentTPosterior[]): DensityFamily {
-  const arms = posteriors.map((posterior): Arm => ({ ...posterior, reach: reach(posterior), peak: peak(posterior) }))
-  // Heavy tails reach 10^13 scales: offsets count from the narrowest arm, where they have to be exact.
-  const origin = arms.reduce((narrowest, arm) => (arm.scale < narrowest.scale ? arm : narrowest)).location
-  const centre = new Float64Array(arms.map((arm) => arm.location - origin))
-  const upper = new Float64Array(arms.map((arm) => arm.location - origin + arm.reach))
+/** Least scale, relative to the distance from the origin. Below it a panel would be lower than one step of the numbers. */
+const LEAST_SCALE = 1e-15
+
+/** Least scale in units of the widest: a narrower arm is a point to all others, and squares of scales must not underflow. */
+const POINT = 1e-40
+
+/**
+ * Student-t densities in units of about the widest scale. Panels grow with the distance from the location, as the algebraic tails allow.
+ */
+export function studentTDensities(given: readonly StudentTPosterior[]): DensityFamily {
+  const posteriors = inUnitOfWidest(given)
+  const origin = narrowestAbove(posteriors)
+  const arms = posteriors.map((posterior) => centred(posterior, origin))
+  const centre = new Float64Array(arms.map((arm) => arm.centre))
+  let from = 0
   let at: Float64Array = new Float64Array()
 
   return {
-    lower: Math.max(...arms.map((arm) => arm.location - origin - arm.reach)),
-    upper,
+    lower: new Float64Array(arms.map((arm) => arm.centre - arm.reach)),
+    upper: new Float64Array(arms.map((arm) => arm.centre + arm.reach)),
     mode: centre,
     core: new Float64Array(arms.map(({ scale, degrees }) => scale / Math.sqrt(steepness(0, degrees)))),
     scale(offset, order, count) {
@@ -35,14 +43,16 @@ export function studentTDensities(posteriors: readonly StudentTPosterior[]): Den
       }
       return 1 / Math.sqrt(steepest)
     },
-    place(offsets) {
-      at = offsets
+    place(bottom, rises) {
+      from = bottom
+      at = rises
     },
     density(arm, out, first) {
       const { scale, degrees, peak } = arms[arm] as Arm
-      const middle = centre[arm] as number
+      // Exact where the panel is near the arm, so that panels no higher than the rounding of their offset still have distinct nodes.
+      const start = from - (centre[arm] as number)
       for (let q = 0; q < at.length; q++) {
-        const t = ((at[q] as number) - middle) / scale
+        const t = (start + (at[q] as number)) / scale
         out[first + q] = fastExp(peak - drop(t, degrees))
       }
     },
@@ -50,8 +60,39 @@ export function studentTDensities(posteriors: readonly StudentTPosterior[]): Den
 }
 
 interface Arm extends StudentTPosterior {
+  readonly centre: number
   readonly reach: number
   readonly peak: number
+}
+
+/** Divided by a power of two: exact, so that rewards in any unit have the same allocation. */
+function inUnitOfWidest(posteriors: readonly StudentTPosterior[]): StudentTPosterior[] {
+  const exponent = Math.round(Math.log2(Math.max(...posteriors.map((posterior) => posterior.scale))))
+  const unit = 2 ** Math.min(1000, Math.max(-1000, exponent))
+  return posteriors.map(({ location, scale, degrees }) => ({
+    location: location / unit,
+    scale: Math.max(POINT, scale / unit),
+    degrees,
+  }))
+}
+
+/**
+ * The location of the narrowest arm that may be the best: there offsets have to be exact, as heavy tails reach 10^13 scales.
+ *
+ * An arm that ends where another begins is left out, however narrow it is.
+ */
+function narrowestAbove(posteriors: readonly StudentTPosterior[]): number {
+  const lower = Math.max(...posteriors.map((posterior) => posterior.location - reach(posterior)))
+  return posteriors
+    .filter((posterior) => posterior.location + reach(posterior) >= lower)
+    .reduce((narrowest, posterior) => (posterior.scale < narrowest.scale ? posterior : narrowest)).location
+}
+
+/** An arm far narrower than the rounding of its distance from the origin is widened to a few roundings. */
+function centred({ location, scale, degrees }: StudentTPosterior, origin: number): Arm {
+  const centre = location - origin
+  const resolved = { location, scale: Math.max(scale, LEAST_SCALE * Math.abs(centre)), degrees }
+  return { ...resolved, centre, reach: reach(resolved), peak: peak(resolved) }
 }
 
 /** Inverse square of the distance, in scales, over which the log density at `t` changes by about one. */

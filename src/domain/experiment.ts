@@ -119,7 +119,7 @@ const documentSchema = z.strictObject({
   variants: z.array(variantSchema).min(1).max(MAX_VARIANTS).describe("The alternatives"),
   control: variantId.describe("Reference variant: what holdout units and paused experiments get"),
   fallback: variantId.optional().describe("Answers when the chosen variant can't; the control when left out"),
-  policy: policySchema.describe("The rule that turns statistics into an allocation; the README has a line on each"),
+  policy: policySchema.describe("The rule that turns statistics into an allocation; docs/policies has a page on each"),
   reward: rewardSchema.default(rewardSchema.parse({})).describe("The metric that the policy learns from"),
   metrics: z.array(metricSchema).max(MAX_METRICS).default([]).describe("Further metrics that rewards may name"),
   memory: memorySchema.default({ kind: "all" }).describe("Which decisions the policy looks back on"),

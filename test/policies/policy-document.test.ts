@@ -28,7 +28,7 @@ it("fills defaults and freezes all of it", () => {
 it.each([
   [{ kind: "static" }, {}],
   [{ kind: "epsilon-greedy" }, {}],
-  [{ kind: "thompson-gaussian" }, { prior: { mean: 0, kappa: 1, alpha: 1, beta: 1 } }],
+  [{ kind: "thompson-gaussian" }, { prior: { kappa: 1 } }],
   [{ kind: "kl-ucb" }, { c: 0 }],
   [{ kind: "softmax" }, { temperature: 0.1 }],
   [{ kind: "top-two" }, { prior: { alpha: 1, beta: 1 }, beta: 0.5 }],

@@ -147,6 +147,21 @@ describe("given Beta posteriors", () => {
     expect(worstError(beta(...posteriors), denseBest(posteriors, 800))).toBeLessThanOrEqual(ACCURACY)
   })
 
+  // By mpmath with 40 digits: panels of 16 Gauss-Legendre nodes in the log odds, one for each standard deviation.
+  it.each([
+    [1e12, 1e12, 1e12, 1_000_000_600_000.1799, 0.617911430757161],
+    [3e11, 1e12, 299_997_350_483.44006, 1e12, 0.998650079386865],
+    [1e12, 1e12, 1_000_001_000_000, 999_999_000_000, 0.158655253931366],
+    [1e12, 1e12, 1e12, 1_000_002_000_002, 0.841344806561088],
+    [1e12, 1e9, 1e12, 1_000_044_744.7156574, 0.841347450082401],
+    [1e5, 1e12, 98_667.31903272706, 1e12, 0.998604933843072],
+    [1e12, 10, 1e12, 15.639483159388694, 0.872241702855829],
+    [1e12, 1, 1e11, 2, 0.991735537190007],
+    [1e11, 1e10, 1e11, 10_000_444_981.809374, 0.998650236420855],
+  ])("knows P(Beta(%d, %d) > Beta(%d, %d)), a trillion counts", (a1, b1, a2, b2, first) => {
+    expect(worstError(beta([a1, b1], [a2, b2]), [first, 1 - first])).toBeLessThanOrEqual(1e-10)
+  })
+
   it("agrees with a dense reference on arms of all kinds", () => {
     const size = fc.double({ min: Math.log(0.05), max: Math.log(1e6), noNaN: true }).map(Math.exp)
     fc.assert(
@@ -204,6 +219,13 @@ describe("given normal distributions", () => {
   })
 })
 
+/** P(T > t) of Student's t in closed form, for 1, 2 or 4 degrees of freedom. */
+function upperTail(t: number, degrees: number): number {
+  if (degrees === 1) return 0.5 - Math.atan(t) / Math.PI
+  const u = t / Math.sqrt(degrees + t * t)
+  return degrees === 2 ? (1 - u) / 2 : 0.5 - (u * (3 - u * u)) / 4
+}
+
 describe("given Student-t posteriors", () => {
   const cauchy = (location: number, scale: number) => ({ location, scale, degrees: 1 })
 
@@ -240,6 +262,77 @@ describe("given Student-t posteriors", () => {
     // The wide arm's density is flat over the narrow ones: it takes its share of the top and leaves theirs as it was.
     const upper = probabilityBestStudentT([wide, { location: 5.0001, scale: 1e-9, degrees: 100 }])[0] ?? 0
     expect(worstError(best, [upper, ...alone.map((p) => p * (1 - upper))])).toBeLessThanOrEqual(1e-5)
+  })
+
+  it("finds an arm up to 10^18 times narrower than the one beside it, wherever it is", () => {
+    const degrees = fc.constantFrom(1, 2, 4, 30, Infinity)
+    fc.assert(
+      fc.property(
+        fc.constantFrom(1, 2, 4),
+        degrees,
+        fc.double({ min: 9, max: 18, noNaN: true }),
+        fc.double({ min: -8, max: 8, noNaN: true }),
+        fc.constantFrom(-5300, 0, 1),
+        fc.boolean(),
+        (wideDegrees, narrowDegrees, magnitude, z, place, narrowFirst) => {
+          const wide = { location: place, scale: 1, degrees: wideDegrees }
+          const narrow = { location: place + z, scale: 10 ** -magnitude, degrees: narrowDegrees }
+          const best = probabilityBestStudentT(narrowFirst ? [narrow, wide] : [wide, narrow])
+          // A narrow arm is a point: the wide one wins with its mass above it. A Cauchy arm's own tails add about its scale.
+          const above = upperTail(narrow.location - place, wideDegrees)
+          const allowed = ACCURACY + 20 * narrow.scale
+          expect(worstError(best, narrowFirst ? [1 - above, above] : [above, 1 - above])).toBeLessThanOrEqual(allowed)
+        },
+      ),
+      { numRuns: 400, seed: 4 },
+    )
+  })
+
+  it("agrees with the Cauchy closed form at any ratio of scales up to 10^18 either way", () => {
+    const magnitude = fc.double({ min: -18, max: 18, noNaN: true }).map((exponent) => 10 ** exponent)
+    const shift = fc.oneof(fc.constantFrom(0, 1, -1), magnitude)
+    fc.assert(
+      fc.property(magnitude, shift, (scale, by) => {
+        const expected = 0.5 + Math.atan(by / (1 + scale)) / Math.PI
+        const best = probabilityBestStudentT([cauchy(by, scale), cauchy(0, 1)])
+        expect(worstError(best, [expected, 1 - expected])).toBeLessThanOrEqual(ACCURACY)
+      }),
+      { numRuns: 300, seed: 5 },
+    )
+  })
+
+  it("does not depend on the unit of the rewards, from 10^-300 to 10^300", () => {
+    const at = (unit: number): number[] =>
+      probabilityBestStudentT([
+        { location: 0.3 * unit, scale: unit, degrees: 2 },
+        { location: 0, scale: 0.2 * unit, degrees: 7 },
+        { location: -unit, scale: 3 * unit, degrees: Infinity },
+      ])
+    for (const unit of [1e-300, 1e-160, 100, 1e160, 1e300]) {
+      expect(worstError(at(unit), at(1))).toBeLessThanOrEqual(1e-12)
+    }
+  })
+
+  it("stays a probability for any number of arms whose scales differ without limit", () => {
+    const magnitude = fc.double({ min: -18, max: 18, noNaN: true }).map((exponent) => 10 ** exponent)
+    const place = fc.oneof(
+      fc.constantFrom(0, 1),
+      magnitude,
+      magnitude.map((size) => -size),
+    )
+    const posterior = fc.record({
+      location: place,
+      scale: magnitude,
+      degrees: fc.constantFrom(1, 1.5, 3, 1e6, Infinity),
+    })
+    fc.assert(
+      fc.property(fc.array(posterior, { minLength: 2, maxLength: 6 }), (posteriors) => {
+        const best = probabilityBestStudentT(posteriors)
+        expect(best.every((p) => p >= 0 && p <= 1)).toBe(true)
+        expect(Math.abs(best.reduce((sum, p) => sum + p, 0) - 1)).toBeLessThan(1e-12)
+      }),
+      { numRuns: 300, seed: 6 },
+    )
   })
 
   it("refuses scales that are not positive and fewer than one degree of freedom", () => {

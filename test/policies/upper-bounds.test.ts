@@ -1,9 +1,16 @@
 import { describe, expect, it } from "vitest"
 import { klBernoulli, klUcb, klUcbIndices, klUpperBound } from "#policies/kl-ucb.ts"
+import type { Arm } from "#policies/policy.ts"
 import { ucb1, ucb1Indices } from "#policies/ucb1.ts"
 import { ucb1Tuned, ucb1TunedIndices } from "#policies/ucb1-tuned.ts"
 import { arm, arms } from "./arms.ts"
 import { knownAnswers, relativeError, TWELVE_DIGITS } from "./known-answers.ts"
+
+const everyAllocation = [
+  (list: readonly Arm[]) => ucb1.allocate(list),
+  (list: readonly Arm[]) => ucb1Tuned.allocate(list),
+  (list: readonly Arm[]) => klUcb.allocate(list, { c: 0 }),
+]
 
 describe.each(knownAnswers.index_policies.cases)("given $successes successes of $pulls", (known) => {
   const list = arms(...known.successes.map((sum, i) => [sum, known.pulls[i] ?? 0] as const))
@@ -27,22 +34,44 @@ describe.each(knownAnswers.index_policies.cases)("given $successes successes of 
 describe("arms without a matured decision", () => {
   it("come first and share", () => {
     const list = [...arms([5, 10]), arm({ id: "x", pending: 7 }), arm({ id: "y" })]
-    for (const allocation of [ucb1.allocate(list), ucb1Tuned.allocate(list), klUcb.allocate(list, { c: 0 })]) {
-      expect(allocation).toEqual([0, 0.5, 0.5])
+    for (const allocate of everyAllocation) {
+      expect(allocate(list)).toEqual([0, 0.5, 0.5])
     }
   })
 })
 
-describe("ucb1-tuned", () => {
-  it("counts open decisions in the bonus and not in the mean", () => {
-    const [alone = 0] = ucb1TunedIndices([arm({ n: 100, sum: 10 }), arm({ id: "b", n: 100, sum: 10, pending: 100 })])
-    const [, waiting = 0] = ucb1TunedIndices([
-      arm({ n: 100, sum: 10 }),
-      arm({ id: "b", n: 100, sum: 10, pending: 100 }),
-    ])
-    const exploration = Math.log(300) / 200
-    expect(waiting).toBeCloseTo(0.1 + Math.sqrt(exploration * Math.min(0.25, 0.09 + Math.sqrt(2 * exploration))), 12)
-    expect(waiting).toBeLessThan(alone)
+describe("given open decisions", () => {
+  const settled = arm({ n: 100, sum: 10 })
+  const waiting = arm({ id: "b", n: 100, sum: 10, pending: 100 })
+  const exploration = Math.log(300) / 200
+
+  it.each([
+    ["ucb1", ucb1Indices, 0.1 + Math.sqrt(2 * exploration)],
+    ["ucb1-tuned", ucb1TunedIndices, 0.1 + Math.sqrt(exploration * Math.min(0.25, 0.09 + Math.sqrt(2 * exploration)))],
+  ] as const)("%s counts them in n and N and not in the mean", (_, indices, expected) => {
+    const [ahead = 0, behind = 0] = indices([settled, waiting])
+    expect(behind).toBeCloseTo(expected, 12)
+    expect(ahead).toBeGreaterThan(behind)
+  })
+
+  it("kl-ucb counts them in n and N and not in the mean", () => {
+    const [ahead = 0, behind = 0] = klUcbIndices([settled, waiting], 0)
+    expect(200 * klBernoulli(0.1, behind)).toBeCloseTo(Math.log(300), 9)
+    expect(100 * klBernoulli(0.1, ahead)).toBeCloseTo(Math.log(300), 9)
+    const [, wider = 0] = klUcbIndices([settled, waiting], 3)
+    expect(200 * klBernoulli(0.1, wider)).toBeCloseTo(Math.log(300) + 3 * Math.log(Math.log(300)), 9)
+  })
+
+  it("none of them sends a whole delay's traffic to the arm that was ahead by one click", () => {
+    const delayed = (pending: number) => [arm({ n: 100, sum: 11, pending }), arm({ id: "b", n: 100, sum: 10 })]
+    for (const allocate of everyAllocation) {
+      expect(allocate(delayed(0))).toEqual([1, 0])
+      expect(allocate(delayed(100))).toEqual([0, 1])
+    }
+  })
+
+  it("makes every decision count, so that an allocation is not kept until the next outcome", () => {
+    expect([ucb1.countsPending(), ucb1Tuned.countsPending(), klUcb.countsPending()]).toEqual([true, true, true])
   })
 })
 
