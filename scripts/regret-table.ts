@@ -20,15 +20,16 @@ policies stand beside an independent simulation of the same ones in numpy, as me
 replicates a cell. Its file, with scenarios and information model, is \`test/fixtures/policies/regret_reference.json\`. Two means are the
 same when they differ by at most three standard errors of their difference: |z| ≤ 3.
 
-- The allocation is always the policy's own (\`allocate\`), and every pull is drawn from it. Thompson sampling is P(best), the probability of
-  being best, by [quadrature](glossary.md#quadrature) at full accuracy, also where it is refreshed after each of 200,000 pulls. Those cells
-  have fewer replicates, as the table says.
-- Outcomes become visible at batch boundaries, after the delay. Decisions count at once. So a policy that looks at open decisions
-  (\`ucb1-tuned\`, \`epsilon-greedy\` with \`decay\`) is refreshed at every pull. For the others that would change nothing.
+- Ours are played by the gateway's own code: requests are drawn by its hash, counted in its counters, and learned from through its statistics
+  (\`maturation: window\`, the window being the delay). Thompson sampling is P(best), the probability of being best, by
+  [quadrature](glossary.md#quadrature) at full accuracy, also where it is refreshed after each of 200,000 pulls. Those cells have fewer
+  replicates, as the table says.
+- Outcomes become visible at batch boundaries, after the delay. Decisions count at once. So a policy that looks at open decisions (the UCB
+  policies, \`epsilon-greedy\` with \`decay\`) is refreshed at every pull. For the others that would change nothing.
 - The reference's \`epsilon_greedy_decay\` has ε = min(1, c K / t) with c = 100, ours min(1, decay / t): decay = 100 K.
 - Its \`thompson_floor\` mixes 5 % uniform: \`minPropensity\` = 0.05 / K.
-- Its \`ucb1_tuned\` is blind to open decisions. Ours is not, and is compared with \`ucb1_tuned_pending\`; where no decision is ever open
-  both are one. No counterpart: \`ucb1_tuned\` of the batch scenarios.
+- Its \`ucb1\`, \`ucb1_tuned\` and \`kl_ucb\` are blind to open decisions. Ours are not: \`ucb1-tuned\` is compared with \`ucb1_tuned_pending\`.
+  Where no decision is ever open both are one. No counterpart: those three in the batch scenarios.
 - Memory is said in seconds, as experiment documents say it, at one decision a second.
 - UCB1 at click rates of 1 % earns little more than an even split. It is here for reference; use \`thompson\`, \`ucb1-tuned\` or \`kl-ucb\`.
 

@@ -2,16 +2,14 @@ import type { Allocated } from "#policies/allocate.ts"
 import type { Choice } from "../domain/choice.ts"
 import { decide } from "../domain/decide.ts"
 import { type CounterAddition, counterAdditions, type DecisionCount } from "../domain/decision-facts.ts"
-import type { RewardEvent } from "../domain/events.ts"
 import type { Experiment } from "../domain/experiment.ts"
-import type { DecisionId } from "../domain/ids.ts"
-import { boundOf } from "../domain/metric.ts"
 import { firstLineage, type Lineage, nextLineage } from "../domain/series.ts"
 import { type Snapshot, withPlan } from "../domain/snapshot.ts"
 import type { StatisticsQuery, VariantStatistics } from "../domain/statistics.ts"
 import { allocateFrom, planFrom, type SnapshotBase, statisticsQuery } from "./reallocate.ts"
 import { SimulatedCounters, withMore } from "./simulated-counters.ts"
 import { withVariants } from "./simulated-experiment.ts"
+import { rewardEvent } from "./simulated-reward.ts"
 import type { Outcome } from "./simulated-world.ts"
 import type { Scenario } from "./simulation-scenario.ts"
 
@@ -131,7 +129,8 @@ export class SimulatedGateway {
     const counts = outcome.failed ? this.#failed : this.#answered
     counts[index] = (counts[index] as number) + 1
     if (outcome.reward > 0) {
-      this.#counters.expect(this.#rewardEvent(decision, choice, outcome), decision + outcome.delay)
+      const decided = { decision, decisionId: this.#salt + decision, choice }
+      this.#counters.expect(rewardEvent(this.#snapshot, decided, outcome), decision + outcome.delay)
     }
   }
 
@@ -194,36 +193,6 @@ export class SimulatedGateway {
   #seriesOf(variant: string): number {
     return this.#lineage.series[variant] ?? 1
   }
-
-  #rewardEvent(decision: number, choice: Choice, { failed, reward, delay }: Outcome): RewardEvent {
-    const { id, stickiness, reward: metric } = this.#experiment
-    const decisionId = (this.#salt + decision) as DecisionId
-    return {
-      v: 1,
-      type: "reward",
-      eventId: `r-${decisionId}`,
-      at: timeOf(decision + delay),
-      experiment: id,
-      revision: this.#revision,
-      series: this.#seriesOf(choice.variant),
-      epoch: this.#lineage.epoch,
-      decisionId,
-      group: 0,
-      variant: choice.variant,
-      propensity: choice.propensity,
-      decidedAt: timeOf(decision),
-      stickiness,
-      metric: metric.metric,
-      value: reward,
-      bound: boundOf(metric),
-      aggregation: metric.aggregation,
-      ...(metric.maturation === "expected" ? { delayWindowSeconds: metric.attributionWindowSeconds } : {}),
-      learn: !failed || this.#learnsFailures(),
-      holdout: false,
-      expiresAt: timeOf(decision + 2 * metric.attributionWindowSeconds),
-      status: delay > metric.attributionWindowSeconds ? "late" : "applied",
-    }
-  }
 }
 
 /** Index policies say the same again and again: then the snapshot stays. */
@@ -233,8 +202,4 @@ function isSame(plan: Allocated, last: Allocated | undefined): boolean {
     plan.allocation.every((probability, index) => probability === last.allocation[index]) &&
     plan.reasons.every((reason, index) => reason === last.reasons[index])
   )
-}
-
-function timeOf(second: number): string {
-  return new Date(second * 1000).toISOString()
 }

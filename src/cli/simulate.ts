@@ -2,17 +2,16 @@ import { readFileSync, writeFileSync } from "node:fs"
 import { setImmediate } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
-import seedrandom from "seedrandom"
 import { PolicyError } from "#policies/policy.ts"
 import { simulate as play, type Simulation, type SimulationResult } from "../app/simulate.ts"
-import { simulatedExperiment } from "../app/simulated-experiment.ts"
-import { alike, type Scenario, scenarioFileSchema } from "../app/simulation-scenario.ts"
+import { type Scenario, scenarioFileSchema } from "../app/simulation-scenario.ts"
 import type { Command } from "./command.ts"
 import { ProgressBar } from "./progress-bar.ts"
 import { parseJson, parseShape, Refusal, refuse } from "./refusal.ts"
 import { falseWinnersTable, type RegretLine, regretChart, regretTable } from "./regret-chart.ts"
 import { type RegretPanel, regretHtml, regretSvg } from "./regret-picture.ts"
-import { describeWrongPolicy, parseSimulatedPolicies, type SimulatedPolicy } from "./simulated-policies.ts"
+import { parseSimulatedPolicies } from "./simulated-policies.ts"
+import { cellsOf, type Plan } from "./simulation-cells.ts"
 import { type Cell, estimateCells, warnOfSlowness } from "./simulation-estimate.ts"
 import { columnsOf, widthOf, wrapped } from "./wrapped.ts"
 
@@ -91,14 +90,9 @@ times are in pulls. What else a world may have:
 
 const monotonicMs = (): number => performance.now()
 
-interface Order {
-  readonly scenarios: readonly Scenario[]
-  readonly policies: readonly SimulatedPolicy[]
-  readonly replicates: number
-  readonly seed: number
+interface Order extends Plan {
   readonly plot: string | undefined
   readonly json: boolean
-  readonly aa: boolean
 }
 
 function readOrder(args: readonly string[]): Order {
@@ -162,28 +156,6 @@ function wholeNumber(text: string, name: string, least: number, most: number): n
   const value = Number(text)
   if (/^\d+$/.test(text) && value >= least && value <= most) return value
   throw new Refusal(`${name} ${text}: must be a whole number from ${least} to ${most}`)
-}
-
-/** Every policy in every scenario, scenario by scenario, where it can play it; and what can't be played, each in a sentence. */
-function cellsOf({ scenarios, policies, replicates, seed, aa }: Order): { cells: Cell[]; left: string[] } {
-  const cells: Cell[] = []
-  const left: string[] = []
-  for (const given of scenarios) {
-    const scenario = aa ? alike(given) : given
-    for (const { text, settings } of policies) {
-      const parsed = simulatedExperiment(scenario, settings)
-      if (!parsed.ok) {
-        left.push(`${scenario.id}: ${describeWrongPolicy(text, parsed.issues)}`)
-        continue
-      }
-      const randomOf = (replicate: number): (() => number) => {
-        const stream = seedrandom.alea(`${seed}/${scenario.id}/${text}/${replicate}`)
-        return () => stream.double()
-      }
-      cells.push({ text, simulation: { scenario, experiment: parsed.experiment, replicates, randomOf, aa } })
-    }
-  }
-  return { cells, left }
 }
 
 async function playAll(cells: readonly Cell[], progress: ProgressBar): Promise<RegretPanel[]> {

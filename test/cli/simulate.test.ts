@@ -191,6 +191,14 @@ it("plays the scenarios that it ships with when none are named", async () => {
   ])
 })
 
+it("plays the scenarios of late clicks", async () => {
+  const delays = new URL("../../examples/delays.json", import.meta.url).pathname
+  const { code, out } = await run("--scenarios", delays, "--policies", "static", "--replicates", "1", "--json")
+  expect(code).toBe(0)
+  const scenarios = JSON.parse(out).results.map((result: { scenario: string }) => result.scenario)
+  expect(scenarios).toEqual(["shared-delay", "two-variants", "fast-clicks", "slow-best", "fast-worst"])
+})
+
 it("leaves a policy out of scenarios that it can't play, and refuses where none is left", async () => {
   const revenue = ["--scenario", "revenue", "--replicates", "1", "--json"]
   const some = await run(...revenue, "--policies", "thompson,static")
