@@ -112,16 +112,23 @@ interface Race {
   readonly ahead: Float64Array
 }
 
+/** Used again by the next integral of as many arms: zeroing new ones costs as much as a panel. */
+let kept: Omit<Panels, "order"> | undefined
+
 function workingArrays(order: Int32Array): Panels {
   const count = order.length
   const { size } = rule
-  return {
-    order,
-    density: new Float64Array(count * size),
-    above: new Float64Array(count * size),
-    survival: new Float64Array(count),
-    best: new Float64Array(count),
+  if (kept?.survival.length !== count) {
+    kept = {
+      density: new Float64Array(count * size),
+      above: new Float64Array(count * size),
+      survival: new Float64Array(count),
+      best: new Float64Array(count),
+    }
   }
+  kept.survival.fill(0)
+  kept.best.fill(0)
+  return { order, ...kept }
 }
 
 /** Indices of the arms, those that reach highest first. By insertion: they are few, and a typed array's sort costs more than a panel. */

@@ -31,14 +31,22 @@ export function parsePolicy(input: unknown): ParsedPolicy {
   return { ok: false, issues: result.error.issues.map(({ path, message }) => ({ path: path.map(String), message })) }
 }
 
-/** The choice that an already validated document (the output of `policySchema`) makes. */
+const choices = new WeakMap<PolicyDocument, PolicyChoice>()
+
+/** The choice that an already validated document (the output of `policySchema`) makes. A document must not change after that. */
 export function policyChoice(document: PolicyDocument): PolicyChoice {
+  const known = choices.get(document)
+  if (known !== undefined) return known
   const { kind, minPropensity, burnInDecisions, newcomerShare, ...params } = document
-  return Object.freeze({ kind, minPropensity, burnInDecisions, newcomerShare, params: deepFreeze(params) })
+  const choice = Object.freeze({ kind, minPropensity, burnInDecisions, newcomerShare, params: deepFreeze(params) })
+  choices.set(document, choice)
+  return choice
 }
 
 /** Arm ids that the parameters refer to, by the parameter: each must be a variant of the experiment. */
 export function namedArms(policy: PolicyChoice): readonly (readonly [parameter: string, id: unknown])[] {
+  const { namedArms: parameters } = findPolicy(policy.kind)
+  if (parameters === undefined) return []
   const params = new Map<string, unknown>(Object.entries(policy.params))
-  return (findPolicy(policy.kind).namedArms ?? []).map((parameter) => [parameter, params.get(parameter)])
+  return parameters.map((parameter) => [parameter, params.get(parameter)])
 }

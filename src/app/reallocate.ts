@@ -144,6 +144,7 @@ export class Reallocator {
   }
 }
 
-function changesWithTime(experiment: Experiment): boolean {
+/** Whether time alone changes what the policy knows. */
+export function changesWithTime(experiment: Experiment): boolean {
   return experiment.memory.kind !== "all" || experiment.reward.maturation !== "none"
 }

@@ -47,6 +47,11 @@ export class SimulatedCounters {
     else coming.push(event)
   }
 
+  /** Whether a reward comes in the batch that begins at this second. */
+  isExpecting(start: number): boolean {
+    return this.#coming.has(start / this.#batch)
+  }
+
   /** Folds the rewards that come in the batch that begins at this second. */
   receive(start: number): void {
     const batch = start / this.#batch

@@ -6,7 +6,7 @@ import type { Experiment } from "../domain/experiment.ts"
 import { firstLineage, type Lineage, nextLineage } from "../domain/series.ts"
 import { type Snapshot, withPlan } from "../domain/snapshot.ts"
 import type { StatisticsQuery, VariantStatistics } from "../domain/statistics.ts"
-import { allocateFrom, planFrom, type SnapshotBase, statisticsQuery } from "./reallocate.ts"
+import { allocateFrom, changesWithTime, planFrom, type SnapshotBase, statisticsQuery } from "./reallocate.ts"
 import { SimulatedCounters, withMore } from "./simulated-counters.ts"
 import { withVariants } from "./simulated-experiment.ts"
 import { rewardEvent } from "./simulated-reward.ts"
@@ -81,6 +81,11 @@ export class SimulatedGateway {
 
   /** Begins the batch with this decision: everything that has come is known. */
   beginBatch(decision: number): void {
+    if (!this.#counters.isExpecting(this.#start) && !changesWithTime(this.#experiment)) {
+      this.#start = decision
+      this.refresh()
+      return
+    }
     this.#count()
     this.#counters.receive(this.#start)
     this.#start = decision

@@ -17,16 +17,22 @@ const NOISE = 1e-4
  */
 export function exactAllocation(allocation: Allocation): Allocation {
   const total = allocation.reduce((sum, share) => sum + share, 0)
-  const shares = allocation.map((share) => (share / total) * NANOS)
-  const nanos = shares.map((share) => {
-    const nearest = Math.round(share)
-    return Math.abs(share - nearest) < NOISE ? nearest : Math.floor(share)
-  })
-  const left = NANOS - nanos.reduce((sum, whole) => sum + whole, 0)
-  const byRemainder = shares
-    .map((share, index) => ({ index, remainder: share - (nanos[index] as number) }))
-    .sort((a, b) => b.remainder - a.remainder || a.index - b.index)
-  for (const { index } of byRemainder.slice(0, left)) nanos[index] = (nanos[index] as number) + 1
+  const nanos: number[] = []
+  const remainders: number[] = []
+  let left = NANOS
+  for (const share of allocation) {
+    const exact = (share / total) * NANOS
+    const nearest = Math.round(exact)
+    const whole = Math.abs(exact - nearest) < NOISE ? nearest : Math.floor(exact)
+    nanos.push(whole)
+    remainders.push(exact - whole)
+    left -= whole
+  }
+  for (; left > 0; left--) {
+    const index = remainders.indexOf(Math.max(...remainders))
+    nanos[index] = (nanos[index] as number) + 1
+    remainders[index] = -1
+  }
   for (const [index, share] of allocation.entries()) {
     if (share <= 0 || (nanos[index] as number) > 0) continue
     const largest = nanos.indexOf(Math.max(...nanos))
