@@ -6,8 +6,8 @@
  *   npm run bench:simulate
  */
 import seedrandom from "seedrandom"
-import { simulate } from "#src/app/simulate.ts"
-import { type ReferenceCell, referenceCells } from "#test/app/reference-cells.ts"
+import { simulate } from "#src/app/simulation/simulate.ts"
+import { type ReferenceCell, referenceCells } from "#test/app/simulation/reference-cells.ts"
 
 const REPLICATES = 3
 

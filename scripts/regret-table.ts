@@ -10,8 +10,8 @@ import { parseArgs } from "node:util"
 import seedrandom from "seedrandom"
 import * as z from "zod"
 import { policyChoice } from "#policies/policy-document.ts"
-import { simulate } from "#src/app/simulate.ts"
-import { type ReferenceCell, referenceCells } from "#test/app/reference-cells.ts"
+import { simulate } from "#src/app/simulation/simulate.ts"
+import { type ReferenceCell, referenceCells } from "#test/app/simulation/reference-cells.ts"
 
 const INTRODUCTION = `# Regret
 

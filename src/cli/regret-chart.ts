@@ -1,4 +1,4 @@
-import type { SimulationResult } from "../app/simulate.ts"
+import type { SimulationResult } from "../app/simulation/simulate.ts"
 
 /** The curve of one policy in one scenario, as it is drawn and listed. */
 export interface RegretLine extends SimulationResult {

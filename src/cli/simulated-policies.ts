@@ -1,5 +1,5 @@
 import { findPolicy, isPolicyKind, POLICY_KINDS } from "#policies/registry.ts"
-import { type ExperimentSettings, settingsIssues } from "../app/simulated-experiment.ts"
+import { type ExperimentSettings, settingsIssues } from "../app/simulation/simulated-experiment.ts"
 import { describeIssues, parseJson, Refusal } from "./refusal.ts"
 
 /** A policy of `simulate --policies`; `text` is how it was written. */

@@ -1,6 +1,6 @@
 import seedrandom from "seedrandom"
-import { simulatedExperiment } from "../app/simulated-experiment.ts"
-import { alike, type Scenario } from "../app/simulation-scenario.ts"
+import { simulatedExperiment } from "../app/simulation/simulated-experiment.ts"
+import { alike, type Scenario } from "../app/simulation/simulation-scenario.ts"
 import { describeWrongPolicy, type SimulatedPolicy } from "./simulated-policies.ts"
 import type { Cell } from "./simulation-estimate.ts"
 

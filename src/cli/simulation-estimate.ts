@@ -1,4 +1,4 @@
-import { allocatesEveryPull, type Simulation, simulate } from "../app/simulate.ts"
+import { allocatesEveryPull, type Simulation, simulate } from "../app/simulation/simulate.ts"
 
 /** A simulation to come: a policy in a scenario, under the name that it was asked for by. */
 export interface Cell {

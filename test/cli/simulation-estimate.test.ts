@@ -1,6 +1,6 @@
 import { expect, it } from "vitest"
-import { simulatedExperiment } from "#src/app/simulated-experiment.ts"
-import type { Scenario } from "#src/app/simulation-scenario.ts"
+import { simulatedExperiment } from "#src/app/simulation/simulated-experiment.ts"
+import type { Scenario } from "#src/app/simulation/simulation-scenario.ts"
 import { type Cell, estimateCells, warnOfSlowness } from "#src/cli/simulation-estimate.ts"
 
 /** A machine on which every random number takes two milliseconds and all else nothing: a pull draws one, and a run one more. */

@@ -1,8 +1,8 @@
 import seedrandom from "seedrandom"
-import { type Simulation, type SimulationResult, simulate } from "#src/app/simulate.ts"
-import { type ExperimentSettings, simulatedExperiment } from "#src/app/simulated-experiment.ts"
-import type { Random } from "#src/app/simulated-world.ts"
-import type { Scenario } from "#src/app/simulation-scenario.ts"
+import { type Simulation, type SimulationResult, simulate } from "#src/app/simulation/simulate.ts"
+import { type ExperimentSettings, simulatedExperiment } from "#src/app/simulation/simulated-experiment.ts"
+import type { Random } from "#src/app/simulation/simulated-world.ts"
+import type { Scenario } from "#src/app/simulation/simulation-scenario.ts"
 import type { Experiment } from "#src/domain/experiment.ts"
 
 /** An independent stream for every replicate. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest"
-import { largestReward, World } from "#src/app/simulated-world.ts"
-import { alike, type Scenario, scenarioSchema } from "#src/app/simulation-scenario.ts"
+import { largestReward, World } from "#src/app/simulation/simulated-world.ts"
+import { alike, type Scenario, scenarioSchema } from "#src/app/simulation/simulation-scenario.ts"
 import { scenarioOf, streams } from "./simulate-playing.ts"
 
 const DECISIONS = 200_000

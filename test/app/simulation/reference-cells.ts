@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs"
 import * as z from "zod"
-import { allocatesEveryPull } from "#src/app/simulate.ts"
-import { simulatedExperiment } from "#src/app/simulated-experiment.ts"
-import { type Scenario, scenarioSchema } from "#src/app/simulation-scenario.ts"
+import { allocatesEveryPull } from "#src/app/simulation/simulate.ts"
+import { simulatedExperiment } from "#src/app/simulation/simulated-experiment.ts"
+import { type Scenario, scenarioSchema } from "#src/app/simulation/simulation-scenario.ts"
 import type { Experiment } from "#src/domain/experiment.ts"
 
 /** A cell of the reference table that one of our policies can be compared with. */
@@ -41,7 +41,7 @@ type ReferencePolicy = z.output<typeof policySchema>
 
 /** Every cell of the reference that maps to a policy of ours, in the reference's order. */
 export function referenceCells(): ReferenceCell[] {
-  const file = new URL("../fixtures/policies/regret_reference.json", import.meta.url)
+  const file = new URL("../../fixtures/policies/regret_reference.json", import.meta.url)
   const { scenarios, results } = fileSchema.parse(JSON.parse(readFileSync(file, "utf8")))
   return results.flatMap(({ scenario: id, policy: reference, regret_mean: mean, regret_se: standardError }) => {
     const scenario = scenarios.find((candidate) => candidate.id === id)

@@ -1,5 +1,5 @@
-import { type DocumentIssue, parseShape } from "../domain/document-issues.ts"
-import { type Experiment, experimentSchema, type ParsedExperiment, parseExperiment } from "../domain/experiment.ts"
+import { type DocumentIssue, parseShape } from "../../domain/document-issues.ts"
+import { type Experiment, experimentSchema, type ParsedExperiment, parseExperiment } from "../../domain/experiment.ts"
 import { largestReward } from "./simulated-world.ts"
 import { attributionWindowOf, type Scenario } from "./simulation-scenario.ts"
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest"
-import type { SimulationResult } from "#src/app/simulate.ts"
-import { SimulatedGateway } from "#src/app/simulated-gateway.ts"
-import { scenarioSchema } from "#src/app/simulation-scenario.ts"
+import type { SimulationResult } from "#src/app/simulation/simulate.ts"
+import { SimulatedGateway } from "#src/app/simulation/simulated-gateway.ts"
+import { scenarioSchema } from "#src/app/simulation/simulation-scenario.ts"
 import { referenceCells } from "./reference-cells.ts"
 import { experimentOf, finish, playing, scenarioOf, streams } from "./simulate-playing.ts"
 

@@ -1,8 +1,8 @@
-import type { Choice } from "../domain/choice.ts"
-import type { RewardEvent } from "../domain/events.ts"
-import type { DecisionId } from "../domain/ids.ts"
-import { boundOf } from "../domain/metric.ts"
-import type { Snapshot } from "../domain/snapshot.ts"
+import type { Choice } from "../../domain/choice.ts"
+import type { RewardEvent } from "../../domain/events.ts"
+import type { DecisionId } from "../../domain/ids.ts"
+import { boundOf } from "../../domain/metric.ts"
+import type { Snapshot } from "../../domain/snapshot.ts"
 import type { Outcome } from "./simulated-world.ts"
 
 /** The reward of a decision as a gateway logs it: late or in time, and learned from as its decision is. Seconds count from the epoch. */

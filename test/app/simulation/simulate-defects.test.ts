@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest"
 import { findPolicy, POLICY_KINDS } from "#policies/registry.ts"
-import type { SimulationResult } from "#src/app/simulate.ts"
-import { SimulatedGateway } from "#src/app/simulated-gateway.ts"
-import type { Scenario } from "#src/app/simulation-scenario.ts"
+import type { SimulationResult } from "#src/app/simulation/simulate.ts"
+import { SimulatedGateway } from "#src/app/simulation/simulated-gateway.ts"
+import type { Scenario } from "#src/app/simulation/simulation-scenario.ts"
 import { experimentOf, finish, type PlaySettings, playing, scenarioOf, streams } from "./simulate-playing.ts"
 
 /** Defects that a gateway may have, or a policy in it: each has a world here in which the table shows it. */
