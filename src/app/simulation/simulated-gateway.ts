@@ -60,6 +60,7 @@ export class SimulatedGateway {
     this.#failed = experiment.variants.map(() => 0)
     this.#lineage = firstLineage(experiment)
     this.#query = statisticsQuery(this.#base(), 0)
+    this.#ask(this.#query)
     this.#snapshot = allocateFrom(this.#base(), 0, [])
   }
 
