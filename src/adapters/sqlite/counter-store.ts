@@ -1,16 +1,14 @@
 import type { CounterArchive } from "../../ports/counter-archive.ts"
-import type { CounterStore } from "../../ports/counter-store.ts"
+import type { CounterStore, CreditKey } from "../../ports/counter-store.ts"
 import type { Database } from "./database.ts"
 import { packGroups } from "./packed-groups.ts"
-import { SeenQuestions } from "./seen-questions.ts"
 import { readGroups } from "./stored-groups.ts"
 
 /** Counters in the gateway's database. Closing the store closes the database. */
 export function createSqliteCounterStore(database: Database): CounterStore & CounterArchive {
-  const questions = new SeenQuestions((keys) => database.request("seen", keys))
   return {
     fold: (batch) => database.request("fold", { ...batch, groups: packGroups(batch.groups) }),
-    seen: (keys) => questions.ask(keys),
+    seen: (keys) => database.request("seen", keys.map(onlyKey)),
     statistics: (experiment, query) => database.request("statistics", { experiment, query }),
     groups: async (experiment) => readGroups(await database.request("groups", experiment)),
     keep: (experiment, resolution) => database.request("keep", { experiment, resolution }),
@@ -23,4 +21,10 @@ export function createSqliteCounterStore(database: Database): CounterStore & Cou
     reset: () => database.request("reset", undefined),
     close: () => database.close(),
   }
+}
+
+/** What a whole event has beside it would be copied for the thread as well. */
+function onlyKey(key: CreditKey): CreditKey {
+  const { decisionId, metric, eventId, at, value, bound, aggregation, status, learn, holdout } = key
+  return { decisionId, metric, eventId, at, value, bound, aggregation, status, learn, holdout }
 }
