@@ -9,6 +9,7 @@ import { rm } from "node:fs/promises"
 import { cpus } from "node:os"
 import { parseArgs } from "node:util"
 import { startGateway } from "./gateway.ts"
+import { medians } from "./medians.ts"
 import { startNginxSplit } from "./nginx-split.ts"
 import { freePort, type ServerProcess, startServer } from "./server-process.ts"
 import { runWrk, type WrkFigures } from "./wrk-run.ts"
@@ -79,21 +80,6 @@ async function startNodeEcho(core: number): Promise<ServerProcess> {
   const port = await freePort()
   const command = ["taskset", "-c", String(core), process.execPath, "loadtest/node-echo.ts", String(port)]
   return await startServer(command, port, "/")
-}
-
-function medians(runs: readonly WrkFigures[]): WrkFigures {
-  return {
-    requestsPerSecond: median(runs.map((run) => run.requestsPerSecond)),
-    cpuUs: median(runs.map((run) => run.cpuUs)),
-    p50Us: median(runs.map((run) => run.p50Us)),
-    p99Us: median(runs.map((run) => run.p99Us)),
-  }
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b)
-  const middle = sorted.length / 2
-  return ((sorted[Math.ceil(middle) - 1] ?? Number.NaN) + (sorted[Math.floor(middle)] ?? Number.NaN)) / 2
 }
 
 function print(rows: readonly Row[], json: boolean): void {

@@ -8,12 +8,16 @@ export interface Gateway extends ServerProcess {
   readonly dataDir: string
 }
 
-/** @param core the CPU core it may use, all when undefined */
-export async function startGateway(core?: number): Promise<Gateway> {
+/**
+ * @param core the CPU core it may use, all when undefined
+ * @param checkout folder of the gateway's sources
+ */
+export async function startGateway(core?: number, checkout = "."): Promise<Gateway> {
   const port = await freePort()
   const dataDir = await mkdtemp(join(tmpdir(), "bandit-gateway-load-"))
   const pin = core === undefined ? [] : ["taskset", "-c", String(core)]
   const settings = ["env", `PORT=${port}`, `DATA_DIR=${dataDir}`]
-  const server = await startServer([...pin, ...settings, process.execPath, "src/cli/main.ts", "serve"], port, "/readyz")
+  const command = [process.execPath, join(checkout, "src/cli/main.ts"), "serve"]
+  const server = await startServer([...pin, ...settings, ...command], port, "/readyz")
   return { ...server, dataDir }
 }

@@ -21,18 +21,31 @@ export interface WrkFigures {
   readonly p99Us: number
 }
 
-/**
- * Posts ad requests to a server from one thread pinned to `core`.
- *
- * @throws Error when any request failed: a figure that counts errors as answers is none
- */
-export async function runWrk(
+/** From one thread pinned to `core`. */
+export interface WrkLoad {
+  readonly core: number
+  readonly connections: number
+  readonly seconds: number
+}
+
+/** Posts ad requests to a server. @throws Error when any request failed: a figure that counts errors as answers is none */
+export function runWrk(server: ServerProcess, load: WrkLoad): Promise<WrkFigures> {
+  return runScript(server, load, "loadtest/wrk-predict.lua", JSON.stringify(AD_FEATURES))
+}
+
+/** Posts every line of a file once to a path of a server. @throws Error when any request failed */
+export function postLines(server: ServerProcess, load: WrkLoad, file: string, path: string): Promise<WrkFigures> {
+  return runScript(server, load, "loadtest/wrk-reward.lua", file, path)
+}
+
+async function runScript(
   server: ServerProcess,
-  load: { readonly core: number; readonly connections: number; readonly seconds: number },
+  { core, connections, seconds }: WrkLoad,
+  script: string,
+  ...args: readonly string[]
 ): Promise<WrkFigures> {
-  const { core, connections, seconds } = load
-  const flags = ["-t1", `-c${connections}`, `-d${seconds}s`, "-s", "loadtest/wrk-predict.lua"]
-  const command = ["taskset", "-c", String(core), "wrk", ...flags, server.url, "--", JSON.stringify(AD_FEATURES)]
+  const flags = ["-t1", `-c${connections}`, `-d${seconds}s`, "-s", script]
+  const command = ["taskset", "-c", String(core), "wrk", ...flags, server.url, "--", ...args]
   const cpuBefore = await server.cpuSeconds()
   const { stdout } = await promisify(execFile)(...toolCommand(...command))
   const cpuUsed = (await server.cpuSeconds()) - cpuBefore

@@ -97,9 +97,9 @@ export class ExperimentFold {
     else this.#timer ??= setTimeout(() => this.#start(), this.#context.foldEveryMs())
   }
 
-  /** @returns what this very event did, once it has been folded */
-  answerTo(event: RewardEvent): Promise<RewardAnswer> {
-    return new Promise((resolve) => this.#waiting.set(nameOf(event), resolve))
+  /** @param answered told what this very event did, once it has been folded */
+  answerTo(event: RewardEvent, answered: (answer: RewardAnswer) => void): void {
+    this.#waiting.set(nameOf(event), answered)
   }
 
   /** The event will not be written after all. */

@@ -70,9 +70,9 @@ export class FoldLoop {
     for (const [experiment, list] of byExperiment) this.#foldOf(experiment).add(list, end)
   }
 
-  /** @returns what this very event did, once it has been folded */
-  answerTo(event: RewardEvent): Promise<RewardAnswer> {
-    return this.#foldOf(event.experiment).answerTo(event)
+  /** @param answered told what this very event did, once it has been folded */
+  answerTo(event: RewardEvent, answered: (answer: RewardAnswer) => void): void {
+    this.#foldOf(event.experiment).answerTo(event, answered)
   }
 
   /** The event will not be written after all. */

@@ -6,12 +6,16 @@ import type { Clock } from "../ports/clock.ts"
 import type { CounterStore, RewardAnswer } from "../ports/counter-store.ts"
 import type { FoldMarkStore } from "../ports/fold-marks.ts"
 import type { Logger } from "../ports/logger.ts"
-import type { OutcomeLog } from "../ports/outcome-log.ts"
+import type { LogWrite, OutcomeLog } from "../ports/outcome-log.ts"
 import type { OutcomeReader } from "../ports/outcome-reader.ts"
 import type { FoldCounts } from "./experiment-fold.ts"
 import { FoldLoop } from "./fold-loop.ts"
+import { PendingReward, RewardTurn } from "./reward-turn.ts"
 import { UnsyncedEntries } from "./unsynced-entries.ts"
 import { TIMED_OUT, within } from "./within.ts"
+
+/** More rewards than this are sent in parts: the store works on the first while the next are put together. */
+const MOST_TOGETHER = 256
 
 /** `accepted`: durable in the log, and counted as soon as the store answers again. */
 export type RewardOutcome = RewardAnswer | "accepted"
@@ -59,25 +63,13 @@ export interface RecorderOptions {
   readonly answerWithinMs?: number
   /** Rewards on their way beyond which new ones are refused. Default 50,000. */
   readonly maxPendingRewards?: number
+  /**
+   * Runs something at the end of this turn of the event loop: rewards that come until then go to the store and the log together. Default: right
+   * after the call, each for itself.
+   */
+  readonly atTurnEnd?: (run: () => void) => void
   /** How long closing waits for a log and a store that hang. Default 5,000. */
   readonly closeWithinMs?: number
-}
-
-/** A postback on its way to the log and the counters. Neither promise rejects. */
-interface PendingReward {
-  readonly event: RewardEvent
-  /** Whether its line, or that of the postback it repeats, has been written. */
-  readonly logged: Promise<boolean>
-  /** Stays open while the store doesn't answer. */
-  readonly folded: Promise<RewardAnswer>
-}
-
-/** A pending reward as the one who started it sees it. */
-interface StartedReward {
-  readonly name: string
-  readonly pending: PendingReward
-  readonly setLogged: (written: boolean) => void
-  readonly setFolded: (answer: RewardAnswer) => void
 }
 
 /** The log's one listener from now on is the recorder. */
@@ -90,6 +82,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
     answerWithinMs = 1_000,
     maxPendingRewards = 50_000,
     closeWithinMs = 5_000,
+    atTurnEnd = queueMicrotask,
   } = options
   const loop = new FoldLoop({
     log,
@@ -108,69 +101,84 @@ export function createRecorder(options: RecorderOptions): Recorder {
   })
   /** By postback: what is repeated meanwhile shares the fate of the first. */
   const pendingRewards = new Map<string, PendingReward>()
+  /** Takes the rewards that come now. */
+  let turnOpen: RewardTurn | undefined
 
   async function recordRewards(events: readonly RewardEvent[]): Promise<readonly RewardOutcome[]> {
     if (pendingRewards.size + events.length > maxPendingRewards) {
       throw new GatewayError("store_unavailable", { detail: "too many rewards wait to be counted" })
     }
     const waiting = join(events)
-
-    const logged = await within(Promise.all(waiting.map(({ pending }) => pending.logged)), answerWithinMs)
-    if (logged === TIMED_OUT || logged.includes(false)) {
+    const turns = new Set(waiting.map(({ pending }) => pending.turn))
+    // A duplicate waits as well: the line that it repeats may not be durable yet.
+    const durable = await Promise.all(Array.from(turns, (turn) => turn.durable()))
+    if (durable.includes("not written") || waiting.some(({ pending }) => !pending.written)) {
       throw new GatewayError("log_unavailable", { detail: "the outcome log doesn't take rewards now" })
     }
-    // A duplicate waits as well: the line that it repeats may not be durable yet.
-    if ((await within(log.sync(), answerWithinMs)) === TIMED_OUT) {
+    if (durable.includes("not synced")) {
       throw new GatewayError("log_unavailable", { detail: "the outcome log doesn't become durable now" })
     }
-    await within(Promise.all(waiting.map(({ pending }) => pending.folded)), answerWithinMs)
-    return await Promise.all(
-      waiting.map(async ({ pending, first }) => {
-        const answer = await Promise.race([pending.folded, Promise.resolve("accepted" as const)])
-        return answer === "accepted" || first ? answer : "duplicate"
-      }),
-    )
+    await Promise.all(Array.from(new Set(waiting.map(({ pending }) => pending.part)), (part) => part.settled()))
+    return waiting.map(({ pending: { answer }, first }) => {
+      if (answer === undefined) return "accepted"
+      return first ? answer : "duplicate"
+    })
   }
 
   /** Finds or starts the pending reward of each event. Synchronous up to the registration, so that no two calls start the same one. */
   function join(events: readonly RewardEvent[]): { readonly pending: PendingReward; readonly first: boolean }[] {
-    const started: StartedReward[] = []
-    const waiting = events.map((event) => {
+    return events.map((event) => {
       const name = postbackName(event)
       const known = pendingRewards.get(name)
       if (known !== undefined) return { pending: known, first: false }
-      const one = start(name, event)
-      started.push(one)
-      pendingRewards.set(name, one.pending)
-      return { pending: one.pending, first: true }
+      const pending = new PendingReward(name, event, openTurn())
+      pendingRewards.set(name, pending)
+      return { pending, first: true }
     })
-    if (started.length > 0) void send(started)
-    return waiting
+  }
+
+  function openTurn(): RewardTurn {
+    if (turnOpen === undefined || turnOpen.rewards.length >= MOST_TOGETHER) {
+      const turn = new RewardTurn(answerWithinMs, () => log.sync())
+      turnOpen = turn
+      atTurnEnd(() => {
+        if (turnOpen === turn) turnOpen = undefined
+        void send(turn)
+      })
+    }
+    return turnOpen
   }
 
   /** Logs what the store hasn't seen. */
-  async function send(started: readonly StartedReward[]): Promise<void> {
-    const seen = await askSeen(started.map(({ pending }) => pending.event))
-    await Promise.all(
-      started.map(async (one, index) => {
-        const { event } = one.pending
-        if (seen[index] === true) {
-          one.setFolded("duplicate")
-          one.setLogged(true)
-          return
-        }
-        const answer = loop.answerTo(event)
-        const write = log.append(JSON.stringify(event))
-        unsynced.add(write, { kind: "reward", event })
-        const written = (await write.written) !== undefined
-        if (written) void answer.then(one.setFolded)
-        else {
-          loop.forget(event)
-          pendingRewards.delete(one.name)
-        }
-        one.setLogged(written)
-      }),
-    )
+  async function send(turn: RewardTurn): Promise<void> {
+    const seen = await askSeen(turn.rewards.map(({ event }) => event))
+    const writes = new Set<LogWrite>()
+    const sent = turn.rewards.flatMap((pending, index) => {
+      const { event } = pending
+      if (seen[index] === true) {
+        pending.written = true
+        settle(pending, "duplicate")
+        return []
+      }
+      loop.answerTo(event, (answer) => settle(pending, answer))
+      const write = log.append(JSON.stringify(event))
+      unsynced.add(write, { kind: "reward", event })
+      writes.add(write)
+      return [{ pending, write }]
+    })
+    const dropped = await droppedOf(writes)
+    for (const { pending, write } of sent) {
+      pending.written = !dropped.has(write)
+      if (pending.written) continue
+      loop.forget(pending.event)
+      settle(pending, undefined)
+    }
+    turn.logged()
+  }
+
+  function settle(pending: PendingReward, answer: RewardAnswer | undefined): void {
+    pendingRewards.delete(pending.name)
+    pending.settle(answer)
   }
 
   /** A store that doesn't answer has seen nothing: the fold finds the duplicate. */
@@ -181,20 +189,6 @@ export function createRecorder(options: RecorderOptions): Recorder {
     } catch (error) {
       logger.warn({ err: error }, "counters can't be asked for duplicates")
       return []
-    }
-  }
-
-  function start(name: string, event: RewardEvent): StartedReward {
-    const logged = Promise.withResolvers<boolean>()
-    const folded = Promise.withResolvers<RewardAnswer>()
-    return {
-      name,
-      pending: { event, logged: logged.promise, folded: folded.promise },
-      setLogged: logged.resolve,
-      setFolded: (answer) => {
-        pendingRewards.delete(name)
-        folded.resolve(answer)
-      },
     }
   }
 
@@ -247,6 +241,13 @@ export function createRecorder(options: RecorderOptions): Recorder {
       await within(Promise.allSettled([log.close(), store.close()]), closeWithinMs)
     },
   }
+}
+
+/** Those that will never be written. */
+async function droppedOf(writes: ReadonlySet<LogWrite>): Promise<ReadonlySet<LogWrite>> {
+  const dropped = new Set<LogWrite>()
+  for (const write of writes) if ((await write.written) === undefined) dropped.add(write)
+  return dropped
 }
 
 /** Under `first` every postback of a decision and metric is the same one. */

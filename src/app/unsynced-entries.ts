@@ -43,7 +43,7 @@ export class UnsyncedEntries {
     let count = 0
     while (count < this.#writes.length) {
       const { end: written } = this.#writes[count] as WriteEntries
-      if (written === undefined || isAfter({ ...written, hash: "" }, end)) break
+      if (written === undefined || isAfter(written, end)) break
       count += 1
     }
     if (count > 0) {

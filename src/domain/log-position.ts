@@ -17,7 +17,10 @@ export type LogId = string
 export const LAPSED_AFTER_MS = 7 * 86_400_000
 
 /** Whether `position` lies behind `other`; any position lies behind none. */
-export function isAfter(position: LogPosition, other: LogPosition | undefined): boolean {
+export function isAfter(
+  position: Pick<LogPosition, "file" | "offset">,
+  other: Pick<LogPosition, "file" | "offset"> | undefined,
+): boolean {
   if (other === undefined) return true
   return position.file === other.file ? position.offset > other.offset : position.file > other.file
 }

@@ -123,6 +123,7 @@ async function startIn(
     reader,
     marks: createRecoveringMarks(marks, store),
     positions,
+    atTurnEnd: (run) => void setImmediate(run),
   })
 
   const ownKey = config.signingKeys === undefined ? await keptSigningKey(dataDir) : undefined

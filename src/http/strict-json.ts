@@ -31,6 +31,14 @@ export function decodeUtf8(bytes: Uint8Array): string {
   }
 }
 
+/**
+ * Whether no text in a body that was read can hold half a surrogate pair: as bytes it would not be UTF-8, so it takes an escape. Asked once, it
+ * spares asking every text.
+ */
+export function hasNoEscapes(bytes: Uint8Array): boolean {
+  return !bytes.includes(BACKSLASH)
+}
+
 /** The same for text. */
 export function parseJson(text: string): unknown {
   if (text.length === 0) throw new GatewayError("invalid_json", { detail: "The body is empty." })
@@ -54,10 +62,11 @@ export function parseJson(text: string): unknown {
 function countKeysInText(text: string): number {
   let keys = 0
   let depth = 0
+  const escapes = text.includes("\\")
   for (let i = 0; i < text.length; i++) {
     switch (text.charCodeAt(i)) {
       case QUOTE:
-        i = endOfString(text, i)
+        i = escapes ? endOfString(text, i) : endOfPlainString(text, i)
         break
       case COLON:
         keys++
@@ -86,6 +95,12 @@ function endOfString(text: string, open: number): number {
     if (code === BACKSLASH) i++
   }
   return i
+}
+
+/** The same in a text without a single backslash. */
+function endOfPlainString(text: string, open: number): number {
+  const close = text.indexOf('"', open + 1)
+  return close < 0 ? text.length : close
 }
 
 /** Keys of all objects in a parsed document; its depth is bounded by the scan. */

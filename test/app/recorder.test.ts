@@ -93,6 +93,57 @@ describe("given rewards", () => {
     expect(await totals()).toMatchObject({ rewards: 2, sum: 0.75 })
   })
 
+  it("sends those of one turn to the store and the log together, each answered for itself", async () => {
+    const { recorder, store, log, disk, logged } = await start({ atTurnEnd: (run) => void setImmediate(run) })
+    const asked: number[] = []
+    const { seen } = store
+    store.seen = (keys) => {
+      asked.push(keys.length)
+      return seen(keys)
+    }
+    const ids = Array.from({ length: 20 }, (_, index) => `D${index}`)
+    await recorder.recordRewards([rewardEvent({ decisionId: "D3" })])
+    const answers = await Promise.all([
+      ...ids.map((decisionId) => recorder.recordRewards([rewardEvent({ decisionId })])),
+      recorder.recordRewards([rewardEvent({ decisionId: "D5" }), rewardEvent({ decisionId: "D20" })]),
+    ])
+    expect(answers.flat()).toEqual([
+      ...ids.map((decisionId) => (decisionId === "D3" ? "duplicate" : "applied")),
+      "duplicate",
+      "applied",
+    ])
+    expect(asked).toEqual([1, 21])
+    expect([log.counts.writes, disk.synced.length, recorder.counts.folds]).toEqual([2, 2, 2])
+    expect(await logged()).toHaveLength(21)
+  })
+
+  it("sends many of one turn in parts", async () => {
+    const { recorder, store } = await start({ atTurnEnd: (run) => void setImmediate(run), answerWithinMs: 5_000 })
+    const asked: number[] = []
+    const { seen } = store
+    store.seen = (keys) => {
+      asked.push(keys.length)
+      return seen(keys)
+    }
+    const events = Array.from({ length: 600 }, (_, index) => rewardEvent({ decisionId: `D${index}` }))
+    expect(new Set(await recorder.recordRewards(events))).toEqual(new Set(["applied"]))
+    expect(asked).toEqual([256, 256, 88])
+  })
+
+  it("keeps no experiment waiting for another's fold", async () => {
+    const { recorder, store } = await start({ atTurnEnd: (run) => void setImmediate(run), answerWithinMs: 60_000 })
+    const { fold } = store
+    const release = Promise.withResolvers<void>()
+    store.fold = async (batch) => {
+      if (batch.experiment === "slow") await release.promise
+      return await fold(batch)
+    }
+    const slow = recorder.recordRewards([rewardEvent({ decisionId: "S1", experiment: "slow" })])
+    expect(await recorder.recordRewards([rewardEvent()])).toEqual(["applied"])
+    release.resolve()
+    expect(await slow).toEqual(["applied"])
+  })
+
   it("answers nothing for an empty call", async () => {
     const { recorder } = await start()
     expect(await recorder.recordRewards([])).toEqual([])

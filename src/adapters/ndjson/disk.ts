@@ -4,7 +4,14 @@ import { promisify } from "node:util"
 /** The few things that the outcome log asks of a file system. All but quick writes run in the thread pool. */
 export interface Disk {
   open(path: string, flags: "r+" | "wx+" | "r"): Promise<number>
-  /** @returns how many bytes were written, which may be fewer than given */
+  /**
+   * Writes on the event loop.
+   *
+   * @returns how many bytes were written, which may be fewer than given; undefined where nothing was, since the device is kept away from the
+   *          event loop
+   */
+  writeNow(file: number, bytes: Uint8Array, from: number, position: number): number | undefined
+  /** The same, in the thread pool where it must. */
   write(file: number, bytes: Uint8Array, from: number, position: number): Promise<number>
   truncate(file: number, length: number): Promise<void>
   datasync(file: number): Promise<void>
@@ -28,18 +35,21 @@ const AVOID_MS = 10_000
  */
 export function createNodeDisk(): Disk {
   let avoidUntilMs = 0
+  const writeNow: Disk["writeNow"] = (file, bytes, from, position) => {
+    const startedMs = performance.now()
+    if (startedMs < avoidUntilMs) return undefined
+    try {
+      return writeSync(file, bytes, from, bytes.length - from, position)
+    } finally {
+      const endedMs = performance.now()
+      if (endedMs - startedMs > SLOW_WRITE_MS) avoidUntilMs = endedMs + AVOID_MS
+    }
+  }
   return {
     open: (path, flags) => openFile(path, flags, 0o640),
-    write: async (file, bytes, from, position) => {
-      const startedMs = performance.now()
-      if (startedMs < avoidUntilMs) return await pooledWrite(file, bytes, from, position)
-      try {
-        return writeSync(file, bytes, from, bytes.length - from, position)
-      } finally {
-        const endedMs = performance.now()
-        if (endedMs - startedMs > SLOW_WRITE_MS) avoidUntilMs = endedMs + AVOID_MS
-      }
-    },
+    writeNow,
+    write: async (file, bytes, from, position) =>
+      writeNow(file, bytes, from, position) ?? (await pooledWrite(file, bytes, from, position)),
     truncate: promisify(ftruncate),
     datasync: promisify(fdatasync),
     close: closeFile,

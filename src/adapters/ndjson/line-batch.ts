@@ -1,6 +1,6 @@
 import type { LogEnd, LogWrite } from "../../ports/outcome-log.ts"
 
-/** Lines of one event-loop turn, and the two promises that everyone who appended shares. */
+/** Lines that are written together, and the two promises that everyone who appended shares. */
 export class LineBatch implements LogWrite {
   readonly lines: string[] = []
   /** In UTF-16 units, near enough to bytes for a bound. */
@@ -12,17 +12,21 @@ export class LineBatch implements LogWrite {
   readonly #settleWritten: (end: LogEnd | undefined) => void
   readonly #settleAnswered: (written: boolean) => void
   #settled = false
-  readonly #timer: NodeJS.Timeout
+  #timer: NodeJS.Timeout | undefined
 
-  constructor(answerWithinMs: number) {
+  constructor() {
     const written = Promise.withResolvers<LogEnd | undefined>()
     const answered = Promise.withResolvers<boolean>()
     this.written = written.promise
     this.answered = answered.promise
     this.#settleWritten = written.resolve
     this.#settleAnswered = answered.resolve
+  }
+
+  /** From now on its answers wait at most so long. */
+  waitAtMost(answerWithinMs: number): void {
     // After a stall of this process timers run before the write's completion is seen: look once more.
-    this.#timer = setTimeout(() => setImmediate(() => this.#giveUp()), answerWithinMs)
+    this.#timer ??= setTimeout(() => setImmediate(() => this.#giveUp()), answerWithinMs)
   }
 
   add(line: string): void {

@@ -93,6 +93,33 @@ export class LogFile {
     await this.#write(bytes)
   }
 
+  /**
+   * The same on the event loop. Not while an `append` is under way.
+   *
+   * @returns false where that can't be now: nothing was written, and `append` has to do it
+   * @throws what the device said; the log is as it was before
+   */
+  appendNow(bytes: Uint8Array): boolean {
+    if (this.#syncFailed || this.#salvage !== undefined || this.#ragged || this.#end >= this.#maxBytes) return false
+    let done = 0
+    try {
+      while (done < bytes.length) {
+        const written = this.#disk.writeNow(this.#file, bytes, done, this.#end + done)
+        if (written === undefined) {
+          this.#ragged = done > 0
+          return false
+        }
+        if (written === 0) throw new Error("the device took no bytes")
+        done += written
+      }
+    } catch (error) {
+      this.#ragged = true
+      throw error
+    }
+    this.#appended(bytes)
+    return true
+  }
+
   /** Makes everything appended so far durable. @throws what the device said; the next append moves to a new file */
   async sync(): Promise<void> {
     while (this.#syncing !== undefined) await this.#syncing
@@ -142,6 +169,11 @@ export class LogFile {
       this.#ragged = true
       throw error
     }
+    this.#appended(bytes)
+  }
+
+  #appended(bytes: Uint8Array): void {
+    if (bytes.length === 0) return
     this.#end += bytes.length
     this.#unsynced.push(bytes)
     this.#unsyncedBytes += bytes.length

@@ -172,11 +172,36 @@ class NdjsonLog implements NdjsonOutcomeLog {
 
   #batch(): LineBatch {
     if (this.#open === undefined) {
-      this.#open = new LineBatch(this.#answerWithinMs)
+      this.#open = new LineBatch()
       // After the I/O of this turn, so that all its decisions share one write.
-      if (this.#writing === undefined) setImmediate(() => void this.#drain())
+      if (this.#writing === undefined) setImmediate(this.#endTurn)
+      else this.#open.waitAtMost(this.#answerWithinMs)
     }
     return this.#open
+  }
+
+  readonly #endTurn = (): void => {
+    const batch = this.#open
+    if (batch === undefined || this.#writing !== undefined) return
+    const bytes = bytesOf(batch)
+    if (!this.#writeNow(batch, bytes)) {
+      batch.waitAtMost(this.#answerWithinMs)
+      void this.#drain()
+    }
+  }
+
+  /** Writes without waiting where the file is in order and the device quick. @returns false where it isn't; the batch is as it was */
+  #writeNow(batch: LineBatch, bytes: Uint8Array): boolean {
+    let end: LogEnd | undefined
+    try {
+      if (!this.#file.appendNow(bytes)) return false
+      end = this.#wrote(batch, bytes)
+    } catch (error) {
+      this.#refused(batch, error)
+    }
+    this.#open = undefined
+    batch.settle(end)
+    return true
   }
 
   async #drain(): Promise<void> {
@@ -192,17 +217,25 @@ class NdjsonLog implements NdjsonOutcomeLog {
   }
 
   async #write(batch: LineBatch): Promise<LogEnd | undefined> {
-    const bytes = Buffer.from(batch.lines.length === 0 ? "" : `${batch.lines.join("\n")}\n`)
+    const bytes = bytesOf(batch)
     try {
       await this.#file.append(bytes)
     } catch (error) {
-      this.counts.writeErrors += 1
-      this.counts.droppedLines += batch.lines.length
-      this.#report(error)
+      this.#refused(batch, error)
       return undefined
     }
+    return this.#wrote(batch, bytes)
+  }
+
+  #refused({ lines }: LineBatch, error: unknown): void {
+    this.counts.writeErrors += 1
+    this.counts.droppedLines += lines.length
+    this.#report(error)
+  }
+
+  #wrote({ lines }: LineBatch, bytes: Uint8Array): LogEnd {
     this.counts.writes += 1
-    this.counts.appendedLines += batch.lines.length
+    this.counts.appendedLines += lines.length
     this.counts.appendedBytes += bytes.length
     if (this.counts.failing) this.#recovered()
     this.#syncTimer ??= setTimeout(() => void this.#syncInBackground(), this.#syncAfterMs)
@@ -263,4 +296,8 @@ class NdjsonLog implements NdjsonOutcomeLog {
     this.counts.failing = false
     this.#logger.info({ droppedLines: this.counts.droppedLines }, "[ndjson] the outcome log works again")
   }
+}
+
+function bytesOf({ lines }: LineBatch): Uint8Array {
+  return Buffer.from(lines.length === 0 ? "" : `${lines.join("\n")}\n`)
 }

@@ -1,5 +1,5 @@
 import type { CounterArchive } from "../../ports/counter-archive.ts"
-import type { CounterStore } from "../../ports/counter-store.ts"
+import type { CounterStore, CreditKey } from "../../ports/counter-store.ts"
 import type { Database } from "./database.ts"
 import { packGroups } from "./packed-groups.ts"
 import { readGroups } from "./stored-groups.ts"
@@ -8,7 +8,7 @@ import { readGroups } from "./stored-groups.ts"
 export function createSqliteCounterStore(database: Database): CounterStore & CounterArchive {
   return {
     fold: (batch) => database.request("fold", { ...batch, groups: packGroups(batch.groups) }),
-    seen: (keys) => database.request("seen", keys),
+    seen: (keys) => database.request("seen", keys.map(onlyKey)),
     statistics: (experiment, query) => database.request("statistics", { experiment, query }),
     groups: async (experiment) => readGroups(await database.request("groups", experiment)),
     keep: (experiment, resolution) => database.request("keep", { experiment, resolution }),
@@ -21,4 +21,10 @@ export function createSqliteCounterStore(database: Database): CounterStore & Cou
     reset: () => database.request("reset", undefined),
     close: () => database.close(),
   }
+}
+
+/** What a whole event has beside it would be copied for the thread as well. */
+function onlyKey(key: CreditKey): CreditKey {
+  const { decisionId, metric, eventId, at, value, bound, aggregation, status, learn, holdout } = key
+  return { decisionId, metric, eventId, at, value, bound, aggregation, status, learn, holdout }
 }

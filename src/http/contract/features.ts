@@ -35,8 +35,9 @@ export type FeatureValues = Record<string, string | number | boolean>
  *
  * @param pointer where it is in the body
  * @param errors what is wrong is added here; more than a handful stops the reading
+ * @param wellFormed whether it is known that every text is well-formed
  */
-export function readFeatures(value: unknown, pointer: string, errors: InputError[]): FeatureValues {
+export function readFeatures(value: unknown, pointer: string, errors: InputError[], wellFormed = false): FeatureValues {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     errors.push({ pointer, detail: "must be an object of feature names and values" })
     return {}
@@ -50,7 +51,7 @@ export function readFeatures(value: unknown, pointer: string, errors: InputError
       return features
     }
     const feature = features[name]
-    const problem = nameProblem(name) ?? valueProblem(feature)
+    const problem = nameProblem(name, wellFormed) ?? valueProblem(feature, wellFormed)
     if (problem !== undefined) errors.push({ pointer: `${pointer}/${escapePointer(name)}`, detail: problem })
     else if (feature === 0) features[name] = 0
   }
@@ -60,17 +61,17 @@ export function readFeatures(value: unknown, pointer: string, errors: InputError
 /** Names that every object inherits. Looking such a feature up would find something where it was not sent, and copying `__proto__` would set a prototype. */
 const INHERITED = new Set(Object.getOwnPropertyNames(Object.prototype))
 
-function nameProblem(name: string): string | undefined {
+function nameProblem(name: string, wellFormed: boolean): string | undefined {
   if (name.length === 0 || name.length > MAX_NAME_LENGTH) return `a feature name has 1 to ${MAX_NAME_LENGTH} characters`
   if (INHERITED.has(name)) return "a feature can't be named like a member of every object"
-  return name.isWellFormed() ? undefined : "a feature name can't hold half a surrogate pair"
+  return wellFormed || name.isWellFormed() ? undefined : "a feature name can't hold half a surrogate pair"
 }
 
-function valueProblem(value: unknown): string | undefined {
+function valueProblem(value: unknown, wellFormed: boolean): string | undefined {
   switch (typeof value) {
     case "string":
       if (value.length > MAX_TEXT_LENGTH) return `text has at most ${MAX_TEXT_LENGTH} characters`
-      return value.isWellFormed() ? undefined : "text can't hold half a surrogate pair"
+      return wellFormed || value.isWellFormed() ? undefined : "text can't hold half a surrogate pair"
     case "number":
       return value >= -MAX_NUMBER && value <= MAX_NUMBER ? undefined : "a number must be finite and within ±(2^53 - 1)"
     case "boolean":

@@ -77,16 +77,17 @@ const OTHER_WORDS = new Map(
  * Reads a parsed body. A body with none of `experiment`, `features` and `instances` is taken whole as the features of the default experiment:
  * the flat request of a plain predictor.
  *
+ * @param wellFormed whether it is known that every text in it is well-formed
  * @throws GatewayError `not_an_object`, or `validation_failed` with a pointer per mistake
  */
-export function readPredictBody(body: unknown): PredictBody {
+export function readPredictBody(body: unknown, wellFormed = false): PredictBody {
   if (typeof body !== "object" || body === null || Array.isArray(body)) {
     throw new GatewayError("not_an_object", { detail: "The body must be a JSON object." })
   }
   const record = body as Record<string, unknown>
   const errors: InputError[] = []
   if (!("experiment" in record || "features" in record || "instances" in record)) {
-    const instances = [readFeatures(record, "", errors)]
+    const instances = [readFeatures(record, "", errors, wellFormed)]
     refuse(errors)
     return {
       experiment: undefined,
@@ -103,25 +104,26 @@ export function readPredictBody(body: unknown): PredictBody {
   const experiment = readText(record["experiment"], "/experiment", experimentProblem, errors)
   const unit = readText(record["unitId"], "/unitId", unitProblem, errors)
   const variant = readText(record["variant"], "/variant", variantProblem, errors)
-  const context = record["context"] === undefined ? undefined : readFeatures(record["context"], "/context", errors)
+  const context =
+    record["context"] === undefined ? undefined : readFeatures(record["context"], "/context", errors, wellFormed)
   const { features, instances: list } = record
   const slate = list !== undefined
   if (slate === (features !== undefined)) errors.push({ pointer: "", detail: "must have either features or instances" })
   const instances = slate
-    ? readInstances(list, errors)
+    ? readInstances(list, errors, wellFormed)
     : features === undefined
       ? []
-      : [readFeatures(features, "/features", errors)]
+      : [readFeatures(features, "/features", errors, wellFormed)]
   refuse(errors)
   return { experiment, unitId: unit, instances, context, slate, variant, featuresAt: "/features" }
 }
 
-function readInstances(value: unknown, errors: InputError[]): FeatureValues[] {
+function readInstances(value: unknown, errors: InputError[], wellFormed: boolean): FeatureValues[] {
   if (!Array.isArray(value) || value.length === 0 || value.length > MAX_INSTANCES) {
     errors.push({ pointer: "/instances", detail: `must be a list of 1 to ${MAX_INSTANCES} feature objects` })
     return []
   }
-  return value.map((instance, index) => readFeatures(instance, `/instances/${index}`, errors))
+  return value.map((instance, index) => readFeatures(instance, `/instances/${index}`, errors, wellFormed))
 }
 
 function readText(

@@ -9,7 +9,7 @@ import { callContextOf } from "../call-context.ts"
 import { type PredictBody, readPredictBody } from "../contract/predict-body.ts"
 import type { Metrics } from "../metrics.ts"
 import type { OperationHandler } from "../operation-handler.ts"
-import { parseJsonBytes } from "../strict-json.ts"
+import { hasNoEscapes, parseJsonBytes } from "../strict-json.ts"
 
 export interface PredictRouteDeps {
   readonly experiments: ServedExperiments
@@ -27,7 +27,7 @@ export function predictRoute(deps: PredictRouteDeps): OperationHandler {
     checkAccept(c.req.header("accept"))
     const askedMs = readDeadline(c.req.header("x-deadline-ms"))
     const { bytes } = await readBody(c)
-    const body = readPredictBody(parseJsonBytes(bytes))
+    const body = readPredictBody(parseJsonBytes(bytes), hasNoEscapes(bytes))
     if (body.variant !== undefined) deps.authorize(c, "force")
     const served = findExperiment(deps.experiments, body.experiment, c.req.param("experiment"))
     const prediction = await deps.predict({

@@ -4,7 +4,8 @@ import { createNodeDisk, type Disk } from "#src/adapters/ndjson/disk.ts"
 const nodeDisk = createNodeDisk()
 
 type Operation = keyof Disk
-type Fault = () => Promise<void>
+/** Throws, or gives what is waited for. */
+type Fault = () => Promise<void> | void
 
 /** The real file system, which fails, stops half-way or hangs when told. */
 export class FaultyDisk implements Disk {
@@ -22,14 +23,14 @@ export class FaultyDisk implements Disk {
 
   /** Every call of `operation` fails from now on. */
   fail(operation: Operation, code: string): void {
-    this.#faults.set(operation, async () => {
+    this.#faults.set(operation, () => {
       throw Object.assign(new Error(`${code}: told to`), { code })
     })
   }
 
   /** The next call of `operation` fails, later ones don't. */
   failOnce(operation: Operation, code: string): void {
-    this.#faults.set(operation, async () => {
+    this.#faults.set(operation, () => {
       this.#faults.delete(operation)
       throw Object.assign(new Error(`${code}: told to`), { code })
     })
@@ -59,6 +60,17 @@ export class FaultyDisk implements Disk {
     const file = await nodeDisk.open(path, flags)
     this.#paths.set(file, path)
     return file
+  }
+
+  writeNow(file: number, bytes: Uint8Array, from: number, position: number): number | undefined {
+    if (this.#partialBytes !== undefined) {
+      const part = bytes.subarray(0, from + this.#partialBytes)
+      this.#partialBytes = undefined
+      return nodeDisk.writeNow(file, part, from, position)
+    }
+    // A device that hangs is kept away from the event loop.
+    if (this.#faults.get("write")?.() !== undefined) return undefined
+    return nodeDisk.writeNow(file, bytes, from, position)
   }
 
   async write(file: number, bytes: Uint8Array, from: number, position: number): Promise<number> {

@@ -41,6 +41,16 @@ describe("given lines of one event-loop turn", () => {
     await log.close()
   })
 
+  it("has written them when the turn ends", async () => {
+    const { folder, log } = await openLog()
+    for (let turn = 0; turn < 3; turn++) {
+      void log.append(`line ${turn}`)
+      const atEnd = await new Promise<string>((resolve) => setImmediate(() => resolve(contents(folder))))
+      expect(atEnd.trimEnd().split("\n")).toHaveLength(turn + 1)
+    }
+    await log.close()
+  })
+
   it("gathers what comes while a write is under way into the next", async () => {
     const { log, disk } = await openLog()
     const release = disk.hang("write")
@@ -188,6 +198,20 @@ describe("given a disk that is full", () => {
 })
 
 describe("given a disk that hangs", () => {
+  it("writes a line anew of which it took a part before", async () => {
+    const { folder, log, disk } = await openLog()
+    await log.append("before").answered
+    disk.writePartially(3)
+    const release = disk.hang("write")
+    const first = log.append("in two parts")
+    const second = log.append("behind it")
+    await new Promise(setImmediate)
+    release()
+    expect([await written(first), await written(second)]).toEqual([true, true])
+    await log.close()
+    expect(contents(folder)).toBe("before\nin two parts\nbehind it\n")
+  })
+
   it("answers a decision within the bound, a reward not, and writes both in the end", async () => {
     const { folder, log, disk } = await openLog({ answerWithinMs: 5 })
     const release = disk.hang("write")

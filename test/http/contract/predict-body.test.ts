@@ -4,6 +4,7 @@ import * as z from "zod"
 import { GatewayError } from "#src/domain/errors.ts"
 import { featuresSchema } from "#src/http/contract/features.ts"
 import { predictBodySchema, readPredictBody } from "#src/http/contract/predict-body.ts"
+import { hasNoEscapes, parseJsonBytes } from "#src/http/strict-json.ts"
 import { allowedFeatures, asJson, refusedName, refusedValue } from "./feature-values.ts"
 
 const unitId = fc.constantFrom("user-42", "é😀", "{a}:b", "x".repeat(256))
@@ -65,7 +66,37 @@ function allowed(body: unknown): boolean {
   return (isEnvelope ? predictBodySchema : featuresSchema).safeParse(body).success
 }
 
+/** What the reader makes of a body that is sent, or its complaints. */
+function outcome(bytes: Uint8Array, wellFormed: boolean): unknown {
+  try {
+    return readPredictBody(parseJsonBytes(bytes), wellFormed)
+  } catch (error) {
+    if (error instanceof GatewayError) return { code: error.code, errors: error.errors }
+    throw error
+  }
+}
+
 describe("reading a prediction request", () => {
+  it("says the same whether it is told that the body has no escapes or finds out by itself", () => {
+    const feature = fc.oneof(refusedValue, fc.constantFrom<unknown>("a\\b", 'a"b', "é😀", "a\n"))
+    const body = fc.oneof(
+      fc.tuple(allowedBody, spoiler).map(([whole, [name, value]]): unknown => ({ ...whole, [name]: value })),
+      fc.record({ features: fc.dictionary(fc.oneof(refusedName, fc.constantFrom("a", "é", 'q"')), feature) }),
+      allowedBody,
+    )
+    let plain = 0
+    fc.assert(
+      fc.property(body, (sent) => {
+        const bytes = Buffer.from(JSON.stringify(sent))
+        if (hasNoEscapes(bytes)) plain++
+        expect(outcome(bytes, hasNoEscapes(bytes))).toEqual(outcome(bytes, false))
+      }),
+      { numRuns: 500 },
+    )
+    expect(plain).toBeGreaterThan(50)
+    expect(plain).toBeLessThan(450)
+  })
+
   it("takes what the schema takes", () => {
     fc.assert(
       fc.property(allowedBody, (body) => {

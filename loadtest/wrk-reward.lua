@@ -1,0 +1,34 @@
+-- Posts rewards, each token once, and prints one JSON line with the figures of the run.
+-- Arguments: a file with one body a line, and the path to post to: wrk … -s wrk-reward.lua <url> -- bodies.txt /reward
+-- The requests are formatted before the run, so that the client's cost per request is the same for every server.
+
+local requests = {}
+local nextRequest = 0
+
+function init(args)
+  wrk.method = "POST"
+  wrk.path = args[2]
+  wrk.headers["content-type"] = "application/json"
+  for body in io.lines(args[1]) do
+    requests[#requests + 1] = wrk.format(nil, nil, nil, body)
+  end
+end
+
+function request()
+  nextRequest = nextRequest + 1
+  -- Beyond the last one nothing is posted any more that would count: the run is too long for its tokens, and says so.
+  if nextRequest > #requests then
+    nextRequest = 1
+    io.stderr:write("more requests than bodies: rewards are repeated\n")
+  end
+  return requests[nextRequest]
+end
+
+function done(summary, latency)
+  local errors = summary.errors
+  io.write(string.format(
+    '{"requests":%d,"seconds":%.6f,"failed":%d,"p50Us":%d,"p99Us":%d}\n',
+    summary.requests, summary.duration / 1e6,
+    errors.connect + errors.read + errors.write + errors.status + errors.timeout,
+    latency:percentile(50), latency:percentile(99)))
+end
