@@ -5,8 +5,8 @@
  *
  *   npm run bench:simulate
  */
-import seedrandom from "seedrandom"
 import { simulate } from "#src/app/simulation/simulate.ts"
+import { replicateStreams } from "#src/cli/replicate-streams.ts"
 import { type ReferenceCell, referenceCells } from "#test/app/simulation/reference-cells.ts"
 
 const REPLICATES = 3
@@ -23,15 +23,11 @@ const CELLS = [
 ] as const
 
 function play({ scenario, experiment }: ReferenceCell, decisions: number, replicates: number): number {
-  const randomOf = (replicate: number): (() => number) => {
-    const stream = seedrandom.alea(`bench/${replicate}`)
-    return () => stream.double()
-  }
   const run = simulate({
     scenario: { ...scenario, T: decisions, checkpoints: [] },
     experiment,
     replicates,
-    randomOf,
+    randomOf: replicateStreams("bench"),
   })
   const before = process.cpuUsage()
   while (run.next().done !== true);

@@ -2,6 +2,8 @@
 -- The features are the script's argument, a JSON object: wrk … -s wrk-predict.lua <url> -- '{"hour":"14102100", …}'
 -- The requests are formatted before the run, so that the client's cost per request is the same for every server.
 
+dofile("loadtest/wrk-figures.lua")
+
 local USERS = 2000
 
 local requests = {}
@@ -20,13 +22,4 @@ end
 function request()
   nextRequest = nextRequest % USERS + 1
   return requests[nextRequest]
-end
-
-function done(summary, latency)
-  local errors = summary.errors
-  io.write(string.format(
-    '{"requests":%d,"seconds":%.6f,"failed":%d,"p50Us":%d,"p99Us":%d}\n',
-    summary.requests, summary.duration / 1e6,
-    errors.connect + errors.read + errors.write + errors.status + errors.timeout,
-    latency:percentile(50), latency:percentile(99)))
 end

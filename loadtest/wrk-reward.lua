@@ -2,6 +2,8 @@
 -- Arguments: a file with one body a line, and the path to post to: wrk … -s wrk-reward.lua <url> -- bodies.txt /reward
 -- The requests are formatted before the run, so that the client's cost per request is the same for every server.
 
+dofile("loadtest/wrk-figures.lua")
+
 local requests = {}
 local nextRequest = 0
 
@@ -22,13 +24,4 @@ function request()
     io.stderr:write("more requests than bodies: rewards are repeated\n")
   end
   return requests[nextRequest]
-end
-
-function done(summary, latency)
-  local errors = summary.errors
-  io.write(string.format(
-    '{"requests":%d,"seconds":%.6f,"failed":%d,"p50Us":%d,"p99Us":%d}\n',
-    summary.requests, summary.duration / 1e6,
-    errors.connect + errors.read + errors.write + errors.status + errors.timeout,
-    latency:percentile(50), latency:percentile(99)))
 end

@@ -40,7 +40,7 @@ export function findPolicy(kind: PolicyKind): Policy {
 }
 
 /** What every policy document has beside the policy's own parameters. */
-const common = z.object({
+export const commonPolicyFields = z.object({
   minPropensity: z.number().min(0).max(1).default(0).describe("Least probability of every enabled variant"),
   burnInDecisions: z
     .int()
@@ -56,13 +56,13 @@ const common = z.object({
 })
 
 /** A valid policy document: the policy's own parameters stand beside what all have in common. */
-export interface PolicyDocument extends z.output<typeof common> {
+export interface PolicyDocument extends z.output<typeof commonPolicyFields> {
   readonly kind: PolicyKind
   readonly [parameter: string]: unknown
 }
 
 const [first, ...others] = POLICY_KINDS.map((kind) =>
-  findPolicy(kind).params.safeExtend({ kind: z.literal(kind), ...common.shape }),
+  findPolicy(kind).params.safeExtend({ kind: z.literal(kind), ...commonPolicyFields.shape }),
 )
 if (first === undefined) throw new Error("there is a policy")
 
@@ -75,6 +75,3 @@ export const policySchema = z.discriminatedUnion("kind", [first, ...others], {
   error: (issue) =>
     issue.code === "invalid_union" ? `Unknown policy kind; there are ${POLICY_KINDS.join(", ")}` : undefined,
 }) as z.ZodType as z.ZodType<PolicyDocument>
-
-/** The common part of a policy document as far as it can be read: fields that are missing here are wrong. */
-export const commonPolicyFields = common

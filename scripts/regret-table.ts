@@ -7,10 +7,10 @@
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { parseArgs } from "node:util"
-import seedrandom from "seedrandom"
 import * as z from "zod"
 import { policyChoice } from "#policies/policy-document.ts"
 import { simulate } from "#src/app/simulation/simulate.ts"
+import { replicateStreams } from "#src/cli/replicate-streams.ts"
 import { type ReferenceCell, referenceCells } from "#test/app/simulation/reference-cells.ts"
 
 const INTRODUCTION = `# Regret
@@ -88,10 +88,7 @@ function play(cell: ReferenceCell): Row {
   const { scenario, name, experiment } = cell
   const wanted = Number(values.replicates)
   const begun = performance.now()
-  const randomOf = (replicate: number): (() => number) => {
-    const stream = seedrandom.alea(`${values.seed}/${scenario.id}/${name}/${replicate}`)
-    return () => stream.double()
-  }
+  const randomOf = replicateStreams(`${values.seed}/${scenario.id}/${name}`)
   // Timing first: the number of replicates must not depend on how they turn out.
   const timing = simulate({ scenario, experiment, replicates: 1, randomOf })
   while (timing.next().done !== true);

@@ -1,5 +1,5 @@
 import { type AllocatedBy, allocate } from "#policies/allocate.ts"
-import { parsePolicy } from "#policies/policy-document.ts"
+import { type PolicyChoice, parsePolicy, policyChoice } from "#policies/policy-document.ts"
 import { assignmentScores } from "../domain/assignment.ts"
 import { decide } from "../domain/decide.ts"
 import type { Experiment } from "../domain/experiment.ts"
@@ -133,12 +133,17 @@ function perDecision({ sum, decisions }: Pick<VariantTotals, "sum" | "decisions"
 
 /** Posterior probability of having the largest mean among enabled variants, whatever the policy: Beta for binary rewards, else Student t. */
 export function probabilitiesBest(experiment: Experiment, statistics: readonly VariantStatistics[]): readonly number[] {
-  const own = experiment.policy
+  const own = policyChoice(experiment.policy)
   const kind = experiment.reward.kind === "binary" ? "thompson" : "thompson-gaussian"
-  const parsed = parsePolicy(own.kind === kind ? { ...own, minPropensity: 0, burnInDecisions: 0 } : { kind })
-  if (!parsed.ok) throw new Error("the default policy document is valid")
+  const policy = own.kind === kind ? { ...own, minPropensity: 0, burnInDecisions: 0 } : defaultChoice(kind)
   const enabled = experiment.variants.map((variant) => variant.enabled)
-  return allocate(parsed.policy, toArms(experiment, statistics), enabled).allocation
+  return allocate(policy, toArms(experiment, statistics), enabled).allocation
+}
+
+function defaultChoice(kind: "thompson" | "thompson-gaussian"): PolicyChoice {
+  const parsed = parsePolicy({ kind })
+  if (!parsed.ok) throw new Error("the default policy document is valid")
+  return parsed.policy
 }
 
 /** The allocation in force. */

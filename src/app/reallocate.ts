@@ -70,16 +70,7 @@ export function allocateFrom(
   stateVersion: number,
   statistics: readonly VariantStatistics[],
 ): Snapshot {
-  const { experiment, revision, lineage, keyId } = base
-  const plan = planFrom(experiment, statistics)
-  return createSnapshot({
-    experiment,
-    revision,
-    stateVersion,
-    plan,
-    ...(lineage === undefined ? {} : { lineage }),
-    keyId,
-  })
+  return createSnapshot({ ...base, stateVersion, plan: planFrom(base.experiment, statistics) })
 }
 
 /** What the policy makes of an experiment's statistics. */

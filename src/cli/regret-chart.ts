@@ -45,7 +45,7 @@ export function regretChart(lines: readonly RegretLine[], horizon: number, colum
  */
 export function regretTable(lines: readonly RegretLine[], columns: number): string {
   const figures = lines.map(({ regret, shareByVariant }) => {
-    const shares = shareByVariant.map((share) => `${(100 * share).toFixed(1)} %`.padStart(7))
+    const shares = shareByVariant.map((share) => percent(share).padStart(7))
     return { start: `${short(regret.mean).padStart(9)} ± ${short(regret.standardError).padEnd(6)} `, shares }
   })
   const longest = Math.max(...figures.map(({ start, shares }) => start.length + shares.join(" ").length))
@@ -54,8 +54,7 @@ export function regretTable(lines: readonly RegretLine[], columns: number): stri
   const width = Math.max(6, ...fitting)
   const rows = lines.map(({ policy }, index) => {
     const { start, shares } = figures[index] ?? { start: "", shares: [] }
-    const name = policy.length <= width ? policy.padEnd(width) : `${policy}\n${" ".repeat(width + 2)}`
-    return `${mark(index)} ${name} ${start}${inColumns(shares, width + 3 + start.length, columns)}`
+    return `${named(policy, index, width)} ${start}${inColumns(shares, width + 3 + start.length, columns)}`
   })
   const heading = `  ${"policy".padEnd(width)} ${"regret".padStart(9)}   ${"s.e.".padEnd(6)} share of pulls by variant`
   return [heading, ...rows].join("\n")
@@ -67,14 +66,19 @@ export function falseWinnersTable(lines: readonly RegretLine[], columns: number)
   const width = Math.max(6, Math.min(longest, columns - 40))
   const rows = lines.map(({ policy, falseWinners, shareSpread }, index) => {
     const { mean, standardError } = falseWinners ?? { mean: 0, standardError: 0 }
-    const name = policy.length <= width ? policy.padEnd(width) : `${policy}\n${" ".repeat(width + 2)}`
     const found = `${percent(mean)} ± ${percent(standardError)}`
-    return `${mark(index)} ${name} ${found.padStart(17)} ${percent(Math.max(...shareSpread)).padStart(18)}`
+    return `${named(policy, index, width)} ${found.padStart(17)} ${percent(Math.max(...shareSpread)).padStart(18)}`
   })
   return [
     `  ${"policy".padEnd(width)} ${"false winners".padStart(17)} ${"spread of shares".padStart(18)}`,
     ...rows,
   ].join("\n")
+}
+
+/** The beginning of a policy's line, or its first line and the beginning of the next where its name is too long for one. */
+function named(policy: string, index: number, width: number): string {
+  const name = policy.length <= width ? policy.padEnd(width) : `${policy}\n${" ".repeat(width + 2)}`
+  return `${mark(index)} ${name}`
 }
 
 function percent(share: number): string {

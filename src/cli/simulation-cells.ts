@@ -1,6 +1,6 @@
-import seedrandom from "seedrandom"
 import { simulatedExperiment } from "../app/simulation/simulated-experiment.ts"
 import { alike, type Scenario } from "../app/simulation/simulation-scenario.ts"
+import { replicateStreams } from "./replicate-streams.ts"
 import { describeWrongPolicy, type SimulatedPolicy } from "./simulated-policies.ts"
 import type { Cell } from "./simulation-estimate.ts"
 
@@ -33,10 +33,7 @@ export function cellsOf({ scenarios, policies, replicates, seed, aa }: Plan): {
         left.push(`${scenario.id}: ${describeWrongPolicy(text, parsed.issues)}`)
         continue
       }
-      const randomOf = (replicate: number): (() => number) => {
-        const stream = seedrandom.alea(`${seed}/${scenario.id}/${text}/${replicate}`)
-        return () => stream.double()
-      }
+      const randomOf = replicateStreams(`${seed}/${scenario.id}/${text}`)
       cells.push({ text, simulation: { scenario, experiment: parsed.experiment, replicates, randomOf, aa } })
     }
   }

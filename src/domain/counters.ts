@@ -18,6 +18,9 @@ export const NANOS = 1_000_000_000
 /** Largest magnitude of a reward. */
 export const MAX_REWARD = 10_000
 
+/** A bucket is at most this part of the memory's length and of the maturation, as long as either matters. */
+export const AGE_PARTS = 60
+
 /** The metric of counters that count decisions themselves. No metric of an experiment has an empty name. */
 export const DECISIONS = ""
 

@@ -51,19 +51,21 @@ export function creditStep(previous: Credit | undefined, reward: Postback): Cred
   const known = previous ?? []
   const entry = entryOf(reward)
   const credit = aggregation === "first" ? [deciding(known[0], entry)] : withEntry(known, entry)
+  const before = creditValue(known, aggregation)
+  const after = creditValue(credit, aggregation)
   return {
     answer: isKnown(known, entry, aggregation) ? "duplicate" : "applied",
     credit,
-    before: creditValue(known, aggregation),
-    after: creditValue(credit, aggregation),
-    arrivedBefore: arrivalOf(known, aggregation),
-    arrivedAfter: arrivalOf(credit, aggregation),
+    before,
+    after,
+    arrivedBefore: arrivalOf(known, before),
+    arrivedAfter: arrivalOf(credit, after),
   }
 }
 
-/** Entries that count stand by time. */
-function arrivalOf(credit: Credit, aggregation: Aggregation): number | undefined {
-  if ((creditValue(credit, aggregation) ?? 0) === 0) return undefined
+/** Entries that count stand by time. @param worth the credit's value */
+function arrivalOf(credit: Credit, worth: number | undefined): number | undefined {
+  if (worth === undefined || worth === 0) return undefined
   return credit.find(({ value }) => value !== null && value !== 0)?.at
 }
 

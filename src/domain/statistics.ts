@@ -1,5 +1,5 @@
 import { type Cohort, DECISIONS, SQUARE_UNITS, SUM_UNITS } from "./counters.ts"
-import { parseDelayMetric } from "./delay-counters.ts"
+import { type DelayCounter, parseDelayMetric } from "./delay-counters.ts"
 import { type Arrived, type DelayRow, estimateDelays } from "./delay-distribution.ts"
 import { entryOf } from "./entry-of.ts"
 
@@ -82,10 +82,15 @@ export interface Statistics {
 
 /** Whether counters of this name are among what the query's statistics are made of. */
 export function isAsked(metric: string, query: Pick<StatisticsQuery, "metric" | "maturation">): boolean {
-  if (metric === DECISIONS || metric === query.metric) return true
-  if (query.maturation.kind !== "expected") return false
-  const delay = parseDelayMetric(metric)
-  return delay?.metric === query.metric && delay.windowSeconds === query.maturation.seconds
+  return metric === DECISIONS || metric === query.metric || askedDelay(metric, query) !== undefined
+}
+
+/** The delay that counters of this name are of, where the query learns by it. */
+function askedDelay(name: string, query: Pick<StatisticsQuery, "metric" | "maturation">): DelayCounter | undefined {
+  const { metric, maturation } = query
+  if (maturation.kind !== "expected") return undefined
+  const delay = parseDelayMetric(name)
+  return delay?.metric === metric && delay.windowSeconds === maturation.seconds ? delay : undefined
 }
 
 /**
@@ -127,11 +132,8 @@ function prepare(
   const asked = [...rows]
   const delays = asked.flatMap((row): DelayRow[] => {
     if (row.cohort !== "learned" || query.series[row.variant] !== row.series) return []
-    const delay = row.metric === query.metric ? undefined : parseDelayMetric(row.metric)
-    if (delay?.metric !== query.metric || delay.windowSeconds !== maturation.seconds) return []
-    return [
-      { variant: row.variant, bucket: row.bucket, widthSeconds: row.widthSeconds, bin: delay.bin, count: row.count },
-    ]
+    const delay = askedDelay(row.metric, query)
+    return delay === undefined ? [] : [{ ...row, bin: delay.bin }]
   })
   return { asked, arrived: estimateDelays(delays, maturation.seconds, now / 1000) }
 }

@@ -1,10 +1,8 @@
+import { AGE_PARTS } from "../../domain/counters.ts"
 import type { Resolution } from "../../ports/counter-store.ts"
 
 /** Widths of buckets in seconds, narrow ones first. Each divides the next. */
 export const WIDTHS = [1, 10, 60, 600, 3_600] as const
-
-/** A bucket is at most this part of the memory's length and of the maturation. */
-const PARTS = 60
 
 /** Ages in seconds from which on nobody looks closely, by width: what charts of the last minutes, hours and days need. */
 const LEAST_AGES: Readonly<Record<number, number>> = { 10: 60, 60: 600, 600: 21_600, 3_600: 172_800 }
@@ -30,9 +28,9 @@ export interface WidthStep {
 export function widthSteps(resolution: Resolution = EVERYTHING_ALIKE): WidthStep[] {
   const { memorySeconds, forgottenAfterSeconds = Number.POSITIVE_INFINITY, maturationSeconds } = resolution
   return WIDTHS.slice(1).flatMap((width) => {
-    const closed = width * PARTS > maturationSeconds ? maturationSeconds : 0
+    const closed = width * AGE_PARTS > maturationSeconds ? maturationSeconds : 0
     const forgotten =
-      memorySeconds !== undefined && width * PARTS > memorySeconds ? forgottenAfterSeconds + maturationSeconds : 0
+      memorySeconds !== undefined && width * AGE_PARTS > memorySeconds ? forgottenAfterSeconds + maturationSeconds : 0
     const afterSeconds = Math.max(LEAST_AGES[width] ?? 0, closed, forgotten)
     return Number.isFinite(afterSeconds) ? [{ width, afterSeconds }] : []
   })

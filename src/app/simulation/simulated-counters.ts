@@ -1,5 +1,6 @@
 import { CounterFold } from "../../domain/counter-fold.ts"
 import { CounterTable } from "../../domain/counter-table.ts"
+import { AGE_PARTS } from "../../domain/counters.ts"
 import type { CounterAddition } from "../../domain/decision-facts.ts"
 import { DELAY_WINDOWS_KEPT } from "../../domain/delay-counters.ts"
 import type { RewardEvent } from "../../domain/events.ts"
@@ -8,16 +9,15 @@ import { type CounterRow, type StatisticsQuery, summarise, type VariantStatistic
 import { resolutionOf } from "../reallocate.ts"
 import type { Scenario } from "./simulation-scenario.ts"
 
-/** Buckets are at most this part of the memory's length and of the maturation, as the stores' are. */
-const PARTS = 60
 /** Rows are merged when there are twice as many as after the last time, and so many more. */
 const FEW_ROWS = 16
 
 /**
  * The counters of a simulated experiment: the fold that every store's counters must equal, and rewards on their way to it.
  *
- * Buckets are as wide as a batch, or wider where memory and maturation allow: one for everything where all decisions count alike. Rows that the policy can't tell apart any more are merged, so that a
- * long run is not slower than a short one. Decisions leave no group rows and no units: no policy reads them.
+ * Buckets are as wide as a batch, or wider where memory and maturation allow: one for everything where all decisions count alike. Rows that
+ * the policy can't tell apart any more are merged, so that a long run is not slower than a short one. Decisions leave no group rows and no
+ * units: no policy reads them.
  */
 export class SimulatedCounters {
   readonly #experiment: Experiment
@@ -94,7 +94,8 @@ function windowsKept({ reward }: Experiment): number {
 
 function bucketSeconds(experiment: Experiment, { T, batch, segments }: Scenario): number {
   const { memorySeconds = Number.POSITIVE_INFINITY, maturationSeconds } = resolutionOf(experiment)
-  const finest = Math.min(memorySeconds, maturationSeconds > 0 ? maturationSeconds : Number.POSITIVE_INFINITY) / PARTS
+  const finest =
+    Math.min(memorySeconds, maturationSeconds > 0 ? maturationSeconds : Number.POSITIVE_INFINITY) / AGE_PARTS
   if (Number.isFinite(finest)) return batch * Math.max(1, Math.floor(finest / batch))
   const toldApart = experiment.reward.maturation !== "none" || segments.some(([, rates]) => rates.includes(null))
   return toldApart ? batch : T

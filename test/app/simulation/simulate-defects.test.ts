@@ -3,7 +3,8 @@ import { findPolicy, POLICY_KINDS } from "#policies/registry.ts"
 import type { SimulationResult } from "#src/app/simulation/simulate.ts"
 import { SimulatedGateway } from "#src/app/simulation/simulated-gateway.ts"
 import type { Scenario } from "#src/app/simulation/simulation-scenario.ts"
-import { experimentOf, finish, type PlaySettings, playing, scenarioOf, streams } from "./simulate-playing.ts"
+import { replicateStreams } from "#src/cli/replicate-streams.ts"
+import { experimentOf, finish, type PlaySettings, playing, scenarioOf } from "./simulate-playing.ts"
 
 /** Defects that a gateway may have, or a policy in it: each has a world here in which the table shows it. */
 function play(given: Partial<Scenario>, policy: object, settings: PlaySettings): SimulationResult {
@@ -164,7 +165,7 @@ describe("given a best variant whose clicks come late", () => {
         scenario,
         "x",
       )
-      const random = streams("late")(0)
+      const random = replicateStreams("late")(0)
       for (let decision = 0; decision <= 4000; decision++) {
         if (decision % 200 === 0) gateway.beginBatch(decision)
         const choice = gateway.decide(decision, undefined)

@@ -1,17 +1,8 @@
-import seedrandom from "seedrandom"
 import { type Simulation, type SimulationResult, simulate } from "#src/app/simulation/simulate.ts"
 import { type ExperimentSettings, simulatedExperiment } from "#src/app/simulation/simulated-experiment.ts"
-import type { Random } from "#src/app/simulation/simulated-world.ts"
 import type { Scenario } from "#src/app/simulation/simulation-scenario.ts"
+import { replicateStreams } from "#src/cli/replicate-streams.ts"
 import type { Experiment } from "#src/domain/experiment.ts"
-
-/** An independent stream for every replicate. */
-export function streams(seed: string): (replicate: number) => Random {
-  return (replicate) => {
-    const stream = seedrandom.alea(`${seed}/${replicate}`)
-    return () => stream.double()
-  }
-}
 
 /** A small world whose first variant always pays, changed as said. */
 export function scenarioOf(given: Partial<Scenario>): Scenario {
@@ -44,7 +35,7 @@ export function playing(given: Partial<Scenario>, policy: object, settings: Play
   const { replicates = 3, seed = "a", aa = false, ...others } = settings
   const scenario = scenarioOf(given)
   const experiment = experimentOf(scenario, { policy, ...others })
-  return { scenario, experiment, replicates, aa, randomOf: streams(seed) }
+  return { scenario, experiment, replicates, aa, randomOf: replicateStreams(seed) }
 }
 
 /** Plays to the end: the result, and what was told on the way. */

@@ -2,8 +2,9 @@ import { describe, expect, it } from "vitest"
 import type { SimulationResult } from "#src/app/simulation/simulate.ts"
 import { SimulatedGateway } from "#src/app/simulation/simulated-gateway.ts"
 import { scenarioSchema } from "#src/app/simulation/simulation-scenario.ts"
+import { replicateStreams } from "#src/cli/replicate-streams.ts"
 import { referenceCells } from "./reference-cells.ts"
-import { experimentOf, finish, playing, scenarioOf, streams } from "./simulate-playing.ts"
+import { experimentOf, finish, playing, scenarioOf } from "./simulate-playing.ts"
 
 /** A spread of the batch scenarios and of policies; the whole table is docs/regret.md. Heavy tails are left to it, where 200 replicates are played. */
 const SHORT = [
@@ -32,7 +33,7 @@ describe("given the reference scenarios", () => {
   it.each(SHORT)("has the regret of the reference in %s for %s", (id, name, replicates) => {
     const cell = cells.find((candidate) => candidate.scenario.id === id && candidate.name === name)
     if (cell === undefined) throw new Error(`no cell ${id} ${name}`)
-    const { regret } = finish({ ...cell, replicates, randomOf: streams(`${id}/${name}`) }).result
+    const { regret } = finish({ ...cell, replicates, randomOf: replicateStreams(`${id}/${name}`) }).result
     const tolerance = 3 * Math.hypot(regret.standardError, cell.standardError)
     expect(Math.abs(regret.mean - cell.mean)).toBeLessThanOrEqual(tolerance)
     // The comparison must be able to fail: an even split's regret lies far outside, but for its own cell and UCB1.

@@ -1,14 +1,15 @@
 import { describe, expect, it } from "vitest"
 import { largestReward, World } from "#src/app/simulation/simulated-world.ts"
 import { alike, type Scenario, scenarioSchema } from "#src/app/simulation/simulation-scenario.ts"
-import { scenarioOf, streams } from "./simulate-playing.ts"
+import { replicateStreams } from "#src/cli/replicate-streams.ts"
+import { scenarioOf } from "./simulate-playing.ts"
 
 const DECISIONS = 200_000
 
 /** What decisions for one variant earned in time, one after the other. */
 function earned(given: Partial<Scenario>, chosen: number) {
   const scenario = scenarioOf({ T: DECISIONS, ...given })
-  const world = new World(scenario, streams("world")(0))
+  const world = new World(scenario, replicateStreams("world")(0))
   const window = scenario.attributionWindow ?? scenario.delay
   const rewards: number[] = []
   const units: (number | undefined)[] = []
