@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest"
 import { MAX_TOKEN_LENGTH } from "#src/domain/token.ts"
 import { BATCH_ANSWER, PREDICTION_EXAMPLE, RECEIPT_EXAMPLE, TOKEN_EXAMPLE } from "#src/http/contract/examples.ts"
+import { MAX_FEATURES, readFeatures } from "#src/http/contract/features.ts"
 import { COMMON_PROBLEMS } from "#src/http/contract/operation.ts"
 import { OPERATIONS } from "#src/http/contract/operations.ts"
 import { PROBLEM_CODES } from "#src/http/contract/problem-codes.ts"
@@ -46,6 +47,17 @@ describe("the OpenAPI document", () => {
     expect(mismatch("RewardReceipt", RECEIPT_EXAMPLE)).toBeUndefined()
     expect(mismatch("RewardBatchAnswer", BATCH_ANSWER)).toBeUndefined()
     expect(TOKEN_EXAMPLE.length).toBeLessThanOrEqual(MAX_TOKEN_LENGTH)
+  })
+
+  it("says which names and how many features are refused", () => {
+    const { Features: features } = openApiDocument().components.schemas
+    const refused = Object.getOwnPropertyNames(Object.prototype)
+    expect(features).toMatchObject({ propertyNames: { not: { enum: refused } }, maxProperties: MAX_FEATURES })
+    for (const name of refused) {
+      const errors: { pointer: string; detail: string }[] = []
+      readFeatures(JSON.parse(`{${JSON.stringify(name)}:1}`), "", errors)
+      expect(errors).toHaveLength(1)
+    }
   })
 
   it("is served as it is assembled", async () => {

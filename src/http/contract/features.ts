@@ -7,6 +7,9 @@ export const MAX_TEXT_LENGTH = 1024
 /** Beyond 2^53 a JSON number no longer says which integer was meant. */
 export const MAX_NUMBER = Number.MAX_SAFE_INTEGER
 
+/** Names that every object inherits. Looking such a feature up would find something where it was not sent, and copying `__proto__` would set a prototype. */
+const INHERITED = new Set(Object.getOwnPropertyNames(Object.prototype))
+
 /** The contract of a feature object. `readFeatures` is the same rule as a flat loop, because this one costs ten times as much per request. */
 export const featuresSchema = z
   .record(
@@ -14,8 +17,9 @@ export const featuresSchema = z
       .string()
       .min(1)
       .max(MAX_NAME_LENGTH)
-      .refine((name) => !(name in {}), "names a member of every object")
-      .refine((name) => name.isWellFormed(), "has a lone surrogate"),
+      .refine((name) => !INHERITED.has(name), "names a member of every object")
+      .refine((name) => name.isWellFormed(), "has a lone surrogate")
+      .meta({ not: { enum: [...INHERITED] } }),
     z.union([
       z
         .string()
@@ -26,7 +30,11 @@ export const featuresSchema = z
     ]),
   )
   .refine((features) => Object.keys(features).length <= MAX_FEATURES, `has more than ${MAX_FEATURES} features`)
-  .meta({ id: "Features", description: "Feature name to value: text, finite numbers within ±(2^53 - 1), booleans" })
+  .meta({
+    id: "Features",
+    description: "Feature name to value: text, finite numbers within ±(2^53 - 1), booleans",
+    maxProperties: MAX_FEATURES,
+  })
 
 export type FeatureValues = Record<string, string | number | boolean>
 
@@ -57,9 +65,6 @@ export function readFeatures(value: unknown, pointer: string, errors: InputError
   }
   return features
 }
-
-/** Names that every object inherits. Looking such a feature up would find something where it was not sent, and copying `__proto__` would set a prototype. */
-const INHERITED = new Set(Object.getOwnPropertyNames(Object.prototype))
 
 function nameProblem(name: string, wellFormed: boolean): string | undefined {
   if (name.length === 0 || name.length > MAX_NAME_LENGTH) return `a feature name has 1 to ${MAX_NAME_LENGTH} characters`
