@@ -9,7 +9,7 @@ import { createPseudonyms } from "../adapters/node-crypto/mac.ts"
 import { createRecorder } from "../app/recorder.ts"
 import { type Config, ConfigError, parseConfig } from "../config.ts"
 import { describeProblem } from "../domain/document-issues.ts"
-import { readRequestBytes } from "../http/read-body.ts"
+import { mountOnHono, readRequestBytes } from "../http/hono.ts"
 import type { Clock } from "../ports/clock.ts"
 import type { Logger } from "../ports/logger.ts"
 import type { ModelEndpoint } from "../ports/model-endpoint.ts"
@@ -76,7 +76,6 @@ export async function createBundledGateway(
     authorize: authorization(config.apiKeys, (secret) => hash("sha256", secret, "base64url")),
     defaultExperiment: config.defaultExperiment,
     readings: {},
-    readBytes: readRequestBytes,
     readParts: () => ({
       server: { ready: true, required: true },
       counters: { ready: true, required: false, detail: "in memory, this isolate's own" },
@@ -88,7 +87,7 @@ export async function createBundledGateway(
     await gateway.publisher.publish(document.experiment, AUTHOR)
   }
   return {
-    app: gateway.app,
+    app: mountOnHono(gateway.application, readRequestBytes),
     afterRequest: async () => {
       await recorder.flush()
       await gateway.reallocator.tick()

@@ -1,4 +1,3 @@
-import type { Hono } from "hono"
 import { createTextMac } from "../adapters/node-crypto/mac.ts"
 import { createPredict, type PredictDeps } from "../app/predict.ts"
 import { Publisher } from "../app/publish.ts"
@@ -9,10 +8,9 @@ import { ServedExperiments } from "../app/served-experiments.ts"
 import { createDecisionIds } from "../domain/decision-id.ts"
 import type { Experiment } from "../domain/experiment.ts"
 import type { SignText } from "../domain/token.ts"
-import { createApp } from "../http/app.ts"
+import { type Application, createApplication } from "../http/application.ts"
 import type { Authorize } from "../http/authorize.ts"
 import { Metrics, type Readings } from "../http/metrics.ts"
-import type { ReadBytes } from "../http/read-body.ts"
 import type { ReadParts } from "../http/routes/health.ts"
 import type { Compress } from "../http/static-answer.ts"
 import type { Clock } from "../ports/clock.ts"
@@ -43,14 +41,13 @@ export interface GatewayParts {
   readonly defaultExperiment: string | undefined
   readonly readings: Readings
   readonly readParts: ReadParts
-  readonly readBytes: ReadBytes
   /** How pages and contract are compressed, where the platform doesn't do it. */
   readonly compress?: Compress
   readonly rewardOrigins?: readonly string[]
 }
 
 export interface Gateway {
-  readonly app: Hono
+  readonly application: Application
   readonly metrics: Metrics
   readonly experiments: ServedExperiments
   readonly publisher: Publisher
@@ -82,7 +79,7 @@ export function createGateway(parts: GatewayParts): Gateway {
     keyId: active.id,
   })
   const metrics = new Metrics(experiments, counters, clock, parts.readings)
-  const app = createApp({
+  const application = createApplication({
     experiments,
     predict,
     reward,
@@ -92,12 +89,11 @@ export function createGateway(parts: GatewayParts): Gateway {
     metrics,
     authorize: parts.authorize,
     readParts: parts.readParts,
-    readBytes: parts.readBytes,
     compress: parts.compress,
     rewardOrigins: parts.rewardOrigins,
   })
   return {
-    app,
+    application,
     metrics,
     experiments,
     publisher,

@@ -1,7 +1,7 @@
+import type { IncomingMessage, ServerResponse } from "node:http"
 import { getHeapStatistics } from "node:v8"
-import type { HttpBindings } from "@hono/node-server"
 import { GatewayError } from "../domain/errors.ts"
-import { type ReadBytes, tooLarge } from "../http/read-body.ts"
+import { tooLarge } from "../http/read-body.ts"
 import { Turns } from "./turns.ts"
 
 /** What became of bodies since the start. */
@@ -20,7 +20,9 @@ const MAX_PIECES = 4096
 /** Work on a body of this size takes milliseconds: one of them for each round of the event loop. */
 const LARGE_BYTES = 16_384
 
-/** Reads bodies from Node's own requests: the Request in between would copy them twice. */
+const DISCARD_MS = 500
+
+/** Reads bodies from Node's own requests: a Request in between would copy them twice. */
 export class IncomingBodies {
   readonly #sharedBytes: number
   readonly #large = new Turns()
@@ -38,13 +40,13 @@ export class IncomingBodies {
   }
 
   /** @throws GatewayError `bad_request` when the connection closes before the body is whole, `payload_too_large`, `overloaded` */
-  readonly read: ReadBytes = (c, maxBytes) => {
-    const bindings = c.env as HttpBindings
-    return new Promise((resolve, reject) => this.#read(bindings, maxBytes, resolve, reject))
+  read(incoming: IncomingMessage, outgoing: ServerResponse, maxBytes: number): Promise<Uint8Array> {
+    return new Promise((resolve, reject) => this.#read(incoming, outgoing, maxBytes, resolve, reject))
   }
 
   #read(
-    { incoming, outgoing }: HttpBindings,
+    incoming: IncomingMessage,
+    outgoing: ServerResponse,
     maxBytes: number,
     resolve: (bytes: Uint8Array) => void,
     reject: (error: GatewayError) => void,
@@ -108,6 +110,13 @@ export class IncomingBodies {
       refuse(new GatewayError("bad_request", { detail: "The connection closed before the body was whole.", cause }))
     })
   }
+}
+
+/** What is left of a body whose request is answered comes and goes, for a while: a long one costs more than a new connection. */
+export function discardRest(incoming: IncomingMessage): void {
+  incoming.resume()
+  const timer = setTimeout(() => incoming.socket.destroySoon(), DISCARD_MS)
+  incoming.once("close", () => clearTimeout(timer))
 }
 
 const EMPTY = new Uint8Array(0)

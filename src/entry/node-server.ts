@@ -1,11 +1,16 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import type { Socket } from "node:net"
-import { getRequestListener } from "@hono/node-server"
-import type { Hono } from "hono"
+import { getRequestListener, type HttpBindings } from "@hono/node-server"
 import { type ErrorCode, GatewayError } from "../domain/errors.ts"
+import type { Application } from "../http/application.ts"
+import type { Answer, AnswerCall } from "../http/call.ts"
 import { CallContext } from "../http/call-context.ts"
-import { problemResponse } from "../http/problem.ts"
+import { mountOnHono, toResponse } from "../http/hono.ts"
+import { problemAnswer } from "../http/problem.ts"
 import { type JudgeHost, SERVE_ANY_HOST } from "../http/served-hosts.ts"
+import { discardRest, IncomingBodies } from "./incoming-body.ts"
+import { LiteralRoutes } from "./literal-routes.ts"
+import { NodeCall, writeAnswer } from "./node-call.ts"
 import { limitsForThisProcess, Peers } from "./peers.ts"
 import {
   type ClientError,
@@ -30,6 +35,7 @@ export interface NodeServerOptions {
   /** Which hosts are served. Default: any. */
   readonly judgeHost?: JudgeHost
   readonly peers?: Peers
+  readonly bodies?: IncomingBodies
   /** Told of each request that is refused before the application sees it. */
   readonly onRefusal?: (code: ErrorCode) => void
 }
@@ -38,8 +44,9 @@ export interface NodeServerOptions {
  * An HTTP server for the application with the limits of a server on the edge, and the requests that Node's parser lets through although no
  * honest client sends them refused before the application sees them.
  */
-export function createNodeServer(app: Hono, options: NodeServerOptions = {}): Server {
-  const { isDraining = () => false, judgeHost = SERVE_ANY_HOST, peers = new Peers(limitsForThisProcess()) } = options
+export function createNodeServer(application: Application, options: NodeServerOptions = {}): Server {
+  const { isDraining = () => false, judgeHost = SERVE_ANY_HOST } = options
+  const { peers = new Peers(limitsForThisProcess()), bodies = new IncomingBodies() } = options
   const refuse = (request: IncomingMessage, response: ServerResponse, refusal: Refusal): void => {
     options.onRefusal?.(refusal.error.code)
     const { status, headers, text } = refusalAnswer(refusal)
@@ -51,18 +58,28 @@ export function createNodeServer(app: Hono, options: NodeServerOptions = {}): Se
     options.onRefusal?.(error.code)
     peers.dismiss(socket, rawAnswer(error))
   }
-  const listener = getRequestListener(app.fetch, {
+  const app = mountOnHono(application, (c, maxBytes) => {
+    const { incoming, outgoing } = c.env as HttpBindings
+    return bodies.read(incoming, outgoing, maxBytes)
+  })
+  const askHono = getRequestListener(app.fetch, {
     overrideGlobalObjects: true,
     // What a request without a host is taken to have asked.
     hostname: "localhost",
     errorHandler: () =>
-      problemResponse(new GatewayError("bad_request", { detail: "The request's target is not a path." })),
+      toResponse(problemAnswer(new GatewayError("bad_request", { detail: "The request's target is not a path." }))),
   })
+  const routes = new LiteralRoutes(application.routes)
   const serve = (request: IncomingMessage, response: ServerResponse): void => {
     if (isDraining()) response.shouldKeepAlive = false
     const refusal = refusalOf(request, judgeHost)
-    if (refusal === undefined) void listener(request, response)
-    else refuse(request, response, refusal)
+    if (refusal !== undefined) {
+      refuse(request, response, refusal)
+      return
+    }
+    const match = routes.find(request.method ?? "", request.url ?? "")
+    if (match === undefined) void askHono(request, response)
+    else answerCall(match.answer, new NodeCall(request, response, bodies, match.parameter), request, response)
   }
   const server = createServer(
     {
@@ -96,4 +113,14 @@ export function createNodeServer(app: Hono, options: NodeServerOptions = {}): Se
     else dismiss(socket, clientProblem(error))
   })
   return server
+}
+
+function answerCall(answer: AnswerCall, call: NodeCall, request: IncomingMessage, response: ServerResponse): void {
+  const send = (given: Answer): void => {
+    writeAnswer(response, given)
+    if (!request.complete) discardRest(request)
+  }
+  const answered = answer(call)
+  if (answered instanceof Promise) void answered.then(send)
+  else send(answered)
 }

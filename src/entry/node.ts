@@ -163,7 +163,6 @@ async function startIn(
       ...wireReadings(peers, bodies),
     },
     readParts: () => readParts(),
-    readBytes: bodies.read,
     compress: compressOnThreads,
     rewardOrigins: config.corsOrigins,
   })
@@ -251,7 +250,8 @@ async function startIn(
     if (!store.recovered) await Promise.allSettled([store.recover()])
   }
 
-  const server = createNodeServer(gateway.app, {
+  const server = createNodeServer(gateway.application, {
+    bodies,
     peers,
     isDraining: () => state.draining,
     judgeHost: config.servesAnyHost ? SERVE_ANY_HOST : serveHosts(config.allowedHosts),

@@ -5,7 +5,8 @@ import rawModel from "../../examples/models/ctr-raw/model.json" with { type: "js
 import rawWeights from "../../examples/models/ctr-raw/weights.bin"
 import { ConfigError } from "../config.ts"
 import { GatewayError } from "../domain/errors.ts"
-import { problemResponse } from "../http/problem.ts"
+import { toResponse } from "../http/hono.ts"
+import { problemAnswer } from "../http/problem.ts"
 import { createBundledGateway } from "./bundled-gateway.ts"
 
 /** Secrets and variables of the Worker: `wrangler secret put SIGNING_KEYS`, and so for UNIT_KEY and API_KEYS. */
@@ -42,7 +43,7 @@ export default {
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error
       console.error(JSON.stringify({ level: "error", message: "not configured", problems: error.problems }))
-      return problemResponse(new GatewayError("not_configured"))
+      return toResponse(problemAnswer(new GatewayError("not_configured")))
     }
   },
 } satisfies ExportedHandler<Env>

@@ -1,11 +1,11 @@
-import type { Context } from "hono"
 import { GatewayError } from "../domain/errors.ts"
+import type { Call } from "./call.ts"
 
 /** What a key may do. `reward` needs none: a decision token carries its own proof. */
 export type Permission = "predict" | "force" | "read"
 
 /** Throws `unauthorized` or `forbidden` unless the request's key grants the permission. */
-export type Authorize = (c: Context, permission: Permission) => void
+export type Authorize = (call: Call, permission: Permission) => void
 
 /** One API key: `permissions` of the holder of `secret`. */
 export interface ApiKey {
@@ -25,8 +25,8 @@ export const ALLOW_ALL: Authorize = () => {}
  */
 export function requireApiKey(keys: readonly ApiKey[], digest: (key: string) => string): Authorize {
   const byDigest = new Map(keys.map((key) => [key.digest, key]))
-  return (c, permission) => {
-    const match = /^Bearer ([\x21-\x7e]{1,256})$/.exec(c.req.header("authorization") ?? "")
+  return (call, permission) => {
+    const match = /^Bearer ([\x21-\x7e]{1,256})$/.exec(call.header("authorization") ?? "")
     const key = match === null ? undefined : byDigest.get(digest(match[1] as string))
     if (key === undefined) {
       throw new GatewayError("unauthorized", { detail: "Send Authorization: Bearer <key> with a key of API_KEYS." })

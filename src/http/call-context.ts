@@ -1,5 +1,3 @@
-import type { Context } from "hono"
-
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,128}$/
 /** W3C Trace Context, version 00; later versions may go on after a hyphen. */
 const TRACEPARENT = /^(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/
@@ -49,18 +47,6 @@ export class CallContext {
   get logged(): { readonly requestId: string; readonly traceId: string } {
     return { requestId: this.requestId, traceId: this.trace.traceId }
   }
-}
-
-const calls = new WeakMap<Context, CallContext>()
-
-/** The call context of a request. */
-export function callContextOf(c: Context): CallContext {
-  let call = calls.get(c)
-  if (call === undefined) {
-    call = new CallContext((name) => c.req.header(name))
-    calls.set(c, call)
-  }
-  return call
 }
 
 /** The id that a caller gave its request, undefined where there is none or it is not well-formed: it is echoed and logged. */

@@ -1,5 +1,5 @@
-import type { Context } from "hono"
 import { GatewayError } from "../domain/errors.ts"
+import { type Answer, type Call, withHeaders } from "./call.ts"
 
 /** How long a browser may remember that it may post rewards. */
 const MAX_AGE_SECONDS = "600"
@@ -17,39 +17,36 @@ export class CrossOrigin {
   }
 
   /** Whether a request is a browser's question whether it may send another one. */
-  isPreflight(c: Context): boolean {
+  isPreflight(call: Call): boolean {
     return (
-      c.req.method === "OPTIONS" &&
-      c.req.header("origin") !== undefined &&
-      c.req.header("access-control-request-method") !== undefined
+      call.method === "OPTIONS" &&
+      call.header("origin") !== undefined &&
+      call.header("access-control-request-method") !== undefined
     )
   }
 
   /** Answers a preflight for rewards. @throws GatewayError `origin_not_allowed` */
-  preflight(c: Context): Response {
-    const method = c.req.header("access-control-request-method")
-    const origin = c.req.header("origin") ?? ""
+  preflight(call: Call): Answer {
+    const method = call.header("access-control-request-method")
+    const origin = call.header("origin") ?? ""
     if (!this.#allows(origin) || (method !== "POST" && method !== "GET")) throw new GatewayError("origin_not_allowed")
-    return new Response(null, {
-      status: 204,
-      headers: {
-        ...this.#headersFor(origin),
-        "access-control-allow-methods": "GET, POST",
-        "access-control-allow-headers": "content-type, x-request-id, traceparent, tracestate",
-        "access-control-max-age": MAX_AGE_SECONDS,
-        vary: "origin, access-control-request-method, access-control-request-headers",
-      },
-    })
+    const headers = {
+      ...this.#headersFor(origin),
+      "access-control-allow-methods": "GET, POST",
+      "access-control-allow-headers": "content-type, x-request-id, traceparent, tracestate",
+      "access-control-max-age": MAX_AGE_SECONDS,
+      vary: "origin, access-control-request-method, access-control-request-headers",
+    }
+    return { status: 204, headers, body: null }
   }
 
   /** Lets the page that a reward came from read its answer. */
-  share(c: Context, response: Response): void {
-    if (this.#origins.size === 0) return
-    response.headers.append("vary", "origin")
-    const origin = c.req.header("origin")
-    if (origin === undefined || !this.#allows(origin)) return
-    for (const [name, value] of Object.entries(this.#headersFor(origin))) response.headers.set(name, value)
-    response.headers.set("access-control-expose-headers", "retry-after, x-request-id")
+  share(call: Call, answer: Answer): Answer {
+    if (this.#origins.size === 0) return answer
+    const origin = call.header("origin")
+    if (origin === undefined || !this.#allows(origin)) return withHeaders(answer, { vary: "origin" })
+    const exposed = { vary: "origin", "access-control-expose-headers": "retry-after, x-request-id" }
+    return withHeaders(answer, { ...this.#headersFor(origin), ...exposed })
   }
 
   #allows(origin: string): boolean {

@@ -1,4 +1,5 @@
 import type { ErrorCode, GatewayError } from "../domain/errors.ts"
+import type { Answer } from "./call.ts"
 
 interface ProblemSpec {
   readonly status: number
@@ -217,11 +218,8 @@ export function problemHeaders({ code }: GatewayError): Record<string, string> {
   }
 }
 
-/** The problem as a response. */
-export function problemResponse(error: GatewayError, headers: Readonly<Record<string, string>> = {}): Response {
+/** The problem as an answer. */
+export function problemAnswer(error: GatewayError, headers: Readonly<Record<string, string>> = {}): Answer {
   const problem = toProblem(error)
-  return new Response(JSON.stringify(problem), {
-    status: problem.status,
-    headers: { ...problemHeaders(error), ...headers },
-  })
+  return { status: problem.status, headers: { ...problemHeaders(error), ...headers }, body: JSON.stringify(problem) }
 }

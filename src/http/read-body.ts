@@ -1,27 +1,10 @@
-import type { Context } from "hono"
 import { GatewayError } from "../domain/errors.ts"
+import type { Call } from "./call.ts"
 
 /** What a route takes: media types without parameters, and the largest body in bytes. */
 export interface BodyRules {
   readonly mediaTypes: readonly string[]
   readonly maxBytes: number
-}
-
-/**
- * Reads a body whole. A runtime may have a shorter way to its bytes than the Request's.
- *
- * @throws GatewayError `payload_too_large` as soon as more than `maxBytes` have come, `bad_request` when the peer goes away before the end
- */
-export type ReadBytes = (c: Context, maxBytes: number) => Promise<Uint8Array>
-
-/** Every runtime's way. */
-export const readRequestBytes: ReadBytes = async (c, maxBytes) => {
-  try {
-    return await readCounted(c.req.raw.body, maxBytes)
-  } catch (cause) {
-    if (cause instanceof GatewayError) throw cause
-    throw new GatewayError("bad_request", { detail: "The connection closed before the body was whole.", cause })
-  }
 }
 
 const CHARSET = /;\s*charset\s*=\s*"?([^";\s]+)"?/i
@@ -31,19 +14,15 @@ const CHARSET = /;\s*charset\s*=\s*"?([^";\s]+)"?/i
  *
  * @throws GatewayError `unsupported_media_type`, `unsupported_encoding`, `payload_too_large`, or `bad_request` for a body that ends too soon
  */
-export async function readBody(
-  c: Context,
-  rules: BodyRules,
-  readBytes: ReadBytes,
-): Promise<{ bytes: Uint8Array; mediaType: string }> {
-  const mediaType = checkMediaType(c.req.header("content-type"), rules)
-  const encoding = c.req.header("content-encoding")
+export async function readBody(call: Call, rules: BodyRules): Promise<{ bytes: Uint8Array; mediaType: string }> {
+  const mediaType = checkMediaType(call.header("content-type"), rules)
+  const encoding = call.header("content-encoding")
   if (encoding !== undefined && encoding !== "identity") {
     throw new GatewayError("unsupported_encoding", { detail: "Send the body without Content-Encoding." })
   }
-  const declared = c.req.header("content-length")
+  const declared = call.header("content-length")
   if (declared !== undefined && Number(declared) > rules.maxBytes) throw tooLarge(rules.maxBytes)
-  return { bytes: await readBytes(c, rules.maxBytes), mediaType }
+  return { bytes: await call.readBytes(rules.maxBytes), mediaType }
 }
 
 function checkMediaType(header: string | undefined, rules: BodyRules): string {
@@ -54,24 +33,6 @@ function checkMediaType(header: string | undefined, rules: BodyRules): string {
     throw new GatewayError("unsupported_media_type", { detail: `Send Content-Type: ${rules.mediaTypes.join(" or ")}.` })
   }
   return mediaType
-}
-
-async function readCounted(body: ReadableStream<Uint8Array> | null, maxBytes: number): Promise<Uint8Array> {
-  if (body === null) return new Uint8Array(0)
-  const chunks: Uint8Array[] = []
-  let total = 0
-  for await (const chunk of body) {
-    total += chunk.byteLength
-    if (total > maxBytes) throw tooLarge(maxBytes)
-    chunks.push(chunk)
-  }
-  const bytes = new Uint8Array(total)
-  let offset = 0
-  for (const chunk of chunks) {
-    bytes.set(chunk, offset)
-    offset += chunk.byteLength
-  }
-  return bytes
 }
 
 export function tooLarge(maxBytes: number): GatewayError {

@@ -1,4 +1,4 @@
-import type { Context } from "hono"
+import type { Answer, Call } from "./call.ts"
 
 /** A text as each content coding that clients ask for. */
 export interface Compressed {
@@ -41,8 +41,8 @@ export class StaticAnswer {
     this.#compress = compress
   }
 
-  answer(c: Context): Response | Promise<Response> {
-    if (this.#prepared !== undefined) return respond(c, this.#prepared)
+  answer(call: Call): Answer | Promise<Answer> {
+    if (this.#prepared !== undefined) return respond(call, this.#prepared)
     this.#preparing ??= this.#prepare().then(
       (prepared) => {
         this.#prepared = prepared
@@ -53,7 +53,7 @@ export class StaticAnswer {
         throw error
       },
     )
-    return this.#preparing.then((prepared) => respond(c, prepared))
+    return this.#preparing.then((prepared) => respond(call, prepared))
   }
 
   async #prepare(): Promise<Prepared> {
@@ -66,8 +66,8 @@ export class StaticAnswer {
   }
 }
 
-function respond(c: Context, { headers, bodies, tag }: Prepared): Response {
-  const coding = chooseCoding(c.req.header("accept-encoding"), bodies)
+function respond(call: Call, { headers, bodies, tag }: Prepared): Answer {
+  const coding = chooseCoding(call.header("accept-encoding"), bodies)
   const etag = `"${tag}${coding === "identity" ? "" : `-${coding}`}"`
   const all = {
     ...headers,
@@ -76,9 +76,9 @@ function respond(c: Context, { headers, bodies, tag }: Prepared): Response {
     etag,
     ...(coding === "identity" ? {} : { "content-encoding": coding }),
   }
-  const known = c.req.header("if-none-match")
-  if (known !== undefined && matches(known, etag)) return new Response(null, { status: 304, headers: all })
-  return new Response(bodies[coding] as Uint8Array<ArrayBuffer>, { headers: all })
+  const known = call.header("if-none-match")
+  if (known !== undefined && matches(known, etag)) return { status: 304, headers: all, body: null }
+  return { status: 200, headers: all, body: bodies[coding] as Uint8Array }
 }
 
 /** RFC 9110 section 13.1.2: any of a list, compared weakly. */

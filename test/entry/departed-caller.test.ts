@@ -7,7 +7,7 @@ import { createTestGateway } from "#test/http/gateway.ts"
 it("logs the decision of a caller who left before the answer, once, like any other", async () => {
   const gateway = await createTestGateway()
   for (const model of gateway.models) model.behaviour = { kind: "delay", delayMs: 50, score: () => 0.3 }
-  const server = createNodeServer(gateway.app)
+  const server = createNodeServer(gateway.application)
   server.listen(0, "127.0.0.1")
   await once(server, "listening")
   const body = '{"experiment":"banner-ctr","features":{}}'

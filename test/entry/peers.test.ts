@@ -1,10 +1,10 @@
 import { once } from "node:events"
 import type { Server } from "node:http"
 import { type AddressInfo, connect, type Socket } from "node:net"
-import { Hono } from "hono"
 import { describe, expect, it, onTestFinished } from "vitest"
 import { createNodeServer } from "#src/entry/node-server.ts"
 import { limitsFor, type PeerLimits, Peers } from "#src/entry/peers.ts"
+import type { Answer, AnswerCall } from "#src/http/call.ts"
 
 const LIMITS: PeerLimits = {
   connections: 64,
@@ -18,18 +18,38 @@ const LARGE = new Uint8Array(32 * 1024 * 1024)
 const GET_SMALL = "GET /small HTTP/1.1\r\nHost: a\r\n\r\n"
 const GET_LARGE = "GET /large HTTP/1.1\r\nHost: a\r\n\r\n"
 
+const ok = (body: string | Uint8Array): Answer => ({ status: 200, headers: {}, body })
+const refuse = (): Answer => ({ status: 404, headers: {}, body: null })
+
 async function serve(changes: Partial<PeerLimits> = {}) {
   const clock = { nowMs: 1 }
   const peers = new Peers({ ...LIMITS, ...changes }, () => clock.nowMs)
-  const app = new Hono()
   const held = Promise.withResolvers<void>()
-  app.get("/small", () => new Response("small"))
-  app.get("/large", () => new Response(LARGE))
-  app.all("/held", async () => {
+  const small: AnswerCall = () => ok("small")
+  const large: AnswerCall = () => ok(LARGE)
+  const whenReleased: AnswerCall = async () => {
     await held.promise
-    return new Response("held")
-  })
-  const server: Server = createNodeServer(app, { peers })
+    return ok("held")
+  }
+  const server: Server = createNodeServer(
+    {
+      routes: [
+        { path: "/small", methods: new Map([["GET", small]]), refuse },
+        { path: "/large", methods: new Map([["GET", large]]), refuse },
+        {
+          path: "/held",
+          methods: new Map([
+            ["GET", whenReleased],
+            ["POST", whenReleased],
+          ]),
+          refuse,
+        },
+      ],
+      notFound: refuse,
+      failed: refuse,
+    },
+    { peers },
+  )
   await new Promise<void>((settle) => server.listen(0, "127.0.0.1", settle))
   onTestFinished(async () => {
     held.resolve()

@@ -13,7 +13,7 @@ import { GatewayError } from "#src/domain/errors.ts"
 import { type Experiment, parseExperiment } from "#src/domain/experiment.ts"
 import { authorization } from "#src/entry/authorization.ts"
 import { createGateway } from "#src/entry/gateway.ts"
-import { type ReadBytes, readRequestBytes } from "#src/http/read-body.ts"
+import { mountOnHono, readRequestBytes } from "#src/http/hono.ts"
 import type { PartState } from "#src/http/routes/health.ts"
 import type { Compress } from "#src/http/static-answer.ts"
 import type { ModelEndpoint } from "#src/ports/model-endpoint.ts"
@@ -21,6 +21,7 @@ import { ALL_OF_CHAMPION } from "#test/outcomes.ts"
 import { GatedStore } from "../app/gated-store.ts"
 import { FakeClock } from "../app/rig.ts"
 import { createRememberingLogger } from "../remembering-logger.ts"
+import { askOverTheWire } from "./over-the-wire.ts"
 
 const SIGNING_KEY = { id: "k1", key: new Uint8Array(32).fill(7) }
 const FEATURES = { hour: "14102100", banner_pos: "0", site_id: "1fbe01fe" }
@@ -46,8 +47,8 @@ function bannerDocument(changes: Readonly<Record<string, unknown>> = {}) {
 export interface GatewayOptions {
   readonly apiKeys?: readonly ApiKeySetting[]
   readonly defaultExperiment?: string
-  /** How bodies are read. Default: as on every runtime. */
-  readonly readBytes?: ReadBytes
+  /** What takes the requests: Hono by itself, as in a Worker, or Node's server on a port. Default: Hono. */
+  readonly through?: "hono" | "node"
   readonly compress?: Compress
   readonly rewardOrigins?: readonly string[]
   /** How long the counters may take to answer. Default: for ever. */
@@ -98,7 +99,6 @@ export async function createTestGateway(options: GatewayOptions = {}) {
     defaultExperiment: options.defaultExperiment,
     readings: {},
     readParts: () => readParts(),
-    readBytes: options.readBytes ?? readRequestBytes,
     ...(options.compress === undefined ? {} : { compress: options.compress }),
     ...(options.rewardOrigins === undefined ? {} : { rewardOrigins: options.rewardOrigins }),
   })
@@ -111,8 +111,15 @@ export async function createTestGateway(options: GatewayOptions = {}) {
   }
   await publish()
 
+  const app = mountOnHono(gateway.application, readRequestBytes)
+  const request: (path: string, init?: RequestInit) => Promise<Response> =
+    options.through === "node"
+      ? await askOverTheWire(gateway.application)
+      : async (path, init) => await app.request(path, init)
+
   return {
     ...gateway,
+    app,
     clock,
     logger,
     /** What the disk and the counters do from now on. */
@@ -129,16 +136,16 @@ export async function createTestGateway(options: GatewayOptions = {}) {
     setParts: (read: () => Record<string, PartState>) => {
       readParts = read
     },
-    request: async (path: string, init?: RequestInit): Promise<Response> => await gateway.app.request(path, init),
+    request,
     postJson: async (path: string, body: unknown, headers: Readonly<Record<string, string>> = {}): Promise<Response> =>
-      await gateway.app.request(path, {
+      await request(path, {
         method: "POST",
         headers: { "content-type": "application/json", ...headers },
         body: JSON.stringify(body),
       }),
     /** A fresh decision token. */
     decide: async (changes: Readonly<Record<string, unknown>> = {}): Promise<string> => {
-      const response = await gateway.app.request("/predict", {
+      const response = await request("/predict", {
         method: "POST",
         headers: { "content-type": "application/json" },
         body: JSON.stringify({ experiment: "banner-ctr", features: FEATURES, ...changes }),

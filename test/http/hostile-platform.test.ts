@@ -1,6 +1,5 @@
 import { type AddressInfo, connect } from "node:net"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { IncomingBodies } from "#src/entry/incoming-body.ts"
 import { createNodeServer } from "#src/entry/node-server.ts"
 import { createTestGateway } from "./gateway.ts"
 import { expectIntactPrototype, MARKS, soon, titleOf } from "./hostile.ts"
@@ -177,8 +176,8 @@ const INPUTS: readonly RawInput[] = [
 ]
 
 describe("given a server on a port", async () => {
-  const gateway = await createTestGateway({ readBytes: new IncomingBodies().read })
-  const server = createNodeServer(gateway.app)
+  const gateway = await createTestGateway()
+  const server = createNodeServer(gateway.application)
   let port = 0
 
   beforeAll(async () => {
@@ -299,8 +298,8 @@ describe("given a server with keys", () => {
   const key = { name: "ad-server", permissions: ["predict"], secret: "secret-of-an-ad-server" }
 
   it("16, 17: each request needs its own key, wherever it says it comes from", async () => {
-    const { app } = await createTestGateway({ apiKeys: [key] })
-    const server = createNodeServer(app)
+    const { application } = await createTestGateway({ apiKeys: [key] })
+    const server = createNodeServer(application)
     await new Promise<void>((settle) => server.listen(0, "127.0.0.1", settle))
     const authorized = `${length(BODY)}Authorization: Bearer ${key.secret}\r\n`
     const { port } = server.address() as AddressInfo

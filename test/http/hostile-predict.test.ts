@@ -5,8 +5,6 @@ import { attack, expectIntactPrototype, type HostileInput, soon, titleOf } from 
 
 type Input = HostileInput<TestGateway>
 
-const gateway = await createTestGateway({ defaultExperiment: "banner-ctr" })
-
 /** A prediction request with this body, as it is. */
 function body(
   row: number,
@@ -46,7 +44,7 @@ const BOMB = gzipSync(Buffer.alloc(100 * 1024 * 1024), { level: 1 })
 const INPUTS: readonly Input[] = [
   // There are no trace and request ids yet: what a caller sends as one is ignored, and never comes back (below).
   header(18, "traceparent", (mark) => `00-${mark}`, 200),
-  header(18, "traceparent", (mark) => mark.padEnd(10_000, "x"), 200),
+  header(18, "traceparent", (mark) => mark.padEnd(6000, "x"), 200),
   header(19, "x-request-id", (mark) => `${mark}%0d%0aSet-Cookie: a=b`, 200),
   header(19, "x-request-id", (mark) => mark.padEnd(5000, "x"), 200),
 
@@ -198,7 +196,9 @@ const INPUTS: readonly Input[] = [
   ),
 ]
 
-describe("a prediction request", () => {
+describe.each(["hono", "node"] as const)("a prediction request through %s", async (through) => {
+  const gateway = await createTestGateway({ through, defaultExperiment: "banner-ctr" })
+
   it.each(INPUTS.map((input) => [titleOf(input), input] as const))("%s", async (_title, input) => {
     await attack(gateway, input)
     expect((await post(gateway, '{"features":{"a":"1"}}')).status).toBe(200)

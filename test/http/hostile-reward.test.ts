@@ -8,8 +8,8 @@ interface Target extends TestGateway {
 }
 type Input = HostileInput<Target>
 
-async function createTarget(): Promise<Target> {
-  const gateway = await createTestGateway()
+async function createTarget(through: "hono" | "node"): Promise<Target> {
+  const gateway = await createTestGateway({ through })
   return { ...gateway, token: await gateway.decide() }
 }
 
@@ -279,9 +279,9 @@ const INPUTS: readonly Input[] = [
   }),
 ]
 
-describe("a reward", () => {
+describe.each(["hono", "node"] as const)("a reward through %s", (through) => {
   it.each(INPUTS.map((input) => [titleOf(input), input] as const))("%s", async (_title, input) => {
-    const target = await createTarget()
+    const target = await createTarget(through)
     await attack(target, input)
     expect(await target.rewards()).toBe(0)
   })
@@ -289,7 +289,7 @@ describe("a reward", () => {
   it("50-54, 56: fails before its mac is right with one body, whatever is wrong", async () => {
     const bodies = new Set<string>()
     for (const { row, what, send } of INPUTS.filter(({ row, status }) => row >= 50 && row <= 58 && status === 403)) {
-      const target = await createTarget()
+      const target = await createTarget(through)
       const text = await (await send(target, "zqjxkvwpzqjx")).text()
       expect([row, what, text.length]).toEqual([row, what, expect.any(Number)])
       bodies.add(text)
@@ -298,7 +298,7 @@ describe("a reward", () => {
   })
 
   it("57, 58: is late until it expires, and taken a minute ahead", async () => {
-    const target = await createTarget()
+    const target = await createTarget(through)
     target.clock.advance(2 * 3600)
     await expectRefused(await target.request(`/reward?d=${target.token}`), 409, "reward-out-of-window")
     const fresh = await target.decide()
@@ -307,7 +307,7 @@ describe("a reward", () => {
   })
 
   it("63: is taken by GET after its prefetch", async () => {
-    const target = await createTarget()
+    const target = await createTarget(through)
     await target.request(`/reward.gif?d=${target.token}`, { headers: { "sec-purpose": "prefetch" } })
     const pixel = await target.request(`/reward.gif?d=${target.token}`)
     expect([pixel.status, pixel.headers.get("content-type")]).toEqual([200, "image/gif"])
@@ -319,7 +319,7 @@ describe("a reward", () => {
   })
 
   it("68: has its own counter where a macro was not filled in", async () => {
-    const target = await createTarget()
+    const target = await createTarget(through)
     await target.request("/reward?d=${TOKEN}")
     await target.request("/reward.gif?d=%%TOKEN%%")
     expect(await (await target.request("/metrics")).text()).toContain("bandit_reward_tokens_malformed_total 2\n")

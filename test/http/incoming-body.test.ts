@@ -14,8 +14,8 @@ const chunk = (text: string) => `${text.length.toString(16)}\r\n${text}\r\n`
 
 async function serve(sharedBytes?: number) {
   const bodies = new IncomingBodies(sharedBytes)
-  const gateway = await createTestGateway({ readBytes: bodies.read })
-  const server = createNodeServer(gateway.app)
+  const gateway = await createTestGateway()
+  const server = createNodeServer(gateway.application, { bodies })
   await new Promise<void>((settle) => server.listen(0, "127.0.0.1", settle))
   onTestFinished(async () => {
     server.closeAllConnections()

@@ -28,7 +28,7 @@ const BROKEN_WORDS = `
   broken`
 
 describe("given a browser that may reach nothing but the gateway", () => {
-  const server = createNodeServer(gateway.app)
+  const server = createNodeServer(gateway.application)
   let browser: Browser
   let base: string
 

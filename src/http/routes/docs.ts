@@ -1,4 +1,5 @@
 import { GatewayError } from "../../domain/errors.ts"
+import { emptyAnswer } from "../call.ts"
 import { PROBLEM_CODES } from "../contract/problem-codes.ts"
 import { openApiDocument } from "../openapi.ts"
 import type { OperationHandler } from "../operation-handler.ts"
@@ -9,8 +10,7 @@ import { problemSlug } from "../problem.ts"
 import { type Compress, StaticAnswer, type StaticContent } from "../static-answer.ts"
 
 /** `GET /`: leads to what there is to see. The location is relative, so that it holds behind a proxy's prefix. */
-export const rootRoute: OperationHandler = () =>
-  new Response(null, { status: 302, headers: { location: "docs", "cache-control": "no-store" } })
+export const rootRoute: OperationHandler = () => emptyAnswer(302, { location: "docs" })
 
 /** `GET /openapi.json`. */
 export function openApiRoute(compress: Compress | undefined): OperationHandler {
@@ -18,13 +18,13 @@ export function openApiRoute(compress: Compress | undefined): OperationHandler {
     () => ({ text: JSON.stringify(openApiDocument()), headers: { "content-type": "application/json" } }),
     compress,
   )
-  return (c) => answer.answer(c)
+  return (call) => answer.answer(call)
 }
 
 /** `GET /docs`: the contract for people. */
 export function docsRoute(compress: Compress | undefined): OperationHandler {
   const answer = new StaticAnswer(() => pageContent(docsPage(openApiDocument())), compress)
-  return (c) => answer.answer(c)
+  return (call) => answer.answer(call)
 }
 
 /** `GET /problems/{slug}`: what the `type` of a problem document leads to. */
@@ -35,10 +35,10 @@ export function problemPageRoute(compress: Compress | undefined): OperationHandl
       return [slug, new StaticAnswer(() => pageContent(problemPage(slug)), compress)]
     }),
   )
-  return (c) => {
-    const answer = answers.get(c.req.param("slug") ?? "")
+  return (call) => {
+    const answer = answers.get(call.param("slug") ?? "")
     if (answer === undefined) throw new GatewayError("not_found", { detail: "There is no such problem. See /docs." })
-    return answer.answer(c)
+    return answer.answer(call)
   }
 }
 

@@ -1,9 +1,9 @@
-import type { Context } from "hono"
 import { explainChoice, readAllocation, readStatistics } from "../../app/read-experiment.ts"
 import type { Served, ServedExperiments } from "../../app/served-experiments.ts"
 import { GatewayError } from "../../domain/errors.ts"
 import type { Clock } from "../../ports/clock.ts"
 import type { CounterStore } from "../../ports/counter-store.ts"
+import { type Call, jsonAnswer, queryOf } from "../call.ts"
 import { isLongUnit, MAX_UNIT_LENGTH } from "../contract/predict-body.ts"
 import type { OperationHandler } from "../operation-handler.ts"
 
@@ -24,46 +24,42 @@ export function listExperimentsRoute({ experiments }: ExperimentRouteDeps): Oper
       policy: experiment.policy.kind,
       variants: experiment.variants.map(({ id }) => id),
     }))
-    return answer({ experiments: list })
+    return jsonAnswer({ experiments: list })
   }
 }
 
 /** `GET /admin/experiments/{id}`: the document in force and its revision, which is also its ETag. */
 export function readExperimentRoute(deps: ExperimentRouteDeps): OperationHandler {
-  return (c) => {
-    const { experiment, revision } = find(c, deps).snapshot
-    return answer({ revision, ...experiment }, { etag: `"${revision}"` })
+  return (call) => {
+    const { experiment, revision } = find(call, deps).snapshot
+    return jsonAnswer({ revision, ...experiment }, 200, { etag: `"${revision}"` })
   }
 }
 
 /** `GET /admin/experiments/{id}/stats`. */
 export function statisticsRoute(deps: ExperimentRouteDeps): OperationHandler {
-  return async (c) => answer(await readStatistics(find(c, deps).snapshot, deps.counters, deps.clock))
+  return async (call) => jsonAnswer(await readStatistics(find(call, deps).snapshot, deps.counters, deps.clock))
 }
 
 /** `GET /admin/experiments/{id}/allocation`. */
 export function allocationRoute(deps: ExperimentRouteDeps): OperationHandler {
-  return (c) => answer(readAllocation(find(c, deps).snapshot))
+  return (call) => jsonAnswer(readAllocation(find(call, deps).snapshot))
 }
 
 /** `GET /admin/experiments/{id}/explain?unitId=…`. */
 export function explainRoute(deps: ExperimentRouteDeps): OperationHandler {
-  return (c) => {
-    const served = find(c, deps)
-    const unitId = c.req.query("unitId") ?? ""
+  return (call) => {
+    const served = find(call, deps)
+    const unitId = new URLSearchParams(queryOf(call)).get("unitId") ?? ""
     if (unitId === "" || isLongUnit(unitId) || !unitId.isWellFormed()) {
       throw new GatewayError("bad_request", { detail: `Ask with ?unitId=…, 1 to ${MAX_UNIT_LENGTH} characters.` })
     }
-    return answer(explainChoice(served, unitId))
+    return jsonAnswer(explainChoice(served, unitId))
   }
 }
 
-function find(c: Context, deps: ExperimentRouteDeps): Served {
-  const served = deps.experiments.get(c.req.param("experiment") ?? "")
+function find(call: Call, deps: ExperimentRouteDeps): Served {
+  const served = deps.experiments.get(call.param("experiment") ?? "")
   if (served === undefined) throw new GatewayError("experiment_not_found")
   return served
-}
-
-function answer(body: unknown, headers: Readonly<Record<string, string>> = {}): Response {
-  return Response.json(body, { headers: { "cache-control": "no-store", ...headers } })
 }

@@ -1,3 +1,4 @@
+import { jsonAnswer } from "../call.ts"
 import type { Metrics } from "../metrics.ts"
 import type { OperationHandler } from "../operation-handler.ts"
 
@@ -11,27 +12,23 @@ export interface PartState {
 /** States of all parts by name, read when asked. */
 export type ReadParts = () => Readonly<Record<string, PartState>>
 
-const NO_STORE = { "cache-control": "no-store" }
-
 /** `GET /healthz`: the process answers. */
-export const healthzRoute: OperationHandler = () => Response.json({ status: "ok" }, { headers: NO_STORE })
+export const healthzRoute: OperationHandler = () => jsonAnswer({ status: "ok" })
 
 /** `GET /healthcheck`: what load balancers of plain predictors ask for. */
-export const healthcheckRoute: OperationHandler = () => Response.json({ health: "ok" }, { headers: NO_STORE })
+export const healthcheckRoute: OperationHandler = () => jsonAnswer({ health: "ok" })
 
 /** `GET /readyz`: 200 when traffic may come, 503 when not (starting or draining), with every part. */
 export function readyzRoute(readParts: ReadParts): OperationHandler {
   return () => {
     const parts = readParts()
     const ready = Object.values(parts).every((part) => part.ready || !part.required)
-    return Response.json({ ready, parts }, { status: ready ? 200 : 503, headers: NO_STORE })
+    return jsonAnswer({ ready, parts }, ready ? 200 : 503)
   }
 }
 
 /** `GET /metrics`: in the text format of Prometheus. */
 export function metricsRoute(metrics: Metrics): OperationHandler {
-  return async () =>
-    new Response((await metrics.exposition()) as Uint8Array<ArrayBuffer>, {
-      headers: { ...NO_STORE, "content-type": metrics.registry.contentType },
-    })
+  const headers = { "cache-control": "no-store", "content-type": metrics.registry.contentType }
+  return async () => ({ status: 200, headers, body: await metrics.exposition() })
 }

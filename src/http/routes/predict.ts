@@ -5,7 +5,7 @@ import { requestDeadlineMs } from "../../domain/deadline.ts"
 import { GatewayError } from "../../domain/errors.ts"
 import { parseExperimentId } from "../../domain/experiment.ts"
 import type { Authorize } from "../authorize.ts"
-import { callContextOf } from "../call-context.ts"
+import type { Answer } from "../call.ts"
 import { type PredictBody, readPredictBody } from "../contract/predict-body.ts"
 import type { Metrics } from "../metrics.ts"
 import type { OperationHandler } from "../operation-handler.ts"
@@ -23,13 +23,13 @@ const DECIMAL = /^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$/
 
 /** `POST /predict` and `POST /predict/{experiment}`. */
 export function predictRoute(deps: PredictRouteDeps): OperationHandler {
-  return async (c, readBody) => {
-    checkAccept(c.req.header("accept"))
-    const askedMs = readDeadline(c.req.header("x-deadline-ms"))
-    const { bytes } = await readBody(c)
+  return async (call, readBody) => {
+    checkAccept(call.header("accept"))
+    const askedMs = readDeadline(call.header("x-deadline-ms"))
+    const { bytes } = await readBody(call)
     const body = readPredictBody(parseJsonBytes(bytes), hasNoEscapes(bytes))
-    if (body.variant !== undefined) deps.authorize(c, "force")
-    const served = findExperiment(deps.experiments, body.experiment, c.req.param("experiment"))
+    if (body.variant !== undefined) deps.authorize(call, "force")
+    const served = findExperiment(deps.experiments, body.experiment, call.param("experiment"))
     const prediction = await deps.predict({
       served,
       unitId: body.unitId,
@@ -38,7 +38,7 @@ export function predictRoute(deps: PredictRouteDeps): OperationHandler {
       slate: body.slate,
       payload: undefined,
       takesOpaque: false,
-      traceHeaders: () => callContextOf(c).onward(),
+      traceHeaders: () => call.context.onward(),
       forcedVariant: body.variant,
       deadlineMs: requestDeadlineMs(served.snapshot.experiment, askedMs),
     })
@@ -110,7 +110,7 @@ function pointedInto(body: PredictBody, error: GatewayError): GatewayError {
   })
 }
 
-function answer(prediction: Prediction, answered: Answered, slate: boolean): Response {
+function answer(prediction: Prediction, answered: Answered, slate: boolean): Answer {
   const { snapshot, choice, decisionId, token, degraded } = prediction
   const { result, endpoint, error, servedIndex } = answered
   if (result.kind !== "scores") throw new Error("asked for scores, answered by something else")
@@ -121,13 +121,12 @@ function answer(prediction: Prediction, answered: Answered, slate: boolean): Res
     `${first},"experiment":"${snapshot.experiment.id}","revision":${snapshot.revision},"variant":"${choice.variant}",` +
     `"model":${JSON.stringify(endpoint.model)},"decisionId":"${decisionId}","decision":"${token}",` +
     `"propensity":${choice.propensity},"policy":"${snapshot.experiment.policy.kind}","reason":"${choice.reason}","degraded":${degraded}${instead}}`
-  return new Response(text, {
-    headers: {
-      "content-type": "application/json",
-      "cache-control": "no-store",
-      "x-variant": choice.variant,
-      "x-decision-id": decisionId,
-      "server-timing": `decide;dur=${prediction.decideMs.toFixed(3)}, backend;dur=${prediction.backendMs.toFixed(3)}`,
-    },
-  })
+  const headers = {
+    "content-type": "application/json",
+    "cache-control": "no-store",
+    "x-variant": choice.variant,
+    "x-decision-id": decisionId,
+    "server-timing": `decide;dur=${prediction.decideMs.toFixed(3)}, backend;dur=${prediction.backendMs.toFixed(3)}`,
+  }
+  return { status: 200, headers, body: text }
 }

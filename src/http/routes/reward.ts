@@ -1,18 +1,17 @@
 import type { RewardCommand, RewardReceipt } from "../../app/reward.ts"
 import { GatewayError } from "../../domain/errors.ts"
+import { type Answer, emptyAnswer, jsonAnswer, queryOf } from "../call.ts"
 import { type RewardBody, readRewardJson, readRewardLines } from "../contract/reward-body.ts"
 import { readRewardQuery } from "../contract/reward-query.ts"
 import type { Metrics } from "../metrics.ts"
 import type { OperationHandler } from "../operation-handler.ts"
-import { problemResponse, toProblem } from "../problem.ts"
+import { problemAnswer, toProblem } from "../problem.ts"
 import { decodeUtf8, parseJsonBytes } from "../strict-json.ts"
 
 export interface RewardRouteDeps {
   readonly reward: (commands: readonly RewardCommand[]) => Promise<(RewardReceipt | GatewayError)[]>
   readonly metrics: Metrics
 }
-
-const NO_STORE = { "cache-control": "no-store" }
 
 /** The smallest transparent GIF there is: 42 bytes. */
 const PIXEL = Uint8Array.from(atob("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"), (character) =>
@@ -21,38 +20,38 @@ const PIXEL = Uint8Array.from(atob("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAAB
 
 /** `POST /reward`: one reward, a list of up to 1,000, or NDJSON. */
 export function postRewardRoute(deps: RewardRouteDeps): OperationHandler {
-  return async (c, readBody) => {
-    const { bytes, mediaType } = await readBody(c)
+  return async (call, readBody) => {
+    const { bytes, mediaType } = await readBody(call)
     const body =
       mediaType === "application/x-ndjson" ? readRewardLines(decodeUtf8(bytes)) : readRewardJson(parseJsonBytes(bytes))
     const outcomes = await credit(body, deps)
     const first = outcomes[0] as RewardReceipt | GatewayError
-    if (!body.batch) return first instanceof GatewayError ? problemResponse(first) : receiptResponse(first)
+    if (!body.batch) return first instanceof GatewayError ? problemAnswer(first) : receiptAnswer(first)
     const refused = outcomes.every((outcome) => outcome instanceof GatewayError && outcome.code === "log_unavailable")
-    if (refused) return problemResponse(first as GatewayError)
+    if (refused) return problemAnswer(first as GatewayError)
     const results = outcomes.map((outcome) =>
       outcome instanceof GatewayError ? toProblem(outcome) : toReceipt(outcome),
     )
-    return Response.json({ results }, { status: batchStatus(outcomes), headers: NO_STORE })
+    return jsonAnswer({ results }, batchStatus(outcomes))
   }
 }
 
 /** `GET /reward`: an ad server's postback. */
 export function getRewardRoute(deps: RewardRouteDeps): OperationHandler {
-  return async (c) => {
-    if (isPrefetch(c.req.header("sec-purpose") ?? c.req.header("purpose"))) return new Response(null, { status: 204 })
-    const outcome = await creditQuery(c.req.url, deps)
-    return outcome instanceof GatewayError ? problemResponse(outcome) : receiptResponse(outcome)
+  return async (call) => {
+    if (isPrefetch(call.header("sec-purpose") ?? call.header("purpose"))) return emptyAnswer(204)
+    const outcome = await creditQuery(queryOf(call), deps)
+    return outcome instanceof GatewayError ? problemAnswer(outcome) : receiptAnswer(outcome)
   }
 }
 
 /** `GET /reward.gif`: the same as a pixel. What can't be credited is a problem document, which a page shows as nothing. */
 export function getRewardPixelRoute(deps: RewardRouteDeps): OperationHandler {
-  return async (c) => {
-    if (isPrefetch(c.req.header("sec-purpose") ?? c.req.header("purpose"))) return new Response(null, { status: 204 })
-    const outcome = await creditQuery(c.req.url, deps)
-    if (outcome instanceof GatewayError) return problemResponse(outcome)
-    return new Response(PIXEL, { headers: { ...NO_STORE, "content-type": "image/gif" } })
+  return async (call) => {
+    if (isPrefetch(call.header("sec-purpose") ?? call.header("purpose"))) return emptyAnswer(204)
+    const outcome = await creditQuery(queryOf(call), deps)
+    if (outcome instanceof GatewayError) return problemAnswer(outcome)
+    return { status: 200, headers: { "cache-control": "no-store", "content-type": "image/gif" }, body: PIXEL }
   }
 }
 
@@ -67,11 +66,10 @@ async function credit(body: RewardBody, deps: RewardRouteDeps): Promise<(RewardR
   return outcomes
 }
 
-async function creditQuery(url: string, deps: RewardRouteDeps): Promise<RewardReceipt | GatewayError> {
-  const cut = url.indexOf("?")
+async function creditQuery(query: string, deps: RewardRouteDeps): Promise<RewardReceipt | GatewayError> {
   let command: RewardCommand
   try {
-    command = readRewardQuery(cut < 0 ? "" : url.slice(cut + 1))
+    command = readRewardQuery(query)
   } catch (error) {
     if (!(error instanceof GatewayError)) throw error
     deps.metrics.rewarded(error)
@@ -91,8 +89,8 @@ function toReceipt(receipt: RewardReceipt) {
   return { status: receipt.status, experiment, variant, decisionId, metric: receipt.metric, value: receipt.value }
 }
 
-function receiptResponse(receipt: RewardReceipt): Response {
-  return Response.json(toReceipt(receipt), { status: receipt.status === "accepted" ? 202 : 200, headers: NO_STORE })
+function receiptAnswer(receipt: RewardReceipt): Answer {
+  return jsonAnswer(toReceipt(receipt), receipt.status === "accepted" ? 202 : 200)
 }
 
 /** 200: every item is counted. 202: every item is durable and counted later. 207: the items differ or some were refused, so look at each. */
