@@ -3,7 +3,9 @@
  * A bare `node:http` server that reads the request and answers a constant runs beside them: what it can't reach, nothing on Node can.
  * Rounds alternate, so that a change of the machine's speed meets both. Prints figures; asserts none.
  *
- *   node loadtest/benchmark.ts [--seconds 5] [--rounds 3] [--json]
+ * With `--beside`, the gateway of another checkout runs too ("before").
+ *
+ *   npm run bench -- [--seconds 5] [--rounds 3] [--beside FOLDER] [--json]
  */
 import { rm } from "node:fs/promises"
 import { cpus } from "node:os"
@@ -20,14 +22,14 @@ const CLIENT_CORE = 1
 /** Throughput under saturation, and latency of one request at a time. */
 const CONNECTIONS = [32, 1] as const
 
-const NAMES = ["nginx", "node", "gateway"] as const
+type Name = "nginx" | "node" | "before" | "gateway"
 
 /** V8 goes on compiling for the first hundred thousand requests. */
 const WARM_UP_SECONDS = 10
 
 /** Medians over the rounds. */
 interface Row extends WrkFigures {
-  readonly server: (typeof NAMES)[number]
+  readonly server: Name
   readonly connections: number
 }
 
@@ -36,42 +38,46 @@ async function main(): Promise<void> {
     options: {
       seconds: { type: "string", default: "5" },
       rounds: { type: "string", default: "3" },
+      beside: { type: "string" },
       json: { type: "boolean", default: false },
     },
   })
-  const nginx = await startNginxSplit({ server: SERVER_CORE, backend: CLIENT_CORE })
+  const servers = new Map<Name, ServerProcess>()
+  const folders: string[] = []
+  const startOne = async (name: Name, checkout: string): Promise<void> => {
+    const gateway = await startGateway(SERVER_CORE, checkout)
+    servers.set(name, gateway)
+    folders.push(gateway.dataDir)
+  }
   try {
-    const node = await startNodeEcho(SERVER_CORE)
-    const gateway = await startGateway(SERVER_CORE)
-    try {
-      const rows = await measure({ nginx, node, gateway }, Number(values.seconds), Number(values.rounds))
-      print(rows, values.json)
-    } finally {
-      await node.stop()
-      await gateway.stop()
-      await rm(gateway.dataDir, { recursive: true })
-    }
+    servers.set("nginx", await startNginxSplit({ server: SERVER_CORE, backend: CLIENT_CORE }))
+    servers.set("node", await startNodeEcho(SERVER_CORE))
+    if (values.beside !== undefined) await startOne("before", values.beside)
+    await startOne("gateway", ".")
+    print(await measure(servers, Number(values.seconds), Number(values.rounds)), values.json)
   } finally {
-    await nginx.stop()
+    for (const server of servers.values()) await server.stop()
+    for (const folder of folders) await rm(folder, { recursive: true })
   }
 }
 
 async function measure(
-  servers: Readonly<Record<Row["server"], ServerProcess>>,
+  servers: ReadonlyMap<Name, ServerProcess>,
   seconds: number,
   rounds: number,
 ): Promise<readonly Row[]> {
-  for (const name of NAMES) {
-    await runWrk(servers[name], { core: CLIENT_CORE, connections: 32, seconds: name === "nginx" ? 1 : WARM_UP_SECONDS })
+  for (const [name, server] of servers) {
+    await runWrk(server, { core: CLIENT_CORE, connections: 32, seconds: name === "nginx" ? 1 : WARM_UP_SECONDS })
   }
   const rows: Row[] = []
   for (const connections of CONNECTIONS) {
-    const runs: Record<Row["server"], WrkFigures[]> = { nginx: [], node: [], gateway: [] }
+    const runs = new Map<Name, WrkFigures[]>([...servers.keys()].map((name) => [name, []]))
     for (let round = 0; round < rounds; round++) {
-      for (const name of NAMES)
-        runs[name].push(await runWrk(servers[name], { core: CLIENT_CORE, connections, seconds }))
+      for (const [name, figures] of runs) {
+        figures.push(await runWrk(servers.get(name) as ServerProcess, { core: CLIENT_CORE, connections, seconds }))
+      }
     }
-    for (const server of NAMES) rows.push({ server, connections, ...medians(runs[server]) })
+    for (const [server, figures] of runs) rows.push({ server, connections, ...medians(figures) })
   }
   return rows
 }

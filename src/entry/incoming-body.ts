@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http"
 import { getHeapStatistics } from "node:v8"
 import { GatewayError } from "../domain/errors.ts"
 import { tooLarge } from "../http/read-body.ts"
+import { TurnEnd } from "./turn-end.ts"
 import { Turns } from "./turns.ts"
 
 /** What became of bodies since the start. */
@@ -25,14 +26,19 @@ const DISCARD_MS = 500
 /** Reads bodies from Node's own requests: a Request in between would copy them twice. */
 export class IncomingBodies {
   readonly #sharedBytes: number
+  readonly #turnEnd: TurnEnd
   readonly #large = new Turns()
   #heldBytes = 0
   #aborted = 0
   #refused = 0
 
-  /** @param sharedBytes how much bodies larger than 64 KiB may take together. Default: an eighth of the heap's limit */
-  constructor(sharedBytes: number = getHeapStatistics().heap_size_limit / 8) {
+  /**
+   * @param sharedBytes how much bodies larger than 64 KiB may take together. Default: an eighth of the heap's limit
+   * @param turnEnd when small bodies are handed over: all of a turn together
+   */
+  constructor(sharedBytes: number = getHeapStatistics().heap_size_limit / 8, turnEnd: TurnEnd = new TurnEnd()) {
     this.#sharedBytes = sharedBytes
+    this.#turnEnd = turnEnd
   }
 
   get counts(): BodyCounts {
@@ -95,15 +101,12 @@ export class IncomingBodies {
     incoming.on("data", onData)
     incoming.on("end", () => {
       const bytes = gathered?.bytes() ?? first ?? EMPTY
-      if (bytes.length < LARGE_BYTES) {
+      const handOver = (): void => {
         stop()
         resolve(bytes)
-        return
       }
-      this.#large.add(() => {
-        stop()
-        resolve(bytes)
-      })
+      if (bytes.length < LARGE_BYTES) this.#turnEnd.work(handOver)
+      else this.#large.add(handOver)
     })
     incoming.on("error", (cause) => {
       this.#aborted++

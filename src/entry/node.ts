@@ -49,6 +49,7 @@ import { ModelFolder } from "./model-folder.ts"
 import { createNodeServer } from "./node-server.ts"
 import { limitsForThisProcess, Peers } from "./peers.ts"
 import { logReadings, retentionReadings, wireReadings } from "./readings.ts"
+import { TurnEnd } from "./turn-end.ts"
 
 const LOOK_EVERY_MS = 1000
 const FOLD_WITHIN_MS = 30_000
@@ -95,7 +96,8 @@ async function startIn(
   release: () => void,
 ): Promise<RunningGateway> {
   const outcomes = join(dataDir, "outcomes")
-  const log = await openOutcomeLog({ folder: outcomes, logger })
+  const turnEnd = new TurnEnd()
+  const log = await openOutcomeLog({ folder: outcomes, logger, atTurnEnd: turnEnd.afterwards })
   const database = new Database({ path: join(dataDir, "gateway.db") }, logger)
   const archive = createSqliteCounterStore(database)
   const reader = createOutcomeReader(outcomes)
@@ -123,7 +125,7 @@ async function startIn(
     reader,
     marks: createRecoveringMarks(marks, store),
     positions,
-    atTurnEnd: (run) => void setImmediate(run),
+    atTurnEnd: turnEnd.afterwards,
   })
 
   const ownKey = config.signingKeys === undefined ? await keptSigningKey(dataDir) : undefined
@@ -140,7 +142,7 @@ async function startIn(
   const signingKeys = keysOf(config.signingKeys, ownKey)
   const models = new ModelFolder(config.modelsDir ?? packaged("examples/models"), logger)
   const peers = new Peers(limitsForThisProcess())
-  const bodies = new IncomingBodies()
+  const bodies = new IncomingBodies(undefined, turnEnd)
   const state = { draining: false }
   const gateway = createGateway({
     recorder,

@@ -38,6 +38,8 @@ export interface OutcomeLogOptions {
   /** Lines beyond this much unwritten and not durable are dropped. Default 64 MiB. */
   readonly maxBacklogBytes?: number
   readonly disk?: Disk
+  /** Runs something when what has arrived in this turn of the event loop is dealt with. Default: after the turn's I/O. */
+  readonly atTurnEnd?: (run: () => void) => void
 }
 
 export interface NdjsonOutcomeLog extends OutcomeLog {
@@ -76,6 +78,7 @@ class NdjsonLog implements NdjsonOutcomeLog {
   readonly #answerWithinMs: number
   readonly #syncAfterMs: number
   readonly #maxBacklogBytes: number
+  readonly #atTurnEnd: (run: () => void) => void
   #span: LogSpan
   /** Set while the id is not written down: a full disk keeps no gateway from starting. */
   #unkept: LogSpan | undefined
@@ -96,6 +99,7 @@ class NdjsonLog implements NdjsonOutcomeLog {
     this.#answerWithinMs = options.answerWithinMs ?? 20
     this.#syncAfterMs = options.syncAfterMs ?? 30
     this.#maxBacklogBytes = options.maxBacklogBytes ?? 64 << 20
+    this.#atTurnEnd = options.atTurnEnd ?? ((run) => void setImmediate(run))
     this.counts = {
       appendedLines: 0,
       appendedBytes: 0,
@@ -174,7 +178,7 @@ class NdjsonLog implements NdjsonOutcomeLog {
     if (this.#open === undefined) {
       this.#open = new LineBatch()
       // After the I/O of this turn, so that all its decisions share one write.
-      if (this.#writing === undefined) setImmediate(this.#endTurn)
+      if (this.#writing === undefined) this.#atTurnEnd(this.#endTurn)
       else this.#open.waitAtMost(this.#answerWithinMs)
     }
     return this.#open

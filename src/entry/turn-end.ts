@@ -1,0 +1,48 @@
+type Piece = () => void
+
+/**
+ * The end of a turn of the event loop, in two steps: first the work on all that has arrived in the turn, then what is due when that work is done,
+ * such as one write for all of it. Both run before the loop looks for new arrivals.
+ *
+ * A request that is worked on as soon as it is read finds the processor's caches full of the code that reads. Reading all, then working on all, then
+ * answering all costs a third less than one request after the other.
+ */
+export class TurnEnd {
+  #work: Piece[] = []
+  #afterwards: Piece[] = []
+  /** How often `#runAfterwards` is still to run in this turn. */
+  #due = 0
+
+  /** Runs a piece of work once everything that has arrived in this turn is read. */
+  readonly work = (piece: Piece): void => {
+    this.#work.push(piece)
+    if (this.#work.length > 1) return
+    setImmediate(this.#runWork)
+    // Asked for now, so that it comes in the same turn. What the work starts with promises runs in between.
+    this.#askForAfterwards()
+  }
+
+  /** Runs a piece when the work of this turn is done. */
+  readonly afterwards = (piece: Piece): void => {
+    this.#afterwards.push(piece)
+    if (this.#due === 0) this.#askForAfterwards()
+  }
+
+  #askForAfterwards(): void {
+    this.#due += 1
+    setImmediate(this.#runAfterwards)
+  }
+
+  readonly #runWork = (): void => {
+    const pieces = this.#work
+    this.#work = []
+    for (const piece of pieces) piece()
+  }
+
+  readonly #runAfterwards = (): void => {
+    this.#due -= 1
+    const pieces = this.#afterwards
+    this.#afterwards = []
+    for (const piece of pieces) piece()
+  }
+}

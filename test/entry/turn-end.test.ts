@@ -1,0 +1,64 @@
+import { expect, it } from "vitest"
+import { TurnEnd } from "#src/entry/turn-end.ts"
+
+const nextTurn = () => new Promise<void>((resolve) => void setTimeout(resolve, 5))
+
+/** Runs something in a turn of its own, and waits until everything that it asked for is done. */
+async function inOneTurn(run: () => void): Promise<void> {
+  setTimeout(run, 1)
+  await nextTurn()
+  await nextTurn()
+}
+
+it("does the work of a turn together, then what is due after it, before anything that the work left for the next turn", async () => {
+  const turnEnd = new TurnEnd()
+  const done: string[] = []
+  await inOneTurn(() => {
+    for (const name of ["a", "b"]) {
+      turnEnd.work(() => {
+        done.push(name)
+        setImmediate(() => done.push(`next turn, ${name}`))
+        void Promise.resolve()
+          .then(() => done.push(`promised by ${name}`))
+          .then(() => turnEnd.afterwards(() => done.push(`after ${name}`)))
+      })
+    }
+    done.push("read")
+  })
+  expect(done.slice(0, 3)).toEqual(["read", "a", "b"])
+  expect(done.slice(3, 5).toSorted()).toEqual(["promised by a", "promised by b"])
+  expect(done.slice(5, 7)).toEqual(["after a", "after b"])
+  expect(done.slice(7)).toEqual(["next turn, a", "next turn, b"])
+})
+
+it("runs what is due after the work where there is none, once", async () => {
+  const turnEnd = new TurnEnd()
+  const done: string[] = []
+  await inOneTurn(() => {
+    turnEnd.afterwards(() => done.push("one"))
+    turnEnd.afterwards(() => done.push("other"))
+    void Promise.resolve().then(() => done.push("promised"))
+  })
+  expect(done).toEqual(["promised", "one", "other"])
+})
+
+it("still runs what work asks for after it, where something was due before the work", async () => {
+  const turnEnd = new TurnEnd()
+  const done: string[] = []
+  await inOneTurn(() => {
+    turnEnd.afterwards(() => done.push("early"))
+    turnEnd.work(() => {
+      done.push("work")
+      turnEnd.afterwards(() => done.push("late"))
+      setImmediate(() => done.push("next turn"))
+    })
+  })
+  expect(done).toEqual(["early", "work", "late", "next turn"])
+})
+
+it("takes work that work brings up in the next turn", async () => {
+  const turnEnd = new TurnEnd()
+  const done: string[] = []
+  await inOneTurn(() => turnEnd.work(() => turnEnd.work(() => turnEnd.afterwards(() => done.push("done")))))
+  expect(done).toEqual(["done"])
+})
