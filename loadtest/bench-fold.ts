@@ -10,7 +10,7 @@ import { mkdtempSync, rmSync, statSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Counters } from "#src/adapters/sqlite/counters.ts"
-import { packGroups } from "#src/adapters/sqlite/packed-groups.ts"
+import { packBatch } from "#src/adapters/sqlite/packed-batch.ts"
 import { openDatabase } from "#src/adapters/sqlite/schema.ts"
 import { readGroups } from "#src/adapters/sqlite/stored-groups.ts"
 import { Tables } from "#src/adapters/sqlite/tables.ts"
@@ -164,7 +164,7 @@ function benchDecisions(variants: number): void {
     const batch = store.next(decisionsOf(variants, index))
     additions = batch.groups.length
     const began = processorMs()
-    const packed = { ...batch, groups: packGroups(batch.groups) }
+    const packed = packBatch(batch)
     const sent = processorMs()
     const received = structuredClone(packed)
     const handed = processorMs()
@@ -197,7 +197,7 @@ function benchRewards(variants: number): void {
     clock.at += 1_000
     const batch = store.next({ counters: [], groups: [], sketches: [], rewards: rewardsOf(index, variants) })
     const began = processorMs()
-    store.counters.fold({ ...batch, groups: packGroups([]) })
+    store.counters.fold(packBatch(batch))
     spent += processorMs() - began
   }
   const credits = batches * REWARDS_A_BATCH

@@ -1,37 +1,44 @@
 /**
- * Durable rewards: single ones at 32 and at 256 connections, and arrays of 100. The gateway has one core, the client the other. Every reward is
- * posted once. Prints figures, medians over the rounds; asserts none.
+ * Durable rewards: single ones at 1, 32 and 256 connections, arrays of 100 and NDJSON of 1,000. The gateway has one core, the client the other.
+ * Every reward is posted once. Beside them, what the device's own fdatasync takes. Prints figures, medians over the rounds; asserts none.
  *
  * With `--beside`, a gateway of another checkout is measured too, in turns.
  *
  *   npm run bench:rewards -- [--seconds 3] [--rounds 3] [--beside FOLDER] [--json]
  */
+import { closeSync, fdatasyncSync, openSync, writeSync } from "node:fs"
 import { rm, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
 import { type Gateway, startGateway } from "./gateway.ts"
 import { medians } from "./medians.ts"
 import { createTokens } from "./reward-tokens.ts"
-import { postLines, type WrkFigures } from "./wrk-run.ts"
+import { LINE_IN_BODY, postLines, type WrkFigures } from "./wrk-run.ts"
 
 const SERVER_CORE = 0
 const CLIENT_CORE = 1
-const WARM_UP_SECONDS = 5
+const WARM_UP_SECONDS = 3
 /** More than the gateway answers. */
-const MOST_PER_SECOND = { single: 20_000, array: 60_000 }
-const IN_ARRAY = 100
+const MOST_PER_SECOND = { single: 20_000, batch: 90_000 }
+
+const SYNCS = 500
+/** A turn of 32 rewards. */
+const SYNCED_BYTES = 20_000
 
 interface Load {
   readonly name: string
   readonly connections: number
   /** Rewards in a body. */
   readonly each: number
+  readonly mediaType: "application/json" | "application/x-ndjson"
 }
 
 const LOADS: readonly Load[] = [
-  { name: "single, 32 connections", connections: 32, each: 1 },
-  { name: "single, 256 connections", connections: 256, each: 1 },
-  { name: "arrays of 100, 32 connections", connections: 32, each: IN_ARRAY },
+  { name: "single, 1 connection", connections: 1, each: 1, mediaType: "application/json" },
+  { name: "single, 32 connections", connections: 32, each: 1, mediaType: "application/json" },
+  { name: "single, 256 connections", connections: 256, each: 1, mediaType: "application/json" },
+  { name: "arrays of 100, 32 connections", connections: 32, each: 100, mediaType: "application/json" },
+  { name: "NDJSON of 1,000, 4 connections", connections: 4, each: 1_000, mediaType: "application/x-ndjson" },
 ]
 
 interface Contestant {
@@ -56,6 +63,7 @@ async function main(): Promise<void> {
       contestants.push({ checkout, gateway, tokens: await createTokens(gateway) })
     }
     const rows = await measure(contestants, Number(values.seconds), Number(values.rounds))
+    for (const { gateway } of contestants.slice(-1)) rows.push(deviceRow(gateway.dataDir))
     if (values.json) console.log(JSON.stringify(rows))
     else console.table(rows)
   } finally {
@@ -81,18 +89,36 @@ async function measure(contestants: readonly Contestant[], seconds: number, roun
   return rows
 }
 
-async function post({ gateway, tokens }: Contestant, { connections, each }: Load, seconds: number) {
-  const count = seconds * (each === 1 ? MOST_PER_SECOND.single : MOST_PER_SECOND.array)
+async function post({ gateway, tokens }: Contestant, load: Load, seconds: number) {
+  const { connections, each, mediaType } = load
+  const count = seconds * (each === 1 ? MOST_PER_SECOND.single : MOST_PER_SECOND.batch)
   const file = join(gateway.dataDir, "bodies.txt")
-  await writeFile(file, bodies(tokens(count), each).join("\n"))
-  return await postLines(gateway, { core: CLIENT_CORE, connections, seconds }, file, "/reward")
+  await writeFile(file, bodies(tokens(count), load).join("\n"))
+  return await postLines(gateway, { core: CLIENT_CORE, connections, seconds }, { file, path: "/reward", mediaType })
 }
 
-function bodies(tokens: readonly string[], each: number): string[] {
+function bodies(tokens: readonly string[], { each, mediaType }: Load): string[] {
   if (each === 1) return tokens.map((decision) => JSON.stringify({ decision }))
-  return Array.from({ length: Math.floor(tokens.length / each) }, (_, i) =>
-    JSON.stringify(tokens.slice(i * each, (i + 1) * each).map((decision) => ({ decision }))),
-  )
+  return Array.from({ length: Math.floor(tokens.length / each) }, (_, i) => {
+    const rewards = tokens.slice(i * each, (i + 1) * each).map((decision) => ({ decision }))
+    if (mediaType === "application/json") return JSON.stringify(rewards)
+    return rewards.map((reward) => JSON.stringify(reward)).join(LINE_IN_BODY)
+  })
+}
+
+/** What the device takes for itself, with nobody else there: the lines of a turn appended, then made durable. */
+function deviceRow(folder: string): object {
+  const file = openSync(join(folder, "synced.bin"), "w")
+  const bytes = Buffer.alloc(SYNCED_BYTES, "x")
+  const tookMs = Array.from({ length: SYNCS }, () => {
+    writeSync(file, bytes)
+    const began = performance.now()
+    fdatasyncSync(file)
+    return performance.now() - began
+  }).toSorted((a, b) => a - b)
+  closeSync(file)
+  const quantile = (share: number) => Number((tookMs[Math.floor(share * SYNCS)] ?? Number.NaN).toFixed(2))
+  return { load: "the device's fdatasync", p50Ms: quantile(0.5), p99Ms: quantile(0.99) }
 }
 
 function rowOf(checkout: string, { name, each }: Load, figures: WrkFigures): object {

@@ -1,5 +1,6 @@
 -- Posts rewards, each token once, and prints one JSON line with the figures of the run.
--- Arguments: a file with one body a line, and the path to post to: wrk … -s wrk-reward.lua <url> -- bodies.txt /reward
+-- Arguments: a file with one body a line, the path to post to, and the media type: wrk … -s wrk-reward.lua <url> -- bodies.txt /reward application/json
+-- A line feed within a body is written as ASCII's record separator.
 -- The requests are formatted before the run, so that the client's cost per request is the same for every server.
 
 dofile("loadtest/wrk-figures.lua")
@@ -10,9 +11,9 @@ local nextRequest = 0
 function init(args)
   wrk.method = "POST"
   wrk.path = args[2]
-  wrk.headers["content-type"] = "application/json"
+  wrk.headers["content-type"] = args[3]
   for body in io.lines(args[1]) do
-    requests[#requests + 1] = wrk.format(nil, nil, nil, body)
+    requests[#requests + 1] = wrk.format(nil, nil, nil, (body:gsub("\30", "\n")))
   end
 end
 

@@ -33,9 +33,20 @@ export function runWrk(server: ServerProcess, load: WrkLoad): Promise<WrkFigures
   return runScript(server, load, "loadtest/wrk-predict.lua", JSON.stringify(AD_FEATURES))
 }
 
+/** Stands for a line feed in a body that `postLines` posts: ASCII's record separator. */
+export const LINE_IN_BODY = "\u001e"
+
+/** What is posted. */
+export interface Lines {
+  /** One body a line. */
+  readonly file: string
+  readonly path: string
+  readonly mediaType: string
+}
+
 /** Posts every line of a file once to a path of a server. @throws Error when any request failed */
-export function postLines(server: ServerProcess, load: WrkLoad, file: string, path: string): Promise<WrkFigures> {
-  return runScript(server, load, "loadtest/wrk-reward.lua", file, path)
+export function postLines(server: ServerProcess, load: WrkLoad, lines: Lines): Promise<WrkFigures> {
+  return runScript(server, load, "loadtest/wrk-reward.lua", lines.file, lines.path, lines.mediaType)
 }
 
 async function runScript(

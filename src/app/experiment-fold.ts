@@ -4,7 +4,7 @@ import { isAfter, type LogId, type LogPosition } from "../domain/log-position.ts
 import type { Clock } from "../ports/clock.ts"
 import type { CounterStore, FoldBatch, RewardAnswer } from "../ports/counter-store.ts"
 import type { Logger } from "../ports/logger.ts"
-import type { LogEntry } from "./log-entry.ts"
+import type { LogEntry, RewardEntry } from "./log-entry.ts"
 import { PendingFold } from "./pending-fold.ts"
 
 const FIRST_RETRY_MS = 100
@@ -47,7 +47,8 @@ export type Answered = (rewards: readonly RewardEvent[], answers: readonly Rewar
 export class ExperimentFold {
   readonly #context: FoldContext
   readonly #pending: PendingFold
-  readonly #waiting = new Map<string, (answer: RewardAnswer) => void>()
+  /** Of the rewards that are pending, in their order. */
+  #rewards: RewardEntry[] = []
   /** Where the store stands, under which log id. */
   #stand: { readonly log: LogId; readonly position: LogPosition } | undefined
   /** Up to where the log is durable; entries added so far lie before it. */
@@ -88,23 +89,16 @@ export class ExperimentFold {
 
   /** Takes entries that are durable, in log order; all of them lie before `end`. */
   add(entries: readonly LogEntry[], end: LogPosition): void {
-    for (const entry of entries) this.#pending.add(entry)
+    for (const entry of entries) {
+      this.#pending.add(entry)
+      if (entry.kind === "reward") this.#rewards.push(entry)
+    }
     this.#end = end
     if (this.#running || this.#stopped) return
     // Every batch asks the clock whether a fold is due. The timer is for the last batch, which no other follows; some runtimes
     // cancel timers when the request that set them is answered, so a fold must not depend on it.
     if (this.#isDue()) this.#start()
     else this.#timer ??= setTimeout(() => this.#start(), this.#context.foldEveryMs())
-  }
-
-  /** @param answered told what this very event did, once it has been folded */
-  answerTo(event: RewardEvent, answered: (answer: RewardAnswer) => void): void {
-    this.#waiting.set(nameOf(event), answered)
-  }
-
-  /** The event will not be written after all. */
-  forget(event: RewardEvent): void {
-    this.#waiting.delete(nameOf(event))
   }
 
   /** Folds everything added so far. @throws GatewayError `store_unavailable` when the next try fails */
@@ -142,7 +136,11 @@ export class ExperimentFold {
     do {
       const flushing = this.#flushing
       this.#flushing = []
-      if (!this.#pending.isEmpty && this.#end !== undefined) await this.#foldUntilDone(this.#take(this.#end), flushing)
+      if (!this.#pending.isEmpty && this.#end !== undefined) {
+        const rewards = this.#rewards
+        this.#rewards = []
+        await this.#foldUntilDone(this.#take(this.#end), rewards, flushing)
+      }
       this.#lastFoldAt = this.#context.clock.monotonicMs()
       for (const { resolve } of flushing) resolve()
     } while (this.#isDue() && !this.#pending.isEmpty && !this.#stopped)
@@ -158,14 +156,18 @@ export class ExperimentFold {
     return this.#pending.take(log, this.#stand?.log === log ? this.#stand.position : undefined, end)
   }
 
-  async #foldUntilDone(batch: FoldBatch, flushing: PromiseWithResolvers<void>[]): Promise<void> {
+  async #foldUntilDone(
+    batch: FoldBatch,
+    rewards: readonly RewardEntry[],
+    flushing: PromiseWithResolvers<void>[],
+  ): Promise<void> {
     const { logger, counts } = this.#context
     const { experiment } = batch
     let pauseMs = FIRST_RETRY_MS
     this.#folding = batch.end
     while (!this.#stopped) {
       try {
-        await this.#fold(batch)
+        await this.#fold(batch, rewards)
         this.#folding = undefined
         this.#context.folded()
         if (this.#failing) logger.info({ experiment }, "counters are folded again")
@@ -185,23 +187,24 @@ export class ExperimentFold {
   }
 
   /**
+   * @param rewards of the batch, in its order: each is told what it did
    * @throws GatewayError `store_unavailable` also where the store moves while it is being reconciled with
    */
-  async #fold(first: FoldBatch): Promise<void> {
+  async #fold(first: FoldBatch, rewards: readonly RewardEntry[]): Promise<void> {
     let batch = first
     for (let tries = 0; tries < MOST_RECONCILED; tries++) {
       const answer = await this.#context.store.fold(batch)
       if (answer.status === "folded") {
         this.#context.counts.folds += 1
-        this.#answer(batch.rewards, answer.answers)
         this.#stand = { log: batch.log, position: batch.end }
+        for (const [index, reward] of rewards.entries()) reward.answered?.(answer.answers[index] ?? "duplicate")
         return
       }
-      const settled = await this.#context.reconcile(batch, answer, (rewards, answers) => this.#answer(rewards, answers))
+      const settled = await this.#context.reconcile(batch, answer, answering(rewards))
       if ("position" in settled) {
-        // What another has folded meanwhile was there before.
-        this.#answer(batch.rewards, [])
         this.#stand = { log: batch.log, position: settled.position }
+        // What another has folded meanwhile was there before.
+        for (const reward of rewards) reward.answered?.("duplicate")
         return
       }
       batch = settled.batch
@@ -209,14 +212,6 @@ export class ExperimentFold {
     throw new GatewayError("store_unavailable", {
       detail: `the counters of ${first.experiment} move while they are folded`,
     })
-  }
-
-  #answer(rewards: readonly RewardEvent[], answers: readonly RewardAnswer[]): void {
-    for (const [index, event] of rewards.entries()) {
-      const name = nameOf(event)
-      this.#waiting.get(name)?.(answers[index] ?? "duplicate")
-      this.#waiting.delete(name)
-    }
   }
 
   async #pause(pauseMs: number): Promise<void> {
@@ -228,6 +223,14 @@ export class ExperimentFold {
       }
     })
     this.#wake = () => {}
+  }
+}
+
+/** Tells rewards what they did when they are folded as lines of the log. */
+function answering(rewards: readonly RewardEntry[]): Answered {
+  const waiting = new Map(rewards.map((reward) => [nameOf(reward.event), reward]))
+  return (events, answers) => {
+    for (const [index, event] of events.entries()) waiting.get(nameOf(event))?.answered?.(answers[index] ?? "duplicate")
   }
 }
 

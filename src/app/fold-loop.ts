@@ -1,8 +1,7 @@
 import { entryOf } from "../domain/entry-of.ts"
-import type { RewardEvent } from "../domain/events.ts"
 import { isAfter, type LogPosition } from "../domain/log-position.ts"
 import type { Clock } from "../ports/clock.ts"
-import type { CounterStore, FoldBatch, RewardAnswer } from "../ports/counter-store.ts"
+import type { CounterStore, FoldBatch } from "../ports/counter-store.ts"
 import type { FoldMarkStore } from "../ports/fold-marks.ts"
 import type { Logger } from "../ports/logger.ts"
 import type { OutcomeLog } from "../ports/outcome-log.ts"
@@ -68,16 +67,6 @@ export class FoldLoop {
       if (experiment !== undefined) entryOf(byExperiment, experiment, (): LogEntry[] => []).push(entry)
     }
     for (const [experiment, list] of byExperiment) this.#foldOf(experiment).add(list, end)
-  }
-
-  /** @param answered told what this very event did, once it has been folded */
-  answerTo(event: RewardEvent, answered: (answer: RewardAnswer) => void): void {
-    this.#foldOf(event.experiment).answerTo(event, answered)
-  }
-
-  /** The event will not be written after all. */
-  forget(event: RewardEvent): void {
-    this.#foldOf(event.experiment).forget(event)
   }
 
   /** Folds everything added so far. @throws GatewayError `store_unavailable` when the next try fails */

@@ -1,5 +1,6 @@
 import { type DecisionFacts, DecisionReader } from "../domain/decision-facts.ts"
 import type { ExperimentEvent, OutcomeEvent, RewardEvent } from "../domain/events.ts"
+import type { RewardAnswer } from "../ports/counter-store.ts"
 
 /** Lines carry the time at which they were taken, at most this long before they are appended. Milliseconds. */
 export const APPEND_WITHIN_MS = 5_000
@@ -7,8 +8,15 @@ export const APPEND_WITHIN_MS = 5_000
 /** What a logged line means to the counters. */
 export type LogEntry =
   | { readonly kind: "decision"; readonly facts: DecisionFacts }
-  | { readonly kind: "reward"; readonly event: RewardEvent }
+  | RewardEntry
   | { readonly kind: "experiment"; readonly event: ExperimentEvent }
+
+export interface RewardEntry {
+  readonly kind: "reward"
+  readonly event: RewardEvent
+  /** Told what the reward did, once it has been folded. Of several answers the first counts. */
+  answered?(answer: RewardAnswer): void
+}
 
 /** Makes entries of logged events, as they were when they were logged. */
 export function createEntryReader(): (event: OutcomeEvent) => LogEntry {

@@ -1,4 +1,5 @@
 import type { DecisionFacts } from "../domain/decision-facts.ts"
+import { entryOf } from "../domain/entry-of.ts"
 import { GatewayError } from "../domain/errors.ts"
 import type { ExperimentEvent, RewardEvent } from "../domain/events.ts"
 import type { LogPosition } from "../domain/log-position.ts"
@@ -11,6 +12,7 @@ import type { OutcomeReader } from "../ports/outcome-reader.ts"
 import type { FoldCounts } from "./experiment-fold.ts"
 import { FoldLoop } from "./fold-loop.ts"
 import { PendingReward, RewardTurn } from "./reward-turn.ts"
+import { RewardedDecisions } from "./rewarded-decisions.ts"
 import { UnsyncedEntries } from "./unsynced-entries.ts"
 import { TIMED_OUT, within } from "./within.ts"
 
@@ -101,6 +103,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
   })
   /** By postback: what is repeated meanwhile shares the fate of the first. */
   const pendingRewards = new Map<string, PendingReward>()
+  const rewarded = new RewardedDecisions(clock.now())
   /** Takes the rewards that come now. */
   let turnOpen: RewardTurn | undefined
 
@@ -139,7 +142,11 @@ export function createRecorder(options: RecorderOptions): Recorder {
 
   function openTurn(): RewardTurn {
     if (turnOpen === undefined || turnOpen.rewards.length >= MOST_TOGETHER) {
-      const turn = new RewardTurn(answerWithinMs, () => log.sync())
+      const turn = new RewardTurn(
+        answerWithinMs,
+        () => log.sync(),
+        ({ name }) => pendingRewards.delete(name),
+      )
       turnOpen = turn
       atTurnEnd(() => {
         if (turnOpen === turn) turnOpen = undefined
@@ -151,34 +158,35 @@ export function createRecorder(options: RecorderOptions): Recorder {
 
   /** Logs what the store hasn't seen. */
   async function send(turn: RewardTurn): Promise<void> {
-    const seen = await askSeen(turn.rewards.map(({ event }) => event))
-    const writes = new Set<LogWrite>()
-    const sent = turn.rewards.flatMap((pending, index) => {
-      const { event } = pending
-      if (seen[index] === true) {
+    const known = await duplicatesOf(turn.rewards)
+    const writes = new Map<LogWrite, PendingReward[]>()
+    for (const pending of turn.rewards) {
+      if (known.has(pending)) {
         pending.written = true
-        settle(pending, "duplicate")
-        return []
+        pending.answered("duplicate")
+        continue
       }
-      loop.answerTo(event, (answer) => settle(pending, answer))
-      const write = log.append(JSON.stringify(event))
-      unsynced.add(write, { kind: "reward", event })
-      writes.add(write)
-      return [{ pending, write }]
-    })
-    const dropped = await droppedOf(writes)
-    for (const { pending, write } of sent) {
-      pending.written = !dropped.has(write)
-      if (pending.written) continue
-      loop.forget(pending.event)
-      settle(pending, undefined)
+      const write = log.append(JSON.stringify(pending.event))
+      unsynced.add(write, pending)
+      entryOf(writes, write, (): PendingReward[] => []).push(pending)
+    }
+    for (const [write, rewards] of writes) {
+      const written = (await write.written) !== undefined
+      for (const pending of rewards) {
+        pending.written = written
+        if (!written) pending.settle()
+      }
     }
     turn.logged()
   }
 
-  function settle(pending: PendingReward, answer: RewardAnswer | undefined): void {
-    pendingRewards.delete(pending.name)
-    pending.settle(answer)
+  /** Those that the store has counted. It is asked about decisions that may have been rewarded before. */
+  async function duplicatesOf(rewards: readonly PendingReward[]): Promise<ReadonlySet<PendingReward>> {
+    const now = clock.now()
+    const asked = rewards.filter(({ event }) => rewarded.add(event.decisionId, now))
+    if (asked.length === 0) return new Set()
+    const seen = await askSeen(asked.map(({ event }) => event))
+    return new Set(asked.filter((_, index) => seen[index] === true))
   }
 
   /** A store that doesn't answer has seen nothing: the fold finds the duplicate. */
@@ -241,13 +249,6 @@ export function createRecorder(options: RecorderOptions): Recorder {
       await within(Promise.allSettled([log.close(), store.close()]), closeWithinMs)
     },
   }
-}
-
-/** Those that will never be written. */
-async function droppedOf(writes: ReadonlySet<LogWrite>): Promise<ReadonlySet<LogWrite>> {
-  const dropped = new Set<LogWrite>()
-  for (const write of writes) if ((await write.written) === undefined) dropped.add(write)
-  return dropped
 }
 
 /** Under `first` every postback of a decision and metric is the same one. */

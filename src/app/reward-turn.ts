@@ -1,9 +1,11 @@
 import type { RewardEvent } from "../domain/events.ts"
 import type { RewardAnswer } from "../ports/counter-store.ts"
+import type { RewardEntry } from "./log-entry.ts"
 import { TIMED_OUT, within } from "./within.ts"
 
 /** A postback on its way to the log and the counters. */
-export class PendingReward {
+export class PendingReward implements RewardEntry {
+  readonly kind = "reward"
   readonly name: string
   readonly event: RewardEvent
   readonly turn: RewardTurn
@@ -13,6 +15,7 @@ export class PendingReward {
   written = false
   /** Undefined while the store doesn't answer. */
   answer: RewardAnswer | undefined
+  #settled = false
 
   constructor(name: string, event: RewardEvent, turn: RewardTurn) {
     this.name = name
@@ -23,9 +26,17 @@ export class PendingReward {
     turn.rewards.push(this)
   }
 
-  /** Nothing more happens to it: it was counted, or it was not written. */
-  settle(answer: RewardAnswer | undefined): void {
+  answered(answer: RewardAnswer): void {
+    if (this.#settled) return
     this.answer = answer
+    this.settle()
+  }
+
+  /** Nothing more happens to it: it was counted, or it was not written. */
+  settle(): void {
+    if (this.#settled) return
+    this.#settled = true
+    this.turn.settled(this)
     this.part.open -= 1
     if (this.part.open === 0) this.part.done()
   }
@@ -37,13 +48,18 @@ export class RewardTurn {
   readonly #parts = new Map<string, TurnPart>()
   readonly #waitMs: number
   readonly #sync: () => Promise<void>
+  readonly settled: (pending: PendingReward) => void
   readonly #logged = Promise.withResolvers<void>()
   #durable: Promise<Durable> | undefined
 
-  /** @param waitMs how long anyone waits for the log, for its sync, and for the store */
-  constructor(waitMs: number, sync: () => Promise<void>) {
+  /**
+   * @param waitMs how long anyone waits for the log, for its sync, and for the store
+   * @param settled told of each reward that is settled
+   */
+  constructor(waitMs: number, sync: () => Promise<void>, settled: (pending: PendingReward) => void) {
     this.#waitMs = waitMs
     this.#sync = sync
+    this.settled = settled
   }
 
   partOf(experiment: string): TurnPart {

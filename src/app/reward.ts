@@ -1,6 +1,7 @@
 import type { Definitions, RevisionDefinition } from "../domain/definitions.ts"
 import { GatewayError } from "../domain/errors.ts"
 import type { RewardEvent } from "../domain/events.ts"
+import { isoTime } from "../domain/iso-time.ts"
 import { boundOf, type MetricDefinition } from "../domain/metric.ts"
 import { type DecisionToken, type KeyRing, verifyToken } from "../domain/token.ts"
 import type { Clock } from "../ports/clock.ts"
@@ -115,7 +116,7 @@ function attribute(command: RewardCommand, deps: RewardDeps, now: number): Attri
       v: 1,
       type: "reward",
       eventId: `r-${token.decisionId}-${metric.id}${postbackSuffix(command, metric, value)}`,
-      at: new Date(now).toISOString(),
+      at: isoTime(now),
       experiment: token.experiment,
       revision: token.revision,
       series: token.series,
@@ -124,7 +125,7 @@ function attribute(command: RewardCommand, deps: RewardDeps, now: number): Attri
       group: token.group,
       variant: token.variant,
       propensity: token.propensity,
-      decidedAt: new Date(token.issuedAt).toISOString(),
+      decidedAt: isoTime(token.issuedAt),
       stickiness: definition.stickiness,
       metric: metric.id,
       value: value === 0 ? 0 : value,
@@ -136,7 +137,7 @@ function attribute(command: RewardCommand, deps: RewardDeps, now: number): Attri
         : {}),
       learn: token.learn,
       holdout: token.holdout,
-      expiresAt: new Date(token.expiresAt).toISOString(),
+      expiresAt: isoTime(token.expiresAt),
       status: now > windowClosesAt ? "late" : "applied",
     },
   }

@@ -3,7 +3,17 @@ import type { DecisionId } from "./ids.ts"
 /** Crockford's base 32: no I, L, O, U. */
 const ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 const PATTERN = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/
+/** By character code; 0 for what is no character of an id. */
+const VALUES = Uint8Array.from({ length: 128 }, (_, code) => Math.max(0, ALPHABET.indexOf(String.fromCharCode(code))))
+const TIME_CHARACTERS = 10
 const RANDOM_CHARACTERS = 16
+const NUMBER_CHARACTERS = 5
+
+/** Independent numbers that the randomness of an id holds. */
+export const RANDOM_NUMBERS = 3
+/** Each of them is a whole number below this: 2^25. */
+export const RANDOM_VALUES = 32 ** NUMBER_CHARACTERS
+
 const POOL_BYTES = RANDOM_CHARACTERS * 256
 
 /** Makes the id of the decision taken at `now` (epoch milliseconds). */
@@ -52,7 +62,17 @@ export function parseDecisionId(text: string): DecisionId | undefined {
 
 /** When the decision was taken, epoch milliseconds, from its id. */
 export function decisionTime(id: DecisionId): number {
-  let time = 0
-  for (let i = 0; i < 10; i++) time = time * 32 + ALPHABET.indexOf(id.charAt(i))
-  return time
+  return numberAt(id, 0, TIME_CHARACTERS)
+}
+
+/** One of the numbers that the id's randomness holds. @param index below `RANDOM_NUMBERS` */
+export function randomNumber(id: DecisionId, index: number): number {
+  return numberAt(id, TIME_CHARACTERS + index * NUMBER_CHARACTERS, NUMBER_CHARACTERS)
+}
+
+function numberAt(id: string, start: number, length: number): number {
+  let value = 0
+  // A text that is too short has nothing there, which counts as 0.
+  for (let i = start; i < start + length; i++) value = value * 32 + (VALUES[id.charCodeAt(i)] ?? 0)
+  return value
 }

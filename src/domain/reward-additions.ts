@@ -5,6 +5,9 @@ import { delayBin, delayMetric } from "./delay-counters.ts"
 import type { RewardEvent } from "./events.ts"
 import { hourOf } from "./group-rows.ts"
 
+/** What of a reward the counters depend on. */
+export type CountedReward = Omit<RewardEvent, "v" | "type" | "revision" | "instance">
+
 /** What one reward adds. */
 export interface RewardAdditions {
   readonly counter: CounterAddition | undefined
@@ -15,7 +18,7 @@ const NONE: RewardAdditions = { counter: undefined, group: undefined }
 
 /** What a reward adds to counters and group rows: the difference between what its credit was worth before and after. */
 export function rewardAdditions(
-  event: RewardEvent,
+  event: CountedReward,
   { before, after }: Pick<CreditStep, "before" | "after">,
 ): RewardAdditions {
   const cohort = rewardCohort(event)
@@ -39,7 +42,7 @@ export function rewardAdditions(
  * learns from delays.
  */
 export function delayAdditions(
-  event: RewardEvent,
+  event: CountedReward,
   { arrivedBefore, arrivedAfter }: Pick<CreditStep, "arrivedBefore" | "arrivedAfter">,
 ): CounterAddition[] {
   const { experiment, variant, series, metric, delayWindowSeconds: windowSeconds } = event
@@ -62,6 +65,6 @@ export function delayAdditions(
 }
 
 /** round(value / p), so that a replaced reward takes away exactly what it had added. */
-function weigh(valueUnits: number, { propensity }: RewardEvent): number {
+function weigh(valueUnits: number, { propensity }: CountedReward): number {
   return Math.round((valueUnits * NANOS) / Math.round(propensity * NANOS))
 }

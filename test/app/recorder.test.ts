@@ -4,6 +4,7 @@ import { createMemoryCounterStore } from "#src/adapters/memory/counter-store.ts"
 import { openOutcomeLog } from "#src/adapters/ndjson/outcome-log.ts"
 import { createOutcomeReader } from "#src/adapters/ndjson/outcome-reader.ts"
 import { createRecorder, type RecorderOptions } from "#src/app/recorder.ts"
+import { createDecisionIds } from "#src/domain/decision-id.ts"
 import type { FoldMarks } from "#src/ports/fold-marks.ts"
 import { FaultyDisk } from "#test/adapters/ndjson/faulty-disk.ts"
 import { ALL_OF_CHAMPION, decisionEvent, factsOf, NOON, rewardEvent } from "#test/outcomes.ts"
@@ -115,6 +116,24 @@ describe("given rewards", () => {
     expect(asked).toEqual([1, 21])
     expect([log.counts.writes, disk.synced.length, recorder.counts.folds]).toEqual([2, 2, 2])
     expect(await logged()).toHaveLength(21)
+  })
+
+  it("asks the store only about decisions that may have been rewarded before", async () => {
+    const { recorder, store, logged } = await start()
+    const asked: string[] = []
+    const { seen } = store
+    store.seen = (keys) => {
+      asked.push(...keys.map(({ decisionId }) => decisionId))
+      return seen(keys)
+    }
+    const newId = createDecisionIds((target) => target.set(target.map((_, index) => index)))
+    const [old, young] = [newId(Date.now() - 60_000), newId(Date.now())]
+    const both = [old, young].map((decisionId) => rewardEvent({ decisionId }))
+    expect(await recorder.recordRewards(both)).toEqual(["applied", "applied"])
+    expect(asked).toEqual([old])
+    expect(await recorder.recordRewards(both)).toEqual(["duplicate", "duplicate"])
+    expect(asked).toEqual([old, old, young])
+    expect(await logged()).toHaveLength(2)
   })
 
   it("sends many of one turn in parts", async () => {

@@ -1,13 +1,13 @@
 import type { CounterArchive } from "../../ports/counter-archive.ts"
 import type { CounterStore, CreditKey } from "../../ports/counter-store.ts"
 import type { Database } from "./database.ts"
-import { packGroups } from "./packed-groups.ts"
+import { packBatch } from "./packed-batch.ts"
 import { readGroups } from "./stored-groups.ts"
 
 /** Counters in the gateway's database. Closing the store closes the database. */
 export function createSqliteCounterStore(database: Database): CounterStore & CounterArchive {
   return {
-    fold: (batch) => database.request("fold", { ...batch, groups: packGroups(batch.groups) }),
+    fold: (batch) => database.request("fold", packBatch(batch)),
     seen: (keys) => database.request("seen", keys.map(onlyKey)),
     statistics: (experiment, query) => database.request("statistics", { experiment, query }),
     groups: async (experiment) => readGroups(await database.request("groups", experiment)),

@@ -4,13 +4,14 @@ import type { CounterKey } from "../../domain/counters.ts"
 import type { CounterAddition, GroupAddition } from "../../domain/decision-facts.ts"
 import type { RewardEvent } from "../../domain/events.ts"
 import { type LogId, type LogPosition, samePosition } from "../../domain/log-position.ts"
-import { delayAdditions, rewardAdditions } from "../../domain/reward-additions.ts"
+import { type CountedReward, delayAdditions, rewardAdditions } from "../../domain/reward-additions.ts"
 import { isAsked, type Statistics, type StatisticsQuery, summarise } from "../../domain/statistics.ts"
 import type { PackedContents } from "../../ports/counter-archive.ts"
 import type { CreditKey, FoldAnswer, Resolution } from "../../ports/counter-store.ts"
 import { bucketAt } from "./bucket-widths.ts"
+import type { PackedBatch } from "./packed-batch.ts"
 import { packGroups } from "./packed-groups.ts"
-import type { PackedBatch } from "./protocol.ts"
+import { unpackRewards } from "./packed-rewards.ts"
 import type { StoredGroupStatistics } from "./stored-groups.ts"
 import type { Tables } from "./tables.ts"
 
@@ -128,7 +129,8 @@ export class Counters {
   }
 
   #foldIfNext(batch: PackedBatch): FoldAnswer {
-    const { experiment, log, from, end, rewards } = batch
+    const { experiment, log, from, end } = batch
+    const rewards = unpackRewards(batch.rewards)
     const { logs, time } = this.#tables
     const { trustedMs, settledSeconds } = time.moment()
     if (logs.alive(log, trustedMs, undefined).lapsed) return { status: "lapsed" }
@@ -136,13 +138,14 @@ export class Counters {
     const repeated = stand !== undefined && samePosition(stand.position, end)
     if (repeated && stand.answers.length === rewards.length) return { status: "folded", answers: stand.answers }
     if (repeated || !samePosition(stand?.position, from)) return { status: "elsewhere", position: stand?.position }
-    const answers = this.#add(batch, settledSeconds)
+    const answers = this.#add(batch, rewards, settledSeconds)
     logs.moveTo(experiment, log, { position: end, answers })
     return { status: "folded", answers }
   }
 
   #add(
-    { experiment, counters, groups, sketches, rewards }: PackedBatch,
+    { experiment, counters, groups, sketches }: PackedBatch,
+    rewards: readonly CountedReward[],
     nowSeconds: number,
   ): ("applied" | "duplicate")[] {
     const tables = this.#tables

@@ -3,15 +3,10 @@ import type { RewardEvent } from "../../domain/events.ts"
 import type { LogId, LogPosition } from "../../domain/log-position.ts"
 import type { Statistics, StatisticsQuery } from "../../domain/statistics.ts"
 import type { CounterContents, PackedContents } from "../../ports/counter-archive.ts"
-import type { CreditKey, FoldAnswer, FoldBatch, Resolution } from "../../ports/counter-store.ts"
+import type { CreditKey, FoldAnswer, Resolution } from "../../ports/counter-store.ts"
 import type { ExperimentStore, StoredRevision } from "../../ports/experiment-store.ts"
-import type { PackedGroups } from "./packed-groups.ts"
+import type { PackedBatch } from "./packed-batch.ts"
 import type { StoredGroupStatistics } from "./stored-groups.ts"
-
-/** A batch as it is handed to the thread. */
-export interface PackedBatch extends Omit<FoldBatch, "groups"> {
-  readonly groups: PackedGroups
-}
 
 /** What the database can be asked for: name of the operation, its argument and its result. */
 export interface Operations {

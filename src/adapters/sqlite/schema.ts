@@ -30,6 +30,9 @@ export function openDatabase(path: string, readOnly: boolean): DatabaseSync {
   }
 }
 
+/** After so many pages, 16 MB, SQLite copies its log into the database: folds write the same pages again and again, and each is copied once. */
+const WAL_PAGES = 4_000
+
 /** SQLite's primary result codes. */
 const IO_ERROR = 10
 const CORRUPT = 11
@@ -53,7 +56,7 @@ function openAs(path: string, readOnly: boolean, locking: "NORMAL" | "EXCLUSIVE"
     refuseNewer(versionOf(database))
     if (readOnly) refuseOlder(versionOf(database))
     else {
-      database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL")
+      database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = ${WAL_PAGES}`)
       migrate(database)
     }
     return database

@@ -1,6 +1,6 @@
 import { onTestFinished } from "vitest"
 import { Counters } from "#src/adapters/sqlite/counters.ts"
-import { packGroups } from "#src/adapters/sqlite/packed-groups.ts"
+import { packBatch } from "#src/adapters/sqlite/packed-batch.ts"
 import { openDatabase } from "#src/adapters/sqlite/schema.ts"
 import { readGroups } from "#src/adapters/sqlite/stored-groups.ts"
 import { Tables } from "#src/adapters/sqlite/tables.ts"
@@ -23,13 +23,13 @@ export function openTables({ path = ":memory:", clock = new SharedClock() } = {}
   const counters = new Counters(tables)
   const ends = new Map<string, LogPosition>()
   const fold = (addition: Addition): FoldAnswer => {
-    const { experiment = "banner-ctr", log = "L1", groups = [] } = addition
+    const { experiment = "banner-ctr", log = "L1" } = addition
     const name = `${experiment} ${log}`
     const from = ends.get(name)
     const end = place((from?.offset ?? 0) + 1)
     ends.set(name, end)
-    const nothing = { counters: [], sketches: [], rewards: [] }
-    return counters.fold({ ...nothing, ...addition, experiment, log, from, end, groups: packGroups(groups) })
+    const nothing = { counters: [], groups: [], sketches: [], rewards: [] }
+    return counters.fold(packBatch({ ...nothing, ...addition, experiment, log, from, end }))
   }
   /** @returns how many steps it took */
   const tidy = (): number => Array.from(tidyUp(tables)).length
