@@ -251,8 +251,9 @@ export function createRecorder(options: RecorderOptions): Recorder {
   }
 }
 
-/** Under `first` every postback of a decision and metric is the same one. */
+/** Under `first` every postback of a decision and metric is the same one, but for a zero, which gives way to one that isn't. */
 function postbackName(event: RewardEvent): string {
   const credit = `${event.decisionId}\n${event.metric}`
-  return event.aggregation === "first" ? credit : `${credit}\n${event.eventId}`
+  if (event.aggregation !== "first") return `${credit}\n${event.eventId}`
+  return event.value === 0 ? `${credit}\n0` : credit
 }

@@ -145,7 +145,8 @@ function attribute(command: RewardCommand, deps: RewardDeps, now: number): Attri
 
 /** Tells the postbacks of one decision and metric apart. A caller's id never equals one that was made from a value. */
 function postbackSuffix(command: RewardCommand, { aggregation }: MetricDefinition, value: number): string {
-  if (aggregation === "first") return ""
+  // A zero gives way to what comes after it: consumers who keep one event of each id need both.
+  if (aggregation === "first") return value === 0 ? "-v0" : ""
   return command.eventId === undefined ? `-v${value}` : `-e${command.eventId}`
 }
 

@@ -94,6 +94,16 @@ describe("given rewards", () => {
     expect(await totals()).toMatchObject({ rewards: 2, sum: 0.75 })
   })
 
+  it("logs and counts a reward under `first` that comes with a zero, whichever comes first", async () => {
+    const { recorder, totals, logged } = await start()
+    const of = (decisionId: string, value: number) => rewardEvent({ decisionId, value })
+    const together = [of("D1", 0), of("D1", 1), of("D2", 1), of("D2", 0)]
+    const answers = await Promise.all(together.map((event) => recorder.recordRewards([event])))
+    expect(answers.flat()).toEqual(["applied", "applied", "applied", "duplicate"])
+    expect(await totals()).toMatchObject({ rewards: 2, sum: 2 })
+    expect(await logged()).toHaveLength(4)
+  })
+
   it("sends those of one turn to the store and the log together, each answered for itself", async () => {
     const { recorder, store, log, disk, logged } = await start({ atTurnEnd: (run) => void setImmediate(run) })
     const asked: number[] = []

@@ -202,6 +202,15 @@ it("logs a reward that needs no document to be folded", async () => {
   ])
 })
 
+it("gives a zero an event id of its own, so that the click after it isn't taken for its repetition", async () => {
+  const rig = createRig()
+  await rig.publish()
+  const { token } = await rig.predict()
+  for (const value of [0, 1]) await rig.reward([commandFor(token, { value })])
+  const ids = (await rig.events()).flatMap((event) => (event.type === "reward" ? [event.eventId] : []))
+  expect(ids.map((id) => id.replace(/^r-[^-]+/, "r"))).toEqual(["r-click-v0", "r-click"])
+})
+
 describe("given several metrics", () => {
   const metrics = [
     { id: "revenue", kind: "value", bounds: [-20, 500], aggregation: "sum", attributionWindowSeconds: 600 },
