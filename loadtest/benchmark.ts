@@ -11,7 +11,8 @@ import { parseArgs } from "node:util"
 import { startGateway } from "./gateway.ts"
 import { medians } from "./medians.ts"
 import { startNginxSplit } from "./nginx-split.ts"
-import { freePort, type ServerProcess, startServer } from "./server-process.ts"
+import { startNodeEcho } from "./node-server.ts"
+import type { ServerProcess } from "./server-process.ts"
 import { runWrk, type WrkFigures } from "./wrk-run.ts"
 
 const SERVER_CORE = 0
@@ -74,12 +75,6 @@ async function measure(
     for (const server of NAMES) rows.push({ server, connections, ...medians(runs[server]) })
   }
   return rows
-}
-
-async function startNodeEcho(core: number): Promise<ServerProcess> {
-  const port = await freePort()
-  const command = ["taskset", "-c", String(core), process.execPath, "loadtest/node-echo.ts", String(port)]
-  return await startServer(command, port, "/")
 }
 
 function print(rows: readonly Row[], json: boolean): void {

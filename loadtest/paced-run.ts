@@ -1,0 +1,114 @@
+import { execFile } from "node:child_process"
+import { createHash } from "node:crypto"
+import { access, mkdir, readFile, rename } from "node:fs/promises"
+import { join } from "node:path"
+import { promisify } from "node:util"
+import * as z from "zod"
+import { AD_FEATURES } from "./ad-features.ts"
+import { cacheFolder } from "./cache-folder.ts"
+import { type ServerProcess, toolCommand } from "./server-process.ts"
+
+const SOURCE = "loadtest/paced.c"
+
+const run = promisify(execFile)
+
+const latencySchema = z.object({ p50Us: z.number(), p99Us: z.number(), p999Us: z.number(), maxUs: z.number() })
+
+const outputSchema = z.object({
+  sent: z.number(),
+  answered: z.number(),
+  failed: z.number(),
+  unanswered: z.number(),
+  seconds: z.number(),
+  predictions: latencySchema.nullable(),
+  rewards: latencySchema.nullable(),
+  lateness: latencySchema,
+})
+
+/** Microseconds from when a request was due until its answer was read. */
+export type PacedLatency = z.infer<typeof latencySchema>
+
+/** What one run measured. */
+export interface PacedFigures {
+  /** What was reached: less than was asked for where the server can't keep up. */
+  readonly requestsPerSecond: number
+  /** The server's processor time per request. */
+  readonly cpuUs: number
+  readonly predictions: PacedLatency
+  /** Undefined where none were posted. */
+  readonly rewards: PacedLatency | undefined
+  /** How late the client itself sent what was due: where this is not small beside the latencies, they are the client's. */
+  readonly latenessP99Us: number
+}
+
+/** From one thread pinned to `core`. */
+export interface PacedLoad {
+  readonly core: number
+  readonly connections: number
+  readonly seconds: number
+  readonly requestsPerSecond: number
+  /** Share of the requests that reward an earlier prediction, in [0, 0.5]. */
+  readonly rewardShare: number
+}
+
+/** Posts ad requests at even steps, whatever the server takes. @throws Error when any request failed or was never answered */
+export async function runPaced(server: ServerProcess, load: PacedLoad): Promise<PacedFigures> {
+  const { port } = new URL(server.url)
+  const settings = [port, load.requestsPerSecond, load.seconds, load.connections, load.rewardShare].map(String)
+  const command = ["taskset", "-c", String(load.core), await pacedClient(), ...settings, JSON.stringify(AD_FEATURES)]
+  const cpuBefore = await server.cpuSeconds()
+  const { stdout, stderr } = await run(...toolCommand(...command))
+  const cpuUsed = (await server.cpuSeconds()) - cpuBefore
+  const figures = outputSchema.parse(JSON.parse(stdout))
+  const { answered, failed, unanswered, predictions } = figures
+  if (failed + unanswered > 0 || predictions === null) {
+    throw new Error(
+      `${failed} of ${figures.sent} requests to ${server.url} failed, ${unanswered} had no answer. ${stderr}`,
+    )
+  }
+  return {
+    requestsPerSecond: answered / figures.seconds,
+    cpuUs: (cpuUsed / answered) * 1e6,
+    predictions,
+    rewards: figures.rewards ?? undefined,
+    latenessP99Us: figures.lateness.p99Us,
+  }
+}
+
+/** The path of the client, compiled at first use and whenever its source has changed. */
+async function pacedClient(): Promise<string> {
+  const version = createHash("sha256")
+    .update(await readFile(SOURCE))
+    .digest("hex")
+    .slice(0, 12)
+  const folder = join(cacheFolder(), "bin")
+  const client = join(folder, `paced-${version}`)
+  if (await exists(client)) return client
+  await mkdir(folder, { recursive: true })
+  // Compiled under another name, so that nobody starts half a client.
+  const unfinished = `${client}.${process.pid}`
+  try {
+    await run("cc", ["-O2", "-o", unfinished, SOURCE])
+  } catch (cause) {
+    const absent = cause instanceof Error && "code" in cause && cause.code === "ENOENT"
+    const advice = "`npm run setup` installs a C compiler, or says what to install"
+    throw new Error(
+      absent ? `${SOURCE} has to be compiled, and there is no cc: ${advice}` : `cc can't compile ${SOURCE}`,
+      {
+        cause,
+      },
+    )
+  }
+  await rename(unfinished, client)
+  return client
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await access(path)
+    return true
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return false
+    throw error
+  }
+}
