@@ -1,11 +1,8 @@
 import { execFile } from "node:child_process"
-import { createHash } from "node:crypto"
-import { access, mkdir, readFile, rename } from "node:fs/promises"
-import { join } from "node:path"
 import { promisify } from "node:util"
 import * as z from "zod"
 import { AD_FEATURES } from "./ad-features.ts"
-import { cacheFolder } from "./cache-folder.ts"
+import { builtOnce, isAbsent } from "./built-once.ts"
 import { type ServerProcess, toolCommand } from "./server-process.ts"
 
 const SOURCE = "loadtest/paced.c"
@@ -55,7 +52,8 @@ export interface PacedLoad {
 export async function runPaced(server: ServerProcess, load: PacedLoad): Promise<PacedFigures> {
   const { port } = new URL(server.url)
   const settings = [port, load.requestsPerSecond, load.seconds, load.connections, load.rewardShare].map(String)
-  const command = ["taskset", "-c", String(load.core), await pacedClient(), ...settings, JSON.stringify(AD_FEATURES)]
+  const client = await builtOnce("bin/paced", SOURCE, compile)
+  const command = ["taskset", "-c", String(load.core), client, ...settings, JSON.stringify(AD_FEATURES)]
   const cpuBefore = await server.cpuSeconds()
   const { stdout, stderr } = await run(...toolCommand(...command))
   const cpuUsed = (await server.cpuSeconds()) - cpuBefore
@@ -75,40 +73,13 @@ export async function runPaced(server: ServerProcess, load: PacedLoad): Promise<
   }
 }
 
-/** The path of the client, compiled at first use and whenever its source has changed. */
-async function pacedClient(): Promise<string> {
-  const version = createHash("sha256")
-    .update(await readFile(SOURCE))
-    .digest("hex")
-    .slice(0, 12)
-  const folder = join(cacheFolder(), "bin")
-  const client = join(folder, `paced-${version}`)
-  if (await exists(client)) return client
-  await mkdir(folder, { recursive: true })
-  // Compiled under another name, so that nobody starts half a client.
-  const unfinished = `${client}.${process.pid}`
+async function compile(client: string): Promise<void> {
   try {
-    await run("cc", ["-O2", "-o", unfinished, SOURCE])
+    await run("cc", ["-O2", "-o", client, SOURCE])
   } catch (cause) {
-    const absent = cause instanceof Error && "code" in cause && cause.code === "ENOENT"
-    const advice = "`npm run setup` installs a C compiler, or says what to install"
-    throw new Error(
-      absent ? `${SOURCE} has to be compiled, and there is no cc: ${advice}` : `cc can't compile ${SOURCE}`,
-      {
-        cause,
-      },
-    )
-  }
-  await rename(unfinished, client)
-  return client
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await access(path)
-    return true
-  } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return false
-    throw error
+    const why = isAbsent(cause)
+      ? "there is no cc: `npm run setup` installs a C compiler, or says what to install"
+      : `cc failed: ${String(cause)}`
+    throw new Error(`${SOURCE} has to be compiled, and ${why}`, { cause })
   }
 }

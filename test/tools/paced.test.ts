@@ -1,5 +1,5 @@
 import { once } from "node:events"
-import { createServer, type RequestListener } from "node:http"
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from "node:http"
 import { text } from "node:stream/consumers"
 import { describe, expect, it, onTestFinished } from "vitest"
 import { type PacedLoad, runPaced } from "../../loadtest/paced-run.ts"
@@ -10,12 +10,11 @@ const LOAD: PacedLoad = { core: 0, connections: 4, seconds: 2, requestsPerSecond
 /** A server that tells what it was asked. */
 async function serve(answer: RequestListener): Promise<ServerProcess & { readonly bodies: Record<string, string[]> }> {
   const bodies: Record<string, string[]> = { "/predict": [], "/reward": [] }
-  const server = createServer((request, response) => {
-    void text(request).then((body) => {
-      bodies[request.url ?? ""]?.push(body)
-      answer(request, response)
-    })
-  }).listen(0, "127.0.0.1")
+  const take = async (request: IncomingMessage, response: ServerResponse) => {
+    bodies[request.url ?? ""]?.push(await text(request))
+    answer(request, response)
+  }
+  const server = createServer((request, response) => void take(request, response)).listen(0, "127.0.0.1")
   await once(server, "listening")
   onTestFinished(() => void server.close())
   const address = server.address()
