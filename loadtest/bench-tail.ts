@@ -2,7 +2,7 @@
  * Latencies of an open loop at a fixed rate: nginx `split_clients`, a bare `node:http` server, and the gateway without and with rewards. Each server
  * has one core; the client and nginx's backend have the other. Rounds alternate, the table shows medians. Prints figures; asserts none.
  *
- *   npm run bench:tail -- [--rate 12000] [--seconds 5] [--rounds 3] [--connections 64] [--rewards 0.01] [--data-dir FOLDER] [--json]
+ *   npm run bench:tail -- [--rate 12000] [--seconds 8] [--rounds 3] [--connections 64] [--rewards 0.01] [--data-dir FOLDER] [--json]
  *
  * With `--data-dir` the gateway's data folder is made in that folder: on the disk that is to be measured, where /tmp is memory.
  */
@@ -21,6 +21,8 @@ const SERVER_CORE = 0
 const CLIENT_CORE = 1
 /** V8 goes on compiling for the first hundred thousand requests. */
 const WARM_UP_SECONDS = 8
+/** Of each run, not counted: while others had their turn, a server on Node has given memory back and forgotten compiled code. */
+const SETTLE_SECONDS = 3
 /** Sends as late as this spoil a tail that is measured in milliseconds. */
 const LATE_US = 1_000
 /** Of the rate that was asked for: below it requests queue up, and latencies say how long the run was. */
@@ -51,7 +53,7 @@ async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
       rate: { type: "string", default: "12000" },
-      seconds: { type: "string", default: "5" },
+      seconds: { type: "string", default: "8" },
       rounds: { type: "string", default: "3" },
       connections: { type: "string", default: "64" },
       rewards: { type: "string", default: "0.01" },
@@ -97,7 +99,9 @@ async function measure(contestants: readonly Contestant[], options: Options): Pr
   const runs = new Map<Contestant, PacedFigures[]>(contestants.map((contestant) => [contestant, []]))
   for (let round = 0; round < options.rounds; round++) {
     for (const [{ server, rewardShare }, figures] of runs) {
-      figures.push(await runPaced(server, { ...options, core: CLIENT_CORE, rewardShare }))
+      figures.push(
+        await runPaced(server, { ...options, settleSeconds: SETTLE_SECONDS, core: CLIENT_CORE, rewardShare }),
+      )
     }
   }
   return [...runs].flatMap(([{ name }, figures]) => rowsOf(name, figures))

@@ -43,6 +43,8 @@ export interface PacedLoad {
   readonly core: number
   readonly connections: number
   readonly seconds: number
+  /** Of these, so many at the beginning are not counted: a server that was idle has given memory back, and compiled code too. */
+  readonly settleSeconds: number
   readonly requestsPerSecond: number
   /** Share of the requests that reward an earlier prediction, in [0, 0.5]. */
   readonly rewardShare: number
@@ -51,7 +53,8 @@ export interface PacedLoad {
 /** Posts ad requests at even steps, whatever the server takes. @throws Error when any request failed or was never answered */
 export async function runPaced(server: ServerProcess, load: PacedLoad): Promise<PacedFigures> {
   const { port } = new URL(server.url)
-  const settings = [port, load.requestsPerSecond, load.seconds, load.connections, load.rewardShare].map(String)
+  const pace = [load.requestsPerSecond, load.seconds, load.settleSeconds]
+  const settings = [port, ...pace, load.connections, load.rewardShare].map(String)
   const client = await builtOnce("bin/paced", SOURCE, compile)
   const command = ["taskset", "-c", String(load.core), client, ...settings, JSON.stringify(AD_FEATURES)]
   const cpuBefore = await server.cpuSeconds()

@@ -2,12 +2,12 @@
 // those before. One that finds every connection busy waits, and its latency counts from when it was due, so that a slow answer can't hide the
 // requests that it held up. Prints one JSON line.
 //
-//   paced PORT REQUESTS_PER_SECOND SECONDS CONNECTIONS REWARD_SHARE FEATURES
+//   paced PORT REQUESTS_PER_SECOND SECONDS SETTLE_SECONDS CONNECTIONS REWARD_SHARE FEATURES
 //
 // REWARD_SHARE, in [0, 0.5]: the share of requests that post a reward for the newest prediction instead of asking for another.
 // FEATURES: the JSON object that every prediction asks with. Its unit is another each time, as in wrk-predict.lua.
 //
-// Latencies are those of requests that were due after the first second. `failed` counts answers with another status than 200 (rewards: 200 or 202)
+// Latencies are those of requests that were due after SETTLE_SECONDS. `failed` counts answers with another status than 200 (rewards: 200 or 202)
 // and connections that were closed instead of an answer; `unanswered` what had no answer 5 s after the end. `lateness` is the client's own: from
 // when a request was due and had a connection until it was sent. It tells how far latencies can be trusted.
 //
@@ -33,7 +33,6 @@
 #include <unistd.h>
 
 #define NS_PER_SECOND 1000000000LL
-#define SETTLE_NS (1 * NS_PER_SECOND)
 #define GRACE_NS (5 * NS_PER_SECOND)
 #define LONGEST_SLEEP_NS (NS_PER_SECOND / 10)
 #define USERS 2000
@@ -64,6 +63,7 @@ static struct {
   int port;
   double per_second;
   double seconds;
+  double settle_seconds;
   int connections;
   double reward_share;
 } load;
@@ -193,7 +193,7 @@ static void take_answer(struct connection *connection, int64_t now, int64_t star
     return;
   }
   if (!connection->is_reward && load.reward_share > 0) keep_token(body);
-  if (connection->due - start >= SETTLE_NS) add_sample(connection->is_reward ? &rewards : &predictions, now - connection->due);
+  if (connection->due - start >= load.settle_seconds * NS_PER_SECOND) add_sample(connection->is_reward ? &rewards : &predictions, now - connection->due);
 }
 
 static void measure_answer(struct connection *connection) {
@@ -279,19 +279,21 @@ static struct samples room_for(size_t count) {
 }
 
 int main(int count, char **values) {
-  if (count != 7) give_up("usage: paced PORT REQUESTS_PER_SECOND SECONDS CONNECTIONS REWARD_SHARE FEATURES");
+  if (count != 8) give_up("usage: paced PORT REQUESTS_PER_SECOND SECONDS SETTLE_SECONDS CONNECTIONS REWARD_SHARE FEATURES");
   load.port = atoi(values[1]);
   load.per_second = atof(values[2]);
   load.seconds = atof(values[3]);
-  load.connections = atoi(values[4]);
-  load.reward_share = atof(values[5]);
+  load.settle_seconds = atof(values[4]);
+  load.connections = atoi(values[5]);
+  load.reward_share = atof(values[6]);
   if (load.port < 1 || load.port > 65535) give_up("PORT is %s, not 1 to 65535", values[1]);
   if (!(load.per_second >= 1)) give_up("REQUESTS_PER_SECOND is %s, not 1 or more", values[2]);
-  if (!(load.seconds > 1)) give_up("SECONDS is %s; the first is not counted, so give more than 1", values[3]);
+  if (!(load.settle_seconds >= 0 && load.settle_seconds < load.seconds))
+    give_up("SETTLE_SECONDS is %s of %s SECONDS; it must be 0 or more, and less than SECONDS", values[4], values[3]);
   if (load.connections < 1 || load.connections > MOST_CONNECTIONS)
-    give_up("CONNECTIONS is %s, not 1 to %d", values[4], MOST_CONNECTIONS);
-  if (!(load.reward_share >= 0 && load.reward_share <= 0.5)) give_up("REWARD_SHARE is %s, not 0 to 0.5", values[5]);
-  prepare_prediction(values[6]);
+    give_up("CONNECTIONS is %s, not 1 to %d", values[5], MOST_CONNECTIONS);
+  if (!(load.reward_share >= 0 && load.reward_share <= 0.5)) give_up("REWARD_SHARE is %s, not 0 to 0.5", values[6]);
+  prepare_prediction(values[7]);
 
   size_t most = (size_t)(load.per_second * load.seconds) + 2;
   predictions = room_for(most);

@@ -5,7 +5,14 @@ import { describe, expect, it, onTestFinished } from "vitest"
 import { type PacedLoad, runPaced } from "../../loadtest/paced-run.ts"
 import type { ServerProcess } from "../../loadtest/server-process.ts"
 
-const LOAD: PacedLoad = { core: 0, connections: 4, seconds: 2, requestsPerSecond: 500, rewardShare: 0 }
+const LOAD: PacedLoad = {
+  core: 0,
+  connections: 4,
+  seconds: 2,
+  settleSeconds: 1,
+  requestsPerSecond: 500,
+  rewardShare: 0,
+}
 
 /** A server that tells what it was asked. */
 async function serve(answer: RequestListener): Promise<ServerProcess & { readonly bodies: Record<string, string[]> }> {
@@ -35,9 +42,10 @@ function predictor(): RequestListener {
 describe("given a server that stops for a while", () => {
   it("counts what the stop cost those that were due meanwhile, not only those that were under way", async () => {
     const answer = predictor()
-    const beganMs = performance.now()
+    let beganMs: number | undefined
     let stopped = false
     const server = await serve((request, response) => {
+      beganMs ??= performance.now()
       if (!stopped && performance.now() - beganMs > 1_200) {
         stopped = true
         const untilMs = performance.now() + 400
