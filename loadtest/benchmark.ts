@@ -13,7 +13,8 @@ import { parseArgs } from "node:util"
 import { startGateway } from "./gateway.ts"
 import { medians } from "./medians.ts"
 import { startNginxSplit } from "./nginx-split.ts"
-import { freePort, type ServerProcess, startServer } from "./server-process.ts"
+import { startNodeEcho } from "./node-server.ts"
+import type { ServerProcess } from "./server-process.ts"
 import { runWrk, type WrkFigures } from "./wrk-run.ts"
 
 const SERVER_CORE = 0
@@ -80,12 +81,6 @@ async function measure(
     for (const [server, figures] of runs) rows.push({ server, connections, ...medians(figures) })
   }
   return rows
-}
-
-async function startNodeEcho(core: number): Promise<ServerProcess> {
-  const port = await freePort()
-  const command = ["taskset", "-c", String(core), process.execPath, "loadtest/node-echo.ts", String(port)]
-  return await startServer(command, port, "/")
 }
 
 function print(rows: readonly Row[], json: boolean): void {

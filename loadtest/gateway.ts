@@ -11,10 +11,11 @@ export interface Gateway extends ServerProcess {
 /**
  * @param core the CPU core it may use, all when undefined
  * @param checkout folder of the gateway's sources
+ * @param folder where its data folder is made
  */
-export async function startGateway(core?: number, checkout = "."): Promise<Gateway> {
+export async function startGateway(core?: number, checkout = ".", folder = tmpdir()): Promise<Gateway> {
   const port = await freePort()
-  const dataDir = await mkdtemp(join(tmpdir(), "bandit-gateway-load-"))
+  const dataDir = await mkdtemp(join(folder, "bandit-gateway-load-"))
   const pin = core === undefined ? [] : ["taskset", "-c", String(core)]
   const settings = ["env", `PORT=${port}`, `DATA_DIR=${dataDir}`]
   const command = [process.execPath, join(checkout, "src/cli/main.ts"), "serve"]

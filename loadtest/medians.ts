@@ -1,13 +1,11 @@
-import type { WrkFigures } from "./wrk-run.ts"
-
 /** Of several runs of the same, each figure by itself. */
-export function medians(runs: readonly WrkFigures[]): WrkFigures {
-  return {
-    requestsPerSecond: median(runs.map((run) => run.requestsPerSecond)),
-    cpuUs: median(runs.map((run) => run.cpuUs)),
-    p50Us: median(runs.map((run) => run.p50Us)),
-    p99Us: median(runs.map((run) => run.p99Us)),
-  }
+export function medians<Figures extends { readonly [Name in keyof Figures]: number }>(
+  runs: readonly Figures[],
+): Figures {
+  const [first] = runs
+  if (first === undefined) throw new Error("no run to take a median of")
+  const names = Object.keys(first) as (keyof Figures)[]
+  return Object.fromEntries(names.map((name) => [name, median(runs.map((run) => run[name]))])) as Figures
 }
 
 function median(values: readonly number[]): number {

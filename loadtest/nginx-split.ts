@@ -25,18 +25,7 @@ export async function startNginxSplit(cores: {
     cores.backend,
     `server { listen 127.0.0.1:${backendPort}; location / { default_type application/json; return 200 '${ANSWER}'; } }`,
   )
-  const port = await freePort()
-  const upstream = (name: string) => `upstream ${name} { server 127.0.0.1:${backendPort}; keepalive 64; ${KEEP} }`
-  const split = await startNginx(
-    folder,
-    "split",
-    port,
-    cores.server,
-    `split_clients "$connection.$connection_requests" $variant { 50% champion; * challenger; }
-     ${upstream("champion")} ${upstream("challenger")}
-     server { listen 127.0.0.1:${port};
-       location / { proxy_pass http://$variant; proxy_http_version 1.1; proxy_set_header Connection ""; } }`,
-  )
+  const split = await startSplit(folder, cores.server, { champion: backendPort, challenger: backendPort }, "/")
   return {
     ...split,
     stop: async () => {
@@ -47,12 +36,42 @@ export async function startNginxSplit(cores: {
   }
 }
 
+/**
+ * nginx `split_clients`, half and half, over kept connections to two servers that are there already. Writes no access log.
+ *
+ * @param folder for its configuration
+ * @param ports of the loopback address
+ * @param path what both answer with success
+ */
+export async function startSplit(
+  folder: string,
+  core: number,
+  ports: { readonly champion: number; readonly challenger: number },
+  path: string,
+): Promise<ServerProcess> {
+  const port = await freePort()
+  const upstream = (name: keyof typeof ports) =>
+    `upstream ${name} { server 127.0.0.1:${ports[name]}; keepalive 64; ${KEEP} }`
+  return await startNginx(
+    folder,
+    "split",
+    port,
+    core,
+    `split_clients "$connection.$connection_requests" $variant { 50% champion; * challenger; }
+     ${upstream("champion")} ${upstream("challenger")}
+     server { listen 127.0.0.1:${port};
+       location / { proxy_pass http://$variant; proxy_http_version 1.1; proxy_set_header Connection ""; } }`,
+    path,
+  )
+}
+
 async function startNginx(
   folder: string,
   name: string,
   port: number,
   core: number,
   servers: string,
+  path = "/",
 ): Promise<ServerProcess> {
   const file = join(folder, `${name}.conf`)
   const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
@@ -64,5 +83,5 @@ async function startNginx(
        ${temporary.map((kind) => `${kind}_temp_path ${folder}/${name}-${kind};`).join(" ")}
        ${servers} }\n`,
   )
-  return await startServer(["taskset", "-c", String(core), "nginx", "-e", "stderr", "-c", file], port, "/")
+  return await startServer(["taskset", "-c", String(core), "nginx", "-e", "stderr", "-c", file], port, path)
 }

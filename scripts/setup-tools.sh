@@ -2,7 +2,7 @@
 # Installs what tests, load tests and benchmarks need beside npm packages, where it is missing, and says what it does.
 # Needs nothing when all is there. Without root or network it says what to install and exits 1.
 #
-#   scripts/setup-tools.sh [tool...]     default: all of redis-server chromium curl script nginx wrk taskset k6 schemathesis
+#   scripts/setup-tools.sh [tool...]     default: all of redis-server chromium curl script nginx wrk taskset cc k6 schemathesis
 #
 # k6 is built from source into ${XDG_CACHE_HOME:-$HOME/.cache}/bandit-gateway/bin, where loadtest/ looks first; schemathesis is installed with pip
 # into a virtual environment beside it, where test/tools/ looks.
@@ -21,8 +21,9 @@ export PATH="$CACHE_BIN:$PATH:/usr/sbin:/sbin"
 say() { printf 'setup: %s\n' "$*"; }
 has() { command -v "$1" >/dev/null 2>&1; }
 
-package_of() {
+packages_of() {
   case "$1" in
+    cc) echo gcc libc6-dev ;;
     taskset) echo util-linux ;;
     script) echo bsdutils ;;
     *) echo "$1" ;;
@@ -91,13 +92,14 @@ install_schemathesis() {
 }
 
 tools=("$@")
-if [ ${#tools[@]} -eq 0 ]; then tools=(redis-server chromium curl script nginx wrk taskset k6 schemathesis); fi
+if [ ${#tools[@]} -eq 0 ]; then tools=(redis-server chromium curl script nginx wrk taskset cc k6 schemathesis); fi
 
 packages=()
 failed=0
 for tool in "${tools[@]}"; do
   if has "$tool" || [ "$tool" = k6 ] || [ "$tool" = schemathesis ]; then continue; fi
-  packages+=("$(package_of "$tool")")
+  read -ra names <<<"$(packages_of "$tool")"
+  packages+=("${names[@]}")
 done
 if [ ${#packages[@]} -gt 0 ]; then install_packages "${packages[@]}" || failed=1; fi
 case " ${tools[*]} " in

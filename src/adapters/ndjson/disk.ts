@@ -1,5 +1,6 @@
 import { close, fdatasync, fsync, ftruncate, open, write, writeSync } from "node:fs"
 import { promisify } from "node:util"
+import { DeviceTrust } from "./device-trust.ts"
 
 /** The few things that the outcome log asks of a file system. All but quick writes run in the thread pool. */
 export interface Disk {
@@ -24,25 +25,25 @@ const openFile = promisify(open)
 const closeFile = promisify(close)
 const syncFile = promisify(fsync)
 
-/** A write into the page cache takes microseconds; one that takes this long comes from a device in trouble. */
+/** A write into the page cache takes microseconds; one that takes this long comes from a device in trouble, or from a busy machine. */
 const SLOW_WRITE_MS = 5
-/** How long a device in trouble is kept away from the event loop. */
-const AVOID_MS = 10_000
 
 /**
  * Node's file system. Writes on the event loop while the device is quick, since handing a write to the thread pool costs more than the write
- * itself; through the thread pool for a while after one was slow, so that a device in trouble holds up one turn and not every one.
+ * itself; through the thread pool for a while after one was slow (`DeviceTrust`).
+ *
+ * @param nowMs any monotonic clock
  */
-export function createNodeDisk(): Disk {
-  let avoidUntilMs = 0
+export function createNodeDisk(nowMs: () => number = () => performance.now()): Disk {
+  const trust = new DeviceTrust()
   const writeNow: Disk["writeNow"] = (file, bytes, from, position) => {
-    const startedMs = performance.now()
-    if (startedMs < avoidUntilMs) return undefined
+    const startedMs = nowMs()
+    if (!trust.isQuick(startedMs)) return undefined
     try {
       return writeSync(file, bytes, from, bytes.length - from, position)
     } finally {
-      const endedMs = performance.now()
-      if (endedMs - startedMs > SLOW_WRITE_MS) avoidUntilMs = endedMs + AVOID_MS
+      const endedMs = nowMs()
+      if (endedMs - startedMs > SLOW_WRITE_MS) trust.wasSlow(endedMs)
     }
   }
   return {

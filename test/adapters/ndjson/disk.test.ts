@@ -15,6 +15,21 @@ it("writes on the event loop while the device is quick: the bytes are there befo
   await disk.close(file)
 })
 
+it("writes on the event loop again soon after a single slow write", async () => {
+  const path = join(temporaryFolder(), "file")
+  const clock = { nowMs: 0 }
+  const times = [0, 6]
+  const disk = createNodeDisk(() => times.shift() ?? clock.nowMs)
+  const file = await disk.open(path, "wx+")
+  expect(disk.writeNow(file, Buffer.from("slow\n"), 0, 0)).toBe(5)
+  clock.nowMs = 105
+  expect(disk.writeNow(file, Buffer.from("not yet\n"), 0, 5)).toBeUndefined()
+  clock.nowMs = 106
+  expect(disk.writeNow(file, Buffer.from("quick\n"), 0, 5)).toBe(6)
+  expect(readFileSync(path, "utf8")).toBe("slow\nquick\n")
+  await disk.close(file)
+})
+
 it("keeps a device that was slow off the event loop", async () => {
   const path = join(temporaryFolder(), "pipe")
   execFileSync("mkfifo", [path])
