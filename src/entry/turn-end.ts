@@ -1,5 +1,8 @@
 type Piece = () => void
 
+/** Pieces of work in one turn. The loop takes one new connection a turn, so that long turns would keep newcomers waiting for seconds. */
+export const MOST_PIECES = 32
+
 /**
  * The end of a turn of the event loop, in two steps: first the work on all that has arrived in the turn, then what is due when that work is done,
  * such as one write for all of it. Both run before the loop looks for new arrivals.
@@ -16,10 +19,7 @@ export class TurnEnd {
   /** Runs a piece of work once everything that has arrived in this turn is read. */
   readonly work = (piece: Piece): void => {
     this.#work.push(piece)
-    if (this.#work.length > 1) return
-    setImmediate(this.#runWork)
-    // Asked for now, so that it comes in the same turn. What the work starts with promises runs in between.
-    this.#askForAfterwards()
+    if (this.#work.length === 1) this.#askForWork()
   }
 
   /** Runs a piece when the work of this turn is done. */
@@ -28,14 +28,20 @@ export class TurnEnd {
     if (this.#due === 0) this.#askForAfterwards()
   }
 
+  #askForWork(): void {
+    setImmediate(this.#runWork)
+    // Asked for now, so that it comes in the same turn. What the work starts with promises runs in between.
+    this.#askForAfterwards()
+  }
+
   #askForAfterwards(): void {
     this.#due += 1
     setImmediate(this.#runAfterwards)
   }
 
   readonly #runWork = (): void => {
-    const pieces = this.#work
-    this.#work = []
+    const pieces = this.#work.splice(0, MOST_PIECES)
+    if (this.#work.length > 0) this.#askForWork()
     for (const piece of pieces) piece()
   }
 

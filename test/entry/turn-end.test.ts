@@ -1,5 +1,5 @@
 import { expect, it } from "vitest"
-import { TurnEnd } from "#src/entry/turn-end.ts"
+import { MOST_PIECES, TurnEnd } from "#src/entry/turn-end.ts"
 
 const nextTurn = () => new Promise<void>((resolve) => void setTimeout(resolve, 5))
 
@@ -61,4 +61,26 @@ it("takes work that work brings up in the next turn", async () => {
   const done: string[] = []
   await inOneTurn(() => turnEnd.work(() => turnEnd.work(() => turnEnd.afterwards(() => done.push("done")))))
   expect(done).toEqual(["done"])
+})
+
+it("leaves what is too much for one turn to the next ones, each with what is due after it", async () => {
+  const turnEnd = new TurnEnd()
+  const done: string[] = []
+  await inOneTurn(() => {
+    for (let i = 0; i < 2 * MOST_PIECES + 1; i++) {
+      turnEnd.work(() => {
+        if (i % MOST_PIECES === 0) turnEnd.afterwards(() => done.push("after"))
+        done.push(String(i))
+      })
+    }
+  })
+  const numbers = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => String(from + i))
+  expect(done).toEqual([
+    ...numbers(0, MOST_PIECES),
+    "after",
+    ...numbers(MOST_PIECES, 2 * MOST_PIECES),
+    "after",
+    String(2 * MOST_PIECES),
+    "after",
+  ])
 })
