@@ -44,6 +44,10 @@ Logs are for people on a terminal and JSON lines elsewhere.`,
         )
       })
     }
+    void gateway.died.then((error) => {
+      io.stderr.write(`bandit-gateway: ${error.message}: ${String(error.cause)}\n`)
+      settle(2)
+    })
     // Last: whoever reads it may stop the gateway at once.
     announce(gateway.address, config, io)
     return await stopped

@@ -2,7 +2,7 @@ import { rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
 import { createMemoryCounterStore } from "#src/adapters/memory/counter-store.ts"
-import { createLogCursorFile } from "#src/adapters/node-files/log-cursor.ts"
+import { LogCursorFile } from "#src/adapters/node-files/log-cursor.ts"
 import { LogFollower } from "#src/app/follow-log.ts"
 import { createRememberingLogger } from "#test/remembering-logger.ts"
 import { temporaryFolder } from "#test/temporary-folder.ts"
@@ -19,7 +19,7 @@ async function given() {
   const follower = () =>
     new LogFollower({
       reader: gateway.reader,
-      cursor: createLogCursorFile(path),
+      cursor: new LogCursorFile(path).cursor(1),
       logger,
       take: async (lines) => {
         if (receiver.fails) throw new Error("the receiver is away")

@@ -3,7 +3,7 @@ import { join } from "node:path"
 import { describe, expect, it } from "vitest"
 import { keepLogSpan, newLogSpan } from "#src/adapters/ndjson/log-identity.ts"
 import { createFoldMarkFile } from "#src/adapters/node-files/fold-marks.ts"
-import { createLogCursorFile } from "#src/adapters/node-files/log-cursor.ts"
+import { LogCursorFile } from "#src/adapters/node-files/log-cursor.ts"
 import { LogFollower } from "#src/app/follow-log.ts"
 import { toEvent } from "#src/app/revision-event.ts"
 import type { ExperimentId } from "#src/domain/ids.ts"
@@ -201,7 +201,7 @@ describe("given followers", () => {
     const taken: string[] = []
     const follower = new LogFollower({
       reader: gateway.reader,
-      cursor: createLogCursorFile(join(gateway.folder, "cursors", `${name}.json`)),
+      cursor: new LogCursorFile(join(gateway.folder, "cursors", `${name}.json`)).cursor(1),
       logger: gateway.logger,
       take: async (lines) => void taken.push(...lines),
     })
@@ -236,7 +236,7 @@ describe("given followers", () => {
     const late: string[] = []
     const resumed = new LogFollower({
       reader: gateway.reader,
-      cursor: createLogCursorFile(path),
+      cursor: new LogCursorFile(path).cursor(1),
       logger: gateway.logger,
       take: async (lines) => void late.push(...lines),
     })

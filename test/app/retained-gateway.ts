@@ -13,6 +13,7 @@ import { check, rebuild } from "#src/app/rebuild.ts"
 import { createRecorder } from "#src/app/recorder.ts"
 import { recover } from "#src/app/recover.ts"
 import { createRestoreRevisions } from "#src/app/restore-revisions.ts"
+import { restoreStore } from "#src/app/restore-store.ts"
 import { LogRetention } from "#src/app/retain-log.ts"
 import type { RewardEvent } from "#src/domain/events.ts"
 import type { RetentionBounds } from "#src/domain/retention.ts"
@@ -87,15 +88,13 @@ export class RetainedGateway {
     const marks = createFoldMarkFile(this.folder, logger)
     const log = await openOutcomeLog({ folder: this.outcomes, logger, maxFileBytes: FILE_BYTES, syncAfterMs: 60_000 })
     const restore = createRestoreRevisions(store.experiments, logger)
-    const recovered = await recover({ reader, log, store, marks, logger, checkpoints, restore })
+    const lostFiles = await restoreStore({ readers: [reader], store, checkpoints, logger, restore })
+    const recovered = { lostFiles, ...(await recover({ reader, log, store, marks, logger, restore })) }
     const { positions } = recovered
     const recorder = createRecorder({ log, store, reader, marks, clock, logger, positions, foldEveryMs: 1 })
     const retention = new LogRetention({
       bounds: { maxBytes: undefined, maxAgeMs: undefined, ...bounds },
-      log,
-      segments,
-      reader,
-      marks: { load: async () => this.stalledMarks ?? (await marks.load()) },
+      logs: [{ thread: 1, segments, reader, marks: { load: async () => this.stalledMarks ?? (await marks.load()) } }],
       archive: store,
       experiments: store.experiments,
       checkpoints,

@@ -1,11 +1,11 @@
 import type { CounterArchive } from "../../ports/counter-archive.ts"
 import type { CounterStore, CreditKey } from "../../ports/counter-store.ts"
-import type { Database } from "./database.ts"
+import type { DatabaseRequests } from "./open-requests.ts"
 import { packGroups } from "./packed-groups.ts"
 import { readGroups } from "./stored-groups.ts"
 
 /** Counters in the gateway's database. Closing the store closes the database. */
-export function createSqliteCounterStore(database: Database): CounterStore & CounterArchive {
+export function createSqliteCounterStore(database: DatabaseRequests): CounterStore & CounterArchive {
   return {
     fold: (batch) => database.request("fold", { ...batch, groups: packGroups(batch.groups) }),
     seen: (keys) => database.request("seen", keys.map(onlyKey)),

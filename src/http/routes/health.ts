@@ -8,8 +8,11 @@ export interface PartState {
   readonly detail?: string
 }
 
-/** States of all parts by name, read when asked. */
-export type ReadParts = () => Readonly<Record<string, PartState>>
+/** States of parts by name. */
+export type PartStates = Readonly<Record<string, PartState>>
+
+/** States of all parts, read when asked. */
+export type ReadParts = () => PartStates | Promise<PartStates>
 
 const NO_STORE = { "cache-control": "no-store" }
 
@@ -21,8 +24,8 @@ export const healthcheckRoute: OperationHandler = () => Response.json({ health: 
 
 /** `GET /readyz`: 200 when traffic may come, 503 when not (starting or draining), with every part. */
 export function readyzRoute(readParts: ReadParts): OperationHandler {
-  return () => {
-    const parts = readParts()
+  return async () => {
+    const parts = await readParts()
     const ready = Object.values(parts).every((part) => part.ready || !part.required)
     return Response.json({ ready, parts }, { status: ready ? 200 : 503, headers: NO_STORE })
   }

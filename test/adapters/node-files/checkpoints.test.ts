@@ -9,7 +9,7 @@ import { createRememberingLogger } from "#test/remembering-logger.ts"
 import { temporaryFolder } from "#test/temporary-folder.ts"
 
 const WATERMARK = { file: 3, offset: 40, hash: "abc" }
-const HEAD = { log: "L1", watermark: WATERMARK, foldedTo: 5_000 }
+const HEAD = { logs: [{ log: "L1", watermark: WATERMARK }] as const, foldedTo: 5_000 }
 const PLACE = { experiment: "a", variant: "v", series: 1, metric: "click" }
 const ROW = { epoch: 1, hour: 3_600, widthSeconds: 3_600 }
 const CONTENTS: CounterContents = {

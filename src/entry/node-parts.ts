@@ -1,0 +1,42 @@
+import { hash, randomFillSync } from "node:crypto"
+import type { Server } from "node:http"
+import type { Hono } from "hono"
+import { createPseudonyms } from "../adapters/node-crypto/mac.ts"
+import type { Config } from "../config.ts"
+import type { Metrics } from "../http/metrics.ts"
+import { SERVE_ANY_HOST, serveHosts } from "../http/served-hosts.ts"
+import { authorization } from "./authorization.ts"
+import { compressOnThreads } from "./compress.ts"
+import type { ServingParts } from "./gateway.ts"
+import { IncomingBodies } from "./incoming-body.ts"
+import type { Keys } from "./kept-keys.ts"
+import { machineClock } from "./machine-clock.ts"
+import { createNodeServer } from "./node-server.ts"
+import { limitsForThisProcess, Peers } from "./peers.ts"
+import { wireReadings } from "./readings.ts"
+
+/** What a thread that serves has on Node: parts of its own, whose limits are those of its own heap. */
+export function createNodeParts(config: Config, keys: Keys) {
+  const peers = new Peers(limitsForThisProcess())
+  const bodies = new IncomingBodies()
+  return {
+    readings: wireReadings(peers, bodies),
+    serving: {
+      clock: machineClock,
+      randomBytes: (target) => void randomFillSync(target),
+      pseudonym: createPseudonyms(keys.unitKey),
+      signingKeys: keys.signingKeys,
+      authorize: authorization(config.apiKeys, (secret) => hash("sha256", secret, "base64url")),
+      readBytes: bodies.read,
+      compress: compressOnThreads,
+      rewardOrigins: config.corsOrigins,
+    } satisfies Partial<ServingParts>,
+    createServer: (app: Hono, metrics: Metrics, isDraining: () => boolean): Server =>
+      createNodeServer(app, {
+        peers,
+        isDraining,
+        judgeHost: config.servesAnyHost ? SERVE_ANY_HOST : serveHosts(config.allowedHosts),
+        onRefusal: (code) => metrics.answeredProblem(code),
+      }),
+  }
+}
