@@ -45,7 +45,8 @@ Logs are for people on a terminal and JSON lines elsewhere.`,
       })
     }
     void gateway.died.then((error) => {
-      io.stderr.write(`bandit-gateway: ${error.message}: ${String(error.cause)}\n`)
+      const stack = error.cause instanceof Error ? `\n${error.cause.stack ?? ""}` : ""
+      io.stderr.write(`bandit-gateway: ${error.message}${stack}\n`)
       settle(2)
     })
     // Last: whoever reads it may stop the gateway at once.

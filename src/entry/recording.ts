@@ -88,7 +88,7 @@ export async function openRecording(options: RecordingOptions): Promise<Recordin
     atTurnEnd: (run) => void setImmediate(run),
   })
   // What fails here is counted and logged where it fails.
-  const timer = setInterval(() => void Promise.allSettled([recorder.flush()]), NOTE_EVERY_MS)
+  const timer = setInterval(() => void Promise.allSettled([recorder.flush()]), NOTE_EVERY_MS).unref()
   const state = (): RecordingState => ({
     logFails: log.counts.failing,
     droppedLines: log.counts.droppedLines,

@@ -68,7 +68,10 @@ export class ServingThreads {
   }
 
   #ended(thread: number, calls: Calls<ServingFunctions>, cause: unknown): void {
-    calls.fail(`thread ${thread} has ended`)
-    if (!this.#ending) this.#death.resolve(new Error(`serving thread ${thread} has ended`, { cause }))
+    const what = `serving thread ${thread} has ended`
+    const why = cause instanceof Error ? `: ${cause.message}` : ""
+    // Before those who wait for its answers: it says more.
+    if (!this.#ending) this.#death.resolve(new Error(`${what}${why}`, { cause }))
+    calls.fail(what)
   }
 }

@@ -107,21 +107,23 @@ export async function startThreads(start: Start, count: number): Promise<Running
         stopListening: async () => void (await threads.callAll("stopListening", undefined)),
         close: async () => void (await within(threads.callAll("close", undefined), CLOSE_WITHIN_MS)),
       },
-      release,
+      release: async () => {
+        await end()
+        start.unlock()
+      },
     })
   }
 
-  async function release(): Promise<void> {
+  async function end(): Promise<void> {
     await threads.end()
     await storage.database.close()
-    start.unlock()
   }
 
   try {
     // Whoever waits for a thread that has ended would learn less of why.
     return await Promise.race([run(), threads.died.then((error) => Promise.reject(error))])
   } catch (error) {
-    await release()
+    await end()
     throw error
   }
 }
