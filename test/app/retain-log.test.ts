@@ -170,7 +170,7 @@ describe("given a process that ends at a bad moment", () => {
     expect(gateway.files[0]).toBe("outcomes-00000001.ndjson")
     expect(await gateway.check()).toMatchObject({ equal: true, lostFiles: 0 })
     gateway.refuses = "nothing"
-    await gateway.segments.remove(1)
+    await gateway.segmentsOf(1).remove(1)
     expect(await gateway.check()).toMatchObject({ equal: true, lostFiles: 0, differences: [] })
     await gateway.rebuild()
     expect(await counted(gateway)).toMatchObject(everything(gateway))
@@ -192,6 +192,30 @@ describe("given a process that ends at a bad moment", () => {
     await again.recorder.close()
     expect(await gateway.checkpoints.isRestoring()).toBe(false)
     expect(await counted(gateway)).toMatchObject(everything(gateway))
+  })
+})
+
+describe("given the logs of two threads", () => {
+  it("keeps them together within their bound, with counters that a rebuild and a start without a database make again", {
+    timeout: 120_000,
+  }, async () => {
+    const gateway = new RetainedGateway(temporaryFolder(), 2)
+    const { hours, recorder, retention } = await gateway.start({ maxBytes: 10 * FILE_BYTES })
+    await hours(90)
+    const begins = await Promise.all(gateway.readers.map((reader) => reader.begin()))
+    for (const begin of begins) expect(begin?.file).toBeGreaterThan(1)
+    expect(retention.counts).toMatchObject({ failures: 0, lostToFollowers: 0 })
+    await recorder.close()
+    expect(await gateway.check()).toMatchObject({ equal: true, differences: [], unfolded: 0, lostFiles: 0 })
+    expect(await gateway.rebuild()).toMatchObject({ lostFiles: 0 })
+    expect(await gateway.check()).toMatchObject({ equal: true, differences: [] })
+    for (const suffix of ["", "-wal", "-shm"]) rmSync(join(gateway.folder, `gateway.db${suffix}`), { force: true })
+    const again = await gateway.start({})
+    expect(again.recovered.lostFiles).toBe(0)
+    const repeated = await again.recorder.recordRewards(gateway.rewards.slice(-7))
+    expect(new Set(repeated)).toEqual(new Set(["duplicate"]))
+    await again.recorder.close()
+    expect(await gateway.check()).toMatchObject({ equal: true, differences: [], unfolded: 0, lostFiles: 0 })
   })
 })
 
