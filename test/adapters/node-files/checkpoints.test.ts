@@ -63,6 +63,19 @@ it("gives back what was written, and keeps the newest two", async () => {
   ])
 })
 
+it("keeps the marks of every thread's log, and reads what a single one has written", async () => {
+  const { open, revisions, path } = given()
+  const bytes = new TextEncoder().encode([...encodeContents(CONTENTS)].join("\n"))
+  const logs = [...HEAD.logs, { log: "L2", watermark: { ...WATERMARK, file: 9 } }] as const
+  await open().write({ ...HEAD, logs }, revisions, bytes)
+  expect(await open().list()).toEqual([{ number: 1, ...HEAD, logs }])
+  change(path(1), /,"others":.*\]/, "")
+  expect(await open().list()).toEqual([{ number: 1, ...HEAD }])
+  expect(gunzipSync(readFileSync(path(1))).toString()).toContain('"log":"L1","watermark":{"file":3')
+  change(path(1), '"foldedTo"', '"others":[{"log":"L2"}],"foldedTo"')
+  expect(await open().list()).toEqual([])
+})
+
 it.each([
   ["cut off", (path: string) => truncateSync(path, 60)],
   ["empty", (path: string) => truncateSync(path, 0)],
