@@ -44,14 +44,14 @@ Logs are for people on a terminal and JSON lines elsewhere.`,
         )
       })
     }
-    void gateway.died.then((error) => {
+    const died = gateway.died.then((error) => {
       const stack = error.cause instanceof Error ? `\n${error.cause.stack ?? ""}` : ""
       io.stderr.write(`bandit-gateway: ${error.message}${stack}\n`)
-      settle(2)
+      return 2
     })
     // Last: whoever reads it may stop the gateway at once.
     announce(gateway.address, config, io)
-    return await stopped
+    return await Promise.race([stopped, died])
   },
 }
 

@@ -46,11 +46,14 @@ class Thread {
   }
 
   call(name: string, argument: unknown): Promise<void> {
-    this.#last = this.#last.then(async () => {
-      await rounds(this.#takes())
-      this.#take(name, argument)
-    })
+    this.#last = this.#after(this.#last, name, argument)
     return this.#last
+  }
+
+  async #after(earlier: Promise<void>, name: string, argument: unknown): Promise<void> {
+    await earlier
+    await rounds(this.#takes())
+    this.#take(name, argument)
   }
 
   #take(name: string, argument: unknown): void {

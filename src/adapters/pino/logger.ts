@@ -17,7 +17,9 @@ export function createLogger(
   return {
     ...createLineLogger(level, destination),
     flush: () => destination.flushSync(),
-    take: (line) => void destination.write(line),
+    take: (line) => {
+      destination.write(line)
+    },
   }
 }
 

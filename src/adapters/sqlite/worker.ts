@@ -93,7 +93,10 @@ function serve(port: MessagePort, settings: WorkerSettings): void {
     },
   }
 
-  const answer = (asker: MessagePort, request: Request): void => asker.postMessage(reply(handlers, request))
+  const answer = (asker: MessagePort, request: Request): void => {
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
+    asker.postMessage(reply(handlers, request))
+  }
   port.on("message", (message: Request | Connection) => {
     if ("connect" in message) {
       const { connect: asker } = message

@@ -21,8 +21,8 @@ type Message =
   | { readonly id: number; readonly ok: false; readonly code: ErrorCode; readonly detail: string }
 
 interface Waiting {
-  resolve(result: unknown): void
-  reject(error: GatewayError): void
+  readonly resolve: (result: unknown) => void
+  readonly reject: (error: GatewayError) => void
 }
 
 /** Calls between two threads, both ways over one channel. Calls arrive in the order in which they were made. */
@@ -46,8 +46,8 @@ export class Calls<Theirs extends object> {
     this.#lastId += 1
     const id = this.#lastId
     return new Promise((resolve, reject) => {
-      this.#waiting.set(id, { resolve: resolve as (result: unknown) => void, reject })
-      this.#side.postMessage({ id, name, argument })
+      this.#waiting.set(id, { resolve, reject })
+      this.#post({ id, name, argument })
     })
   }
 
@@ -55,9 +55,9 @@ export class Calls<Theirs extends object> {
   tell<Name extends keyof Theirs & string>(
     name: Name,
     argument: Argument<Theirs, Name>,
-    transfer: readonly Transferable[] = [],
+    transfer: readonly Transferable[],
   ): void {
-    this.#side.postMessage({ id: 0, name, argument }, transfer)
+    this.#post({ id: 0, name, argument }, transfer)
   }
 
   /** What came over the channel. */
@@ -82,12 +82,16 @@ export class Calls<Theirs extends object> {
   async #answer(id: number, name: string, argument: unknown): Promise<void> {
     try {
       const result = await this.#own[name]?.(argument as never)
-      if (id !== 0) this.#side.postMessage({ id, ok: true, result })
+      if (id !== 0) this.#post({ id, ok: true, result })
     } catch (error) {
       // An error that nobody waits for is this thread's own.
       if (id === 0) throw error
-      this.#side.postMessage({ id, ok: false, ...described(error) })
+      this.#post({ id, ok: false, ...described(error) })
     }
+  }
+
+  #post(message: Message, transfer: readonly Transferable[] = []): void {
+    this.#side.postMessage(message, transfer)
   }
 }
 

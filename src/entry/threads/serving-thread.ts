@@ -27,7 +27,7 @@ const CONTROL_WITHIN_MS = 2_000
 type Control = Calls<ControlFunctions>
 
 async function openThread({ thread, dataDir, config, keys }: ThreadSettings, control: Control) {
-  const logger = createLineLogger(config.logLevel, { write: (line) => control.tell("say", line) })
+  const logger = createLineLogger(config.logLevel, { write: (line) => control.tell("say", line, []) })
   const database = new DatabasePort((port) => control.tell("connectDatabase", port, [port]))
   const recording = await openRecording({
     dataDir,
