@@ -21,8 +21,8 @@ type Message =
   | { readonly id: number; readonly ok: false; readonly code: ErrorCode; readonly detail: string }
 
 interface Waiting {
-  readonly resolve: (result: unknown) => void
-  readonly reject: (error: GatewayError) => void
+  resolve(result: unknown): void
+  reject(error: GatewayError): void
 }
 
 /** Calls between two threads, both ways over one channel. Calls arrive in the order in which they were made. */
@@ -76,7 +76,7 @@ export class Calls<Theirs extends object> {
   fail(detail: string): void {
     const waiting = [...this.#waiting.values()]
     this.#waiting.clear()
-    for (const { reject } of waiting) reject(new GatewayError("internal", { detail }))
+    for (const caller of waiting) caller.reject(new GatewayError("internal", { detail }))
   }
 
   async #answer(id: number, name: string, argument: unknown): Promise<void> {
