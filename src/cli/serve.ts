@@ -17,6 +17,7 @@ PORT=9000 npm start. The README has the table; these are the ones to know:
 
   PORT             8080
   HOST             127.0.0.1 (any other address needs API_KEYS)
+  THREADS          1 (auto: all cores but one)
   DATA_DIR         ./data
   EXPERIMENTS_DIR  folder of experiment documents (the example's by default)
   MODELS_DIR       folder of model folders (the example's by default)
