@@ -140,7 +140,7 @@ it("acts on a changed document in every thread within two seconds, and takes eac
   expect(rewards.filter(({ status }) => status !== "applied")).toEqual([])
   await publish(document({ policy: { kind: "canary", challenger: "challenger", share: 1 }, status: "running" }))
   await expect
-    .poll(async () => (await predict(gateway)).every(({ variant }) => variant === "challenger"), { timeout: 5_000 })
+    .poll(async () => (await predict(gateway)).every(({ variant }) => variant === "challenger"), { timeout: 20_000 })
     .toBe(true)
 })
 
@@ -168,7 +168,7 @@ it("learns from the rewards of all threads, and all go by the same allocation", 
     const answers = await overConnections(() => json(gateway, "/admin/experiments/e/allocation"))
     return answers.map(({ allocation }) => (allocation as Record<string, number>)["challenger"] ?? 0)
   }
-  await expect.poll(async () => Math.min(...(await share())), { timeout: 5_000 }).toBeGreaterThan(0.95)
+  await expect.poll(async () => Math.min(...(await share())), { timeout: 20_000 }).toBeGreaterThan(0.95)
 })
 
 it("loses nothing when it starts with fewer threads, with one, and with more again", async () => {

@@ -150,6 +150,7 @@ class ThreadsRecovery {
 }
 
 function threadsState(count: number, untold: number): PartState {
-  const detail = untold === 0 ? `${count} serve` : `${count} serve, ${untold} experiments not yet as they are now`
+  const detail =
+    untold === 0 ? `${count} serve` : `${count} serve, ${untold} experiments not yet by their newest revision`
   return { ready: untold === 0, required: false, detail }
 }

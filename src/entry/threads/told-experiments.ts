@@ -32,9 +32,9 @@ export class ToldExperiments extends ServedExperiments {
     this.#tell(id)
   }
 
-  /** Experiments that not every thread serves as they are now. */
+  /** Experiments whose newest revision, or removal, not every thread has acknowledged. */
   get untold(): number {
-    return this.#telling.size
+    return [...this.#telling.keys()].filter((id) => revisionOf(this.#now(id)) !== revisionOf(this.#told.get(id))).length
   }
 
   /** Settles when every thread has acknowledged what is served now. */
@@ -75,4 +75,8 @@ export class ToldExperiments extends ServedExperiments {
   #now(id: string): Told {
     return this.get(id) ?? "removed"
   }
+}
+
+function revisionOf(told: Told | undefined): number | string | undefined {
+  return typeof told === "object" ? told.snapshot.revision : told
 }
