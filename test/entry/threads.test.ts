@@ -14,28 +14,16 @@ import type { RunningGateway } from "#src/entry/running-gateway.ts"
 import { capturedIo } from "#test/cli/captured-io.ts"
 import { GatewayProcess } from "#test/crash/gateway-process.ts"
 import { temporaryFolder } from "../temporary-folder.ts"
+import { document } from "./documents.ts"
 
 const MODELS_DIR = fileURLToPath(new URL("../../examples/models", import.meta.url))
 /** So many connections that no thread goes without: each takes any of them with the same probability. */
 const CONNECTIONS = 64
 
-const document = (changes: Record<string, unknown> = {}) =>
-  JSON.stringify({
-    id: "e",
-    variants: [
-      { id: "champion", backend: { kind: "embedded", model: "ctr-raw" } },
-      { id: "challenger", backend: { kind: "embedded", model: "ctr-prefixed" } },
-    ],
-    control: "champion",
-    policy: { kind: "static" },
-    refreshSeconds: 0.05,
-    ...changes,
-  })
-
 async function given(changes: Record<string, unknown> = {}) {
   const [DATA_DIR, EXPERIMENTS_DIR] = [temporaryFolder(), temporaryFolder()]
   const publish = (text: string) => writeFile(join(EXPERIMENTS_DIR, "e.json"), text)
-  await publish(document(changes))
+  await publish(document("e", changes))
   const start = async (THREADS: string, environment: Record<string, string> = {}): Promise<RunningGateway> => {
     const settings = { PORT: "0", SHUTDOWN_DELAY_SECONDS: "0", LOG_LEVEL: "error", MODELS_DIR, THREADS }
     const gateway = await startGateway(parseConfig({ ...settings, DATA_DIR, EXPERIMENTS_DIR, ...environment }))
@@ -126,7 +114,7 @@ it("acts on a changed document in every thread within two seconds, and takes eac
   const { publish, start } = await given()
   const gateway = await start("3")
   const before = await predict(gateway)
-  await publish(document({ status: "paused" }))
+  await publish(document("e", { status: "paused" }))
   const publishedMs = performance.now()
   const seen: Record<string, unknown>[] = []
   while (seen.slice(-CONNECTIONS).some(({ revision }) => revision !== 2) || seen.length === 0) {
@@ -138,7 +126,7 @@ it("acts on a changed document in every thread within two seconds, and takes eac
     json(gateway, "/reward", { decision: (index % 2 === 0 ? before : seen.slice(-CONNECTIONS))[index]?.["decision"] }),
   )
   expect(rewards.filter(({ status }) => status !== "applied")).toEqual([])
-  await publish(document({ policy: { kind: "canary", challenger: "challenger", share: 1 }, status: "running" }))
+  await publish(document("e", { policy: { kind: "canary", challenger: "challenger", share: 1 }, status: "running" }))
   await expect
     .poll(async () => (await predict(gateway)).every(({ variant }) => variant === "challenger"), { timeout: 20_000 })
     .toBe(true)
