@@ -104,8 +104,13 @@ export async function startThreads(start: Start, count: number): Promise<Running
           draining.now = true
           void threads.callAll("drain", undefined)
         },
-        stopListening: async () => void (await threads.callAll("stopListening", undefined)),
-        close: async () => void (await within(threads.callAll("close", undefined), CLOSE_WITHIN_MS)),
+        // A thread that hangs must not keep the process.
+        stopListening: async () => {
+          await within(threads.callAll("stopListening", undefined), config.drainSeconds * 1000 + CLOSE_WITHIN_MS)
+        },
+        close: async () => {
+          await within(threads.callAll("close", undefined), CLOSE_WITHIN_MS)
+        },
       },
       release: async () => {
         await end()
