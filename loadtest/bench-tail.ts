@@ -70,7 +70,7 @@ async function main(): Promise<void> {
   const nginx = await startNginxSplit({ server: SERVER_CORE, backend: CLIENT_CORE })
   try {
     const node = await startNodeEcho(SERVER_CORE)
-    const gateway = await startGateway(SERVER_CORE, ".", values["data-dir"])
+    const gateway = await startGateway(SERVER_CORE, ".", {}, values["data-dir"])
     try {
       for (const server of [node, gateway]) {
         await runWrk(server, { core: CLIENT_CORE, connections: options.connections, seconds: WARM_UP_SECONDS })

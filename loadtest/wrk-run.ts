@@ -21,9 +21,10 @@ export interface WrkFigures {
   readonly p99Us: number
 }
 
-/** From one thread pinned to `core`. */
+/** From one thread, pinned. */
 export interface WrkLoad {
-  readonly core: number
+  /** One core, or several as `taskset` names them. */
+  readonly core: number | string
   readonly connections: number
   readonly seconds: number
 }

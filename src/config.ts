@@ -15,6 +15,8 @@ export interface SigningKeySetting {
 export interface Config {
   readonly host: string
   readonly port: number
+  /** Threads that serve; `auto`: all cores but one. */
+  readonly threads: number | "auto"
   readonly dataDir: string
   readonly experimentsDir: string | undefined
   readonly modelsDir: string | undefined
@@ -141,6 +143,21 @@ const corsOrigins = listOf(
   "must be a list of origins separated by commas, without a path, such as https://shop.example,https://shop.example:8443; or * for every page",
 )
 
+/** Far more than one control thread and one database can feed. */
+const MOST_THREADS = 64
+
+const threads = z.string().transform((text, context) => {
+  const given = text.trim()
+  if (given === "auto") return given
+  const count = /^\d{1,3}$/.test(given) ? Number(given) : 0
+  if (count >= 1 && count <= MOST_THREADS) return count
+  context.addIssue({
+    code: "custom",
+    message: `must be a whole number from 1 to ${MOST_THREADS}, or auto for all cores but one`,
+  })
+  return z.NEVER
+})
+
 /** A power of 1024 by its letter. */
 const BYTE_UNITS: Readonly<Record<string, number>> = { "": 1, k: 1 << 10, m: 1 << 20, g: 1 << 30, t: 2 ** 40 }
 /** Two files of the log: less can't be kept, since the one that is written stays. */
@@ -168,6 +185,7 @@ const schema = z.object({
     .min(0, "must be a port")
     .max(65_535, "must be a port")
     .default(8080),
+  THREADS: threads.default(1),
   DATA_DIR: z.string().min(1, "must be a folder").default("./data"),
   EXPERIMENTS_DIR: z.string().min(1, "must be a folder").optional(),
   MODELS_DIR: z.string().min(1, "must be a folder").optional(),
@@ -219,6 +237,7 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
   return {
     host: settings.HOST,
     port: settings.PORT,
+    threads: settings.THREADS,
     dataDir: settings.DATA_DIR,
     experimentsDir: settings.EXPERIMENTS_DIR,
     modelsDir: settings.MODELS_DIR,

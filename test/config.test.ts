@@ -23,6 +23,16 @@ it("needs no setting at all", () => {
   })
 })
 
+it("takes a number of threads, or auto", () => {
+  expect(["1", "2", " 64 ", "auto"].map((THREADS) => parseConfig({ THREADS }).threads)).toEqual([1, 2, 64, "auto"])
+  expect(parseConfig({}).threads).toBe(1)
+  for (const THREADS of ["0", "65", "-1", "1.5", "two", "1e1", "all"]) {
+    expect(problemsOf({ THREADS })).toEqual([
+      "THREADS must be a whole number from 1 to 64, or auto for all cores but one",
+    ])
+  }
+})
+
 it("starts beside other programs' variables, nearly ours or not", () => {
   expect(problemsOf({ API_KEY: "x", REDIS_URI: "redis://elsewhere", PATH: "/bin", HOSTNAME: "web-1" })).toEqual([])
 })

@@ -85,9 +85,16 @@ export class FoldLoop {
     this.#noteReached()
   }
 
-  /** Notes at once how far everything is folded. Never rejects. */
-  async note(): Promise<void> {
+  /**
+   * Notes at once how far everything is folded. Never rejects.
+   *
+   * @param addedAt epoch milliseconds: what was appended until then is durable and was added. A log without traffic is heard of that way
+   */
+  async note(addedAt: number): Promise<void> {
     this.#markedAtMs = Number.NEGATIVE_INFINITY
+    if (this.#durable !== undefined) {
+      this.#durable = { end: this.#durable.end, at: Math.max(this.#durable.at, addedAt - APPEND_WITHIN_MS) }
+    }
     this.#toReach = this.#durable
     this.#noteReached()
     await this.#noting

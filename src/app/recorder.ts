@@ -201,9 +201,10 @@ export function createRecorder(options: RecorderOptions): Recorder {
   }
 
   async function flush(): Promise<void> {
+    const askedAt = clock.now()
     await log.sync()
     await loop.flush()
-    await loop.note()
+    await loop.note(askedAt)
   }
 
   async function finish(): Promise<unknown> {

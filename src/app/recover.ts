@@ -1,5 +1,4 @@
 import type { LogPosition } from "../domain/log-position.ts"
-import type { Checkpoints } from "../ports/checkpoints.ts"
 import type { CounterArchive } from "../ports/counter-archive.ts"
 import type { CounterStore } from "../ports/counter-store.ts"
 import type { FoldMarkStore, FoldMarks } from "../ports/fold-marks.ts"
@@ -7,8 +6,6 @@ import type { Logger } from "../ports/logger.ts"
 import type { OutcomeLog } from "../ports/outcome-log.ts"
 import type { OutcomeReader } from "../ports/outcome-reader.ts"
 import { catchUp, type FoldedLog, isBehind, type Stand } from "./catch-up.ts"
-import { partsOf } from "./log-parts.ts"
-import { groundOf, restoreCheckpoint } from "./restore-checkpoint.ts"
 import type { RestoreRevisions } from "./restore-revisions.ts"
 
 export interface RecoverDeps {
@@ -16,8 +13,6 @@ export interface RecoverDeps {
   readonly log: OutcomeLog
   readonly store: CounterStore & CounterArchive
   readonly marks?: FoldMarkStore
-  /** Undefined where the store is not this folder's own, or nothing deletes files of the log: no store is ever reset then. */
-  readonly checkpoints?: Checkpoints
   readonly logger: Logger
   /** Gets the configuration changes of what is folded, before its counters are. */
   readonly restore?: RestoreRevisions
@@ -26,25 +21,21 @@ export interface RecoverDeps {
 }
 
 export interface RecoveredLog extends FoldedLog {
-  /** Log files that the store would need, that are gone and that no checkpoint stands for. */
-  readonly lostFiles: number
   /** Where each experiment stands now. */
   readonly positions: ReadonlyMap<string, LogPosition>
 }
 
 /**
- * Brings the counters up to the end of the log, at start. The log must have been opened for writing before, which settles where it ends.
+ * Brings the counters up to the end of one log, at start. The log must have been opened for writing before, which settles where it ends.
  *
- * A store that was emptied or has fallen back, so that the files are gone which it lacks, is made anew from a checkpoint. No other store is
- * ever reset: others may fold into it. Where the store has positions of this log that the log doesn't have, the folder was copied or
- * restored: what it holds has been folded under the old id, and the log goes on by a new one.
+ * Where the store has positions of this log that the log doesn't have, the folder was copied or restored: what it holds has been folded under
+ * the old id, and the log goes on by a new one.
  *
  * @returns what was folded, and where each experiment stands now
  * @throws GatewayError `store_unavailable`, `log_unavailable`
  */
 export async function recover(deps: RecoverDeps): Promise<RecoveredLog> {
   const { reader, log, store, logger } = deps
-  const lostFiles = deps.checkpoints === undefined ? 0 : await restoreWhereNeeded(deps, deps.checkpoints)
   const stored = await store.positions(log.id)
   const { lapsed } = await store.alive(log.id, 0)
   const why = lapsed ? "it was away for too long" : await mismatch(reader, stored)
@@ -56,49 +47,14 @@ export async function recover(deps: RecoverDeps): Promise<RecoveredLog> {
       { old, id: log.id, why },
       "the outcome log goes by a new id: what it holds is taken for folded. If it isn't, rebuild counts it",
     )
-    return { events: 0, skipped: 0, lostFiles, positions: new Map() }
+    return { events: 0, skipped: 0, positions: new Map() }
   }
   const marks = await deps.marks?.load()
   const stands = standsOf(log, stored, marks?.log === log.id ? marks : undefined)
   const folded = await catchUp({ reader, store, log: log.id, ...stands, until: deps.until, restore: deps.restore })
   const { events, skipped } = folded
   logger.info({ events, skipped, log: log.id }, "counters are up to date with the outcome log")
-  return { events, skipped, lostFiles, positions: new Map([...stored, ...folded.positions]) }
-}
-
-/** @returns how many files of the log are lost to the counters */
-async function restoreWhereNeeded(deps: RecoverDeps, checkpoints: Checkpoints): Promise<number> {
-  const { reader, log, store, logger, restore } = deps
-  const begin = await reader.begin()
-  const isUnfinished = await checkpoints.isRestoring()
-  if (!isUnfinished && (begin?.file ?? 1) === 1) return 0
-  const stored = await store.positions(log.id)
-  const isEmpty = stored.size === 0 && (await store.contents()).positions.length === 0
-  const { checkpoint, lostFiles } = await groundOf([reader], checkpoints)
-  const lacks = checkpoint?.contents.positions.some(({ experiment, log: id, position }) => {
-    const stand = stored.get(experiment)
-    return id === log.id && isBehind(stand, position) && isBehind(stand, begin)
-  })
-  if (!isUnfinished && !isEmpty && lacks !== true) return 0
-  if (checkpoint === undefined) {
-    // Counters and credits of a restore that was broken off don't belong together.
-    if (isUnfinished) await store.reset()
-    await checkpoints.setRestoring(false)
-  } else {
-    await restoreCheckpoint(checkpoint, { parts: await partsOf([reader]), archive: store, checkpoints, restore })
-    const { number, foldedTo } = checkpoint
-    logger.warn(
-      { checkpoint: number, foldedTo: new Date(foldedTo).toISOString() },
-      "the counters lacked what is no longer in the log: they are made from a checkpoint and the log since",
-    )
-  }
-  if (lostFiles > 0) {
-    logger.error(
-      { lostFiles },
-      "files of the outcome log are gone that no checkpoint stands for: the counters lack their outcomes",
-    )
-  }
-  return lostFiles
+  return { events, skipped, positions: new Map([...stored, ...folded.positions]) }
 }
 
 async function mismatch(reader: OutcomeReader, stored: ReadonlyMap<string, LogPosition>): Promise<string | undefined> {

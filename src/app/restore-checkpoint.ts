@@ -78,7 +78,7 @@ export interface Ground {
 /**
  * Looks for a checkpoint where files of a log are gone. Logs that are whole need none: they say more.
  *
- * @param readers the first is the log of the folder that keeps the checkpoints
+ * @param readers those of the folder that keeps the checkpoints among them
  * @throws GatewayError `log_unavailable`
  */
 export async function groundOf(
@@ -92,7 +92,8 @@ export async function groundOf(
   const checkpoint = await checkpoints?.newest()
   const lost = logs.map(({ firstFile, spans }) => {
     const ids = new Set(spans.map(({ id }) => id))
-    if (checkpoint !== undefined && ids.has(checkpoint.log)) return Math.max(0, firstFile - checkpoint.watermark.file)
+    const mark = checkpoint?.logs.find(({ log }) => ids.has(log))
+    if (mark !== undefined) return Math.max(0, firstFile - mark.watermark.file)
     return checkpoint?.contents.positions.some(({ log }) => ids.has(log)) === true ? 0 : firstFile - 1
   })
   return { checkpoint, lostFiles: lost.reduce((sum, files) => sum + files, 0) }

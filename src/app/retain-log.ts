@@ -1,7 +1,14 @@
 import type { ExperimentEvent } from "../domain/events.ts"
-import type { LogId, LogPosition } from "../domain/log-position.ts"
+import type { LogId, LogPosition, LogSpan } from "../domain/log-position.ts"
 import { parseOutcomeLine } from "../domain/outcome-line.ts"
-import { type Held, hasPassed, type RetentionBounds, retentionOf, type Segment } from "../domain/retention.ts"
+import {
+  type Held,
+  hasPassed,
+  type LogMark,
+  type RetentionBounds,
+  retentionOf,
+  type Segment,
+} from "../domain/retention.ts"
 import { TrustedTime } from "../domain/trusted-time.ts"
 import type { Checkpoints } from "../ports/checkpoints.ts"
 import type { Clock } from "../ports/clock.ts"
@@ -11,7 +18,6 @@ import type { FoldMarkStore, FoldMarks } from "../ports/fold-marks.ts"
 import type { Follower, Followers } from "../ports/followers.ts"
 import type { LogSegments } from "../ports/log-segments.ts"
 import type { Logger } from "../ports/logger.ts"
-import type { OutcomeLog } from "../ports/outcome-log.ts"
 import type { OutcomeReader } from "../ports/outcome-reader.ts"
 import { eachSegment, isBehind } from "./catch-up.ts"
 import { APPEND_WITHIN_MS, experimentOf, type LogEntry } from "./log-entry.ts"
@@ -28,12 +34,27 @@ export interface RetentionCounts {
   failures: number
 }
 
-export interface RetainLogOptions {
-  readonly bounds: RetentionBounds
-  readonly log: Pick<OutcomeLog, "id" | "since">
+/** One of a folder's logs: its files, and how far it is folded. */
+export interface RetainedLog {
+  /** The thread whose log it is, from 1. */
+  readonly thread: number
   readonly segments: LogSegments
   readonly reader: OutcomeReader
   readonly marks: Pick<FoldMarkStore, "load">
+}
+
+/** The same, as it was found at one look. */
+interface FoundLog extends RetainedLog {
+  /** Undefined where the log has no id, or it is not written down yet. */
+  readonly span: LogSpan | undefined
+  /** Undefined where none are of this id. */
+  readonly own: FoldMarks | undefined
+}
+
+export interface RetainLogOptions {
+  readonly bounds: RetentionBounds
+  /** Every log of the folder, the first thread's first. */
+  readonly logs: readonly [RetainedLog, ...RetainedLog[]]
   /** The folder's own store: a checkpoint is of all of it. */
   readonly archive: Pick<CounterArchive, "pack" | "positions">
   readonly experiments: Pick<ExperimentStore, "newest" | "history">
@@ -52,7 +73,7 @@ const DAY_MS = 86_400_000
 const PAUSE_MS = 10
 
 /**
- * Deletes files of the outcome log that are no longer wanted, once they may go (`retentionOf`). What remains of them is a checkpoint, written
+ * Deletes files of a folder's outcome logs that are no longer wanted, once they may go (`retentionOf`). What remains of them is a checkpoint, written
  * before. Runs beside the requests, one look at a time.
  */
 export class LogRetention {
@@ -70,9 +91,9 @@ export class LogRetention {
   /** Reasons that were logged: each once a process. */
   readonly #told = new Set<Held>()
   #failing = false
-  /** Id before which everything was read, and before which everything is folded. */
-  #earlierRead: LogId | undefined
-  #earlierFolded: LogId | undefined
+  /** Ids before which everything was read, and before which everything is folded. */
+  readonly #earlierRead = new Set<LogId>()
+  readonly #earlierFolded = new Set<LogId>()
 
   constructor(options: RetainLogOptions) {
     this.#options = options
@@ -106,31 +127,42 @@ export class LogRetention {
   }
 
   async #deleteWhatMayGo(): Promise<void> {
-    const { bounds, checkpoints, clock, followers, log, marks, segments, logger } = this.#options
-    const known = await marks.load()
-    const own = known?.log === log.id ? known : undefined
+    const { bounds, checkpoints, clock, followers, logger } = this.#options
+    const [first, ...others] = this.#options.logs
+    const logs = [await findLog(first), ...(await Promise.all(others.map(findLog)))] as const
     const following = await followers.list()
     const decide = async () =>
       retentionOf({
-        segments: await segments.list(),
+        logs: await Promise.all(
+          logs.map(async ({ thread, segments, span, own }) => ({
+            thread,
+            log: span?.id,
+            segments: await segments.list(),
+            since: span !== undefined && this.#earlierFolded.has(span.id) ? undefined : span?.since,
+            watermark: own?.watermark,
+            followers: following.map(({ positions }) => positions.get(thread)),
+          })),
+        ),
         bounds,
         // A wall clock that is ahead for a while must not make everything old.
         now: this.#time.advance(clock.now(), clock.monotonicMs()),
         creditsLiveMs: this.#creditsLiveMs(),
-        log: log.id,
-        since: this.#earlierFolded === log.id ? undefined : log.since,
-        watermark: own?.watermark,
         checkpoints: await checkpoints.list(),
-        followers: following.map(({ position }) => position),
       })
     let retention = await decide()
-    if (retention.held === "earlier_id" && (await this.#areEarlierFolded())) retention = await decide()
-    if (retention.held === "checkpoint" && own !== undefined && (await this.#checkpoint(own)))
-      retention = await decide()
-    for (const segment of retention.go) await this.#delete(segment, following)
-    if (retention.held !== undefined && retention.held !== "checkpoint" && !this.#told.has(retention.held)) {
-      logger.info({ why: retention.held }, "a file of the outcome log is to go and stays for now")
-      this.#told.add(retention.held)
+    const heldFor = (why: Held) =>
+      logs.filter(({ thread }) => retention.held.some((held) => held.thread === thread && held.why === why))
+    const earlier = await Promise.all(heldFor("earlier_id").map((log) => this.#areEarlierFolded(log)))
+    if (earlier.includes(true)) retention = await decide()
+    if (heldFor("checkpoint").length > 0 && (await this.#checkpoint(logs))) retention = await decide()
+    for (const { thread, segment } of retention.go) {
+      const log = logs.find((one) => one.thread === thread)
+      if (log !== undefined) await this.#delete(log, segment, following)
+    }
+    for (const { why } of retention.held) {
+      if (why === "checkpoint" || this.#told.has(why)) continue
+      logger.info({ why }, "a file of the outcome log is to go and stays for now")
+      this.#told.add(why)
     }
   }
 
@@ -138,12 +170,13 @@ export class LogRetention {
    * Whether everything that was logged under earlier ids is in the counters, by where the store stands in those. Reads all of it, with pauses,
    * and once for each id: only `rebuild` would make it another answer.
    */
-  async #areEarlierFolded(): Promise<boolean> {
-    const { archive, log, reader } = this.#options
-    const { id } = log
-    if (this.#earlierRead === id) return this.#earlierFolded === id
+  async #areEarlierFolded({ reader, span }: FoundLog): Promise<boolean> {
+    const { archive } = this.#options
+    if (span === undefined) return false
+    const { id } = span
+    if (this.#earlierRead.has(id)) return this.#earlierFolded.has(id)
     let unfolded = 0
-    for (const part of (await partsOf([reader])).filter(({ span }) => span.id !== id)) {
+    for (const part of (await partsOf([reader])).filter((one) => one.span.id !== id)) {
       const stands = [...(await archive.positions(part.span.id))]
       const positions = stands.map(([experiment, position]) => ({ experiment, log: part.span.id, position }))
       const limits = await limitsOf(part, positions)
@@ -163,8 +196,8 @@ export class LogRetention {
         () => {},
       )
     }
-    this.#earlierRead = id
-    if (unfolded === 0) this.#earlierFolded = id
+    this.#earlierRead.add(id)
+    if (unfolded === 0) this.#earlierFolded.add(id)
     return unfolded === 0
   }
 
@@ -174,20 +207,26 @@ export class LogRetention {
   }
 
   /** @returns whether one was written */
-  async #checkpoint(marks: FoldMarks): Promise<boolean> {
-    const { archive, checkpoints, checkpointEveryMs = 600_000, clock, log, logger } = this.#options
+  async #checkpoint(logs: readonly [FoundLog, ...FoundLog[]]): Promise<boolean> {
+    const { archive, checkpoints, checkpointEveryMs = 600_000, clock, logger } = this.#options
     const nowMs = clock.monotonicMs()
     if (nowMs - this.#checkpointedAtMs < checkpointEveryMs) return false
-    const foldedTo = await this.#foldedTo(marks.watermark)
+    const [first, ...others] = logs.flatMap(({ own }) => own ?? [])
+    // Where it isn't known how far a log is folded, it isn't known for all either.
+    if (first === undefined || others.length + 1 < logs.length) return false
+    const foldedTo = Math.min(...(await Promise.all(logs.map((log) => this.#foldedTo(log)))))
     const revisions = await this.#revisions()
     const { positions, bytes } = await archive.pack()
-    const stands = new Map(positions.filter((one) => one.log === log.id).map((one) => [one.experiment, one.position]))
-    const behind = Object.entries(marks.positions).find(([name, position]) => isBehind(stands.get(name), position))
-    if (behind !== undefined || log.id !== marks.log) {
-      logger.warn({ experiment: behind?.[0] }, "no checkpoint of a store that has fallen behind what was folded")
+    for (const marks of [first, ...others]) {
+      const own = positions.filter(({ log }) => log === marks.log)
+      const stands = new Map(own.map(({ experiment, position }) => [experiment, position]))
+      const behind = Object.entries(marks.positions).find(([name, position]) => isBehind(stands.get(name), position))
+      if (behind === undefined) continue
+      logger.warn({ experiment: behind[0] }, "no checkpoint of a store that has fallen behind what was folded")
       return false
     }
-    const { number } = await checkpoints.write({ log: log.id, watermark: marks.watermark, foldedTo }, revisions, bytes)
+    const head = { logs: [markOf(first), ...others.map(markOf)] as const, foldedTo }
+    const { number } = await checkpoints.write(head, revisions, bytes)
     this.#checkpointedAtMs = nowMs
     this.counts.checkpoints += 1
     logger.info({ checkpoint: number, bytes: bytes.length }, "a checkpoint of the counters is written")
@@ -195,10 +234,10 @@ export class LogRetention {
   }
 
   /** When the first outcome was taken that may not be folded yet: now, where there is none. */
-  async #foldedTo(watermark: LogPosition): Promise<number> {
-    const { clock, reader } = this.#options
+  async #foldedTo({ reader, own }: FoundLog): Promise<number> {
+    const { clock } = this.#options
     const now = this.#time.advance(clock.now(), clock.monotonicMs())
-    for await (const { lines } of reader.read(watermark, undefined)) {
+    for await (const { lines } of reader.read(own?.watermark, undefined)) {
       for (const line of lines) {
         const event = parseOutcomeLine(line)
         if (event === undefined || event.type === "experiment") continue
@@ -214,33 +253,51 @@ export class LogRetention {
     return (await Promise.all(histories)).flat().map(toEvent)
   }
 
-  async #delete(segment: Segment, followers: readonly Follower[]): Promise<void> {
-    const { segments, logger } = this.#options
+  async #delete(
+    { thread, segments, reader }: FoundLog,
+    segment: Segment,
+    followers: readonly Follower[],
+  ): Promise<void> {
+    const { logger } = this.#options
     const { file, bytes } = segment
-    const missed = followers.filter(({ position }) => !hasPassed(position, segment))
-    const lost = await Promise.all(missed.map(({ position }) => this.#eventsAfter(position, segment)))
+    const missed = followers.filter(({ positions }) => !hasPassed(positions.get(thread), segment))
+    const lost = await Promise.all(missed.map(({ positions }) => eventsAfter(positions.get(thread), segment, reader)))
     await segments.remove(file)
     this.counts.deletedFiles += 1
     this.counts.deletedBytes += bytes
-    logger.info({ file, bytes }, "a file of the outcome log is deleted")
+    logger.info({ thread, file, bytes }, "a file of the outcome log is deleted")
     for (const [index, { name }] of missed.entries()) {
       const events = lost[index] ?? 0
       this.counts.lostToFollowers += events
       logger.warn(
-        { follower: name, file, events },
+        { follower: name, thread, file, events },
         "a follower has lost outcomes: the log passed its bound before they were taken",
       )
     }
   }
+}
 
-  /** How many events of a file come after a follower's position. */
-  async #eventsAfter(position: LogPosition | undefined, { file }: Segment): Promise<number> {
-    const begin = { file, offset: 0, hash: "" }
-    const from = position?.file === file ? position : begin
-    let events = 0
-    for await (const { lines } of this.#options.reader.read(from, { file: file + 1, offset: 0, hash: "" })) {
-      events += lines.filter((line) => parseOutcomeLine(line) !== undefined).length
-    }
-    return events
+async function findLog(log: RetainedLog): Promise<FoundLog> {
+  const span = (await log.reader.spans()).at(-1)
+  const marks = await log.marks.load()
+  return { ...log, span, own: marks?.log === span?.id ? marks : undefined }
+}
+
+function markOf({ log, watermark }: FoldMarks): LogMark {
+  return { log, watermark }
+}
+
+/** How many events of a file come after a follower's position. */
+async function eventsAfter(
+  position: LogPosition | undefined,
+  { file }: Segment,
+  reader: OutcomeReader,
+): Promise<number> {
+  const begin = { file, offset: 0, hash: "" }
+  const from = position?.file === file ? position : begin
+  let events = 0
+  for await (const { lines } of reader.read(from, { file: file + 1, offset: 0, hash: "" })) {
+    events += lines.filter((line) => parseOutcomeLine(line) !== undefined).length
   }
+  return events
 }

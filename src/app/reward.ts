@@ -89,7 +89,7 @@ function attribute(command: RewardCommand, deps: RewardDeps, now: number): Attri
   if (!checked.ok) return refuse(checked.code)
   const { token } = checked
   if (command.experiment !== undefined && command.experiment !== token.experiment) return refuse("token_invalid")
-  const definitions = deps.experiments.get(token.experiment)?.definitions
+  const definitions = deps.experiments.takenRewards(token.experiment)
   // Revision 0 was served while nothing could be stored: what was stored first says what its rewards mean.
   const definition = definitions?.get(token.revision) ?? (token.revision === 0 ? firstOf(definitions) : undefined)
   if (definition === undefined) {

@@ -16,6 +16,8 @@ export class ServedExperiments {
   readonly #served = new Map<string, Served>()
   /** What rewards meant when the experiment was removed: it may come back while its tokens live. */
   readonly #removed = new Map<string, Definitions>()
+  /** What rewards will mean of experiments that are about to be served. */
+  readonly #coming = new Map<string, Definitions>()
   readonly #defaultId: string | undefined
 
   /** @param defaultId what a request without an experiment gets; where undefined, the only experiment there is */
@@ -39,13 +41,27 @@ export class ServedExperiments {
   publish(served: Served): void {
     const { id } = served.snapshot.experiment
     this.#removed.delete(id)
+    this.#coming.delete(id)
     this.#served.set(id, served)
+  }
+
+  /** Takes rewards of revisions that are not decided by here, or not yet: others decide by them. */
+  learn(id: Experiment["id"], definitions: Definitions): void {
+    const served = this.#served.get(id)
+    if (served === undefined) this.#coming.set(id, definitions)
+    else this.#served.set(id, { ...served, definitions })
   }
 
   /** Forgets an experiment but remembers that there was one: its rewards are answered differently from those of one that never was. */
   remove(id: Experiment["id"]): void {
     this.#removed.set(id, this.definitionsOf(id))
+    this.#coming.delete(id)
     this.#served.delete(id)
+  }
+
+  /** What rewards mean that are taken: undefined for an experiment that was removed or never was. */
+  takenRewards(id: string): Definitions | undefined {
+    return this.#served.get(id)?.definitions ?? this.#coming.get(id)
   }
 
   /** What rewards of an experiment mean, as far as is known, served or removed. */

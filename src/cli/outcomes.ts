@@ -2,9 +2,11 @@ import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { parseArgs } from "node:util"
+import { logFolders } from "../adapters/ndjson/log-folders.ts"
 import { createOutcomeReader } from "../adapters/ndjson/outcome-reader.ts"
-import { createLogCursorFile } from "../adapters/node-files/log-cursor.ts"
+import { LogCursorFile } from "../adapters/node-files/log-cursor.ts"
 import { LogFollower } from "../app/follow-log.ts"
+import { entryOf } from "../domain/entry-of.ts"
 import type { OutcomeEvent } from "../domain/events.ts"
 import type { LogPosition } from "../domain/log-position.ts"
 import { parseOutcomeLine } from "../domain/outcome-line.ts"
@@ -14,7 +16,7 @@ import { refuse } from "./refusal.ts"
 
 const LOOK_EVERY_MS = 500
 const TYPES = ["decision", "reward", "experiment"] as const
-/** A repeated event comes soon after the first. */
+/** A repeated event comes soon after the first, but for revisions, which every log has. */
 const REMEMBERED_EVENTS = 100_000
 
 export const outcomes: Command = {
@@ -24,7 +26,8 @@ export const outcomes: Command = {
                              [--experiment ID] [--type TYPE]
 
 Prints the outcome log in DIR/outcomes as it is, one JSON object a line, each
-event once. Works beside a running gateway.
+event once. Works beside a running gateway. Where several threads serve, each
+has a log: they are printed one after the other, each in its order.
 
   --data-dir DIR   default: DATA_DIR, or ./data
   --cursor FILE    remembers in FILE how far the log was printed, and begins
@@ -48,21 +51,25 @@ event once. Works beside a running gateway.
         type: { type: "string" },
       },
     })
-    const folder = join(values["data-dir"] ?? io.env["DATA_DIR"] ?? "./data", "outcomes")
-    const mistake = mistakeIn(positionals, values.type, folder)
+    const dataDir = values["data-dir"] ?? io.env["DATA_DIR"] ?? "./data"
+    const mistake = mistakeIn(positionals, values.type, join(dataDir, "outcomes"))
     if (mistake !== undefined) {
       refuse(io, "outcomes", mistake)
       return 1
     }
     const say = (_: unknown, message: string): void => void io.stderr.write(`${message}\n`)
-    const follower = new LogFollower({
-      reader: createOutcomeReader(folder),
-      cursor: values.cursor === undefined ? createPassingCursor() : createLogCursorFile(values.cursor),
-      logger: { info: say, warn: say, error: say },
-      take: createPrinter(io, (event) => matches(event, values.experiment, values.type)),
-    })
+    const cursors = values.cursor === undefined ? undefined : new LogCursorFile(values.cursor)
+    const take = createPrinter(io, (event) => matches(event, values.experiment, values.type))
+    const followers = new Map<number, LogFollower>()
     do {
-      await follower.catchUp()
+      for (const { thread, folder } of await logFolders(dataDir)) {
+        const follower = entryOf(followers, thread, () => {
+          const cursor = cursors?.cursor(thread) ?? createPassingCursor()
+          const logger = { info: say, warn: say, error: say }
+          return new LogFollower({ reader: createOutcomeReader(folder), cursor, logger, take })
+        })
+        await follower.catchUp()
+      }
       if (values.follow) await sleep(LOOK_EVERY_MS)
     } while (values.follow)
     return 0
@@ -82,13 +89,16 @@ function matches(event: OutcomeEvent, experiment: string | undefined, type: stri
 /** Prints lines that are events, each event id once. */
 function createPrinter(io: Io, wanted: (event: OutcomeEvent) => boolean): (lines: readonly string[]) => Promise<void> {
   const printed = new Set<string>()
+  const printedRevisions = new Set<string>()
   return async (lines) => {
     const texts: string[] = []
     for (const line of lines) {
       const event = parseOutcomeLine(line)
-      if (event === undefined || !wanted(event) || printed.has(event.eventId)) continue
+      if (event === undefined || !wanted(event)) continue
+      const seen = event.type === "experiment" ? printedRevisions : printed
+      if (seen.has(event.eventId)) continue
       if (printed.size >= REMEMBERED_EVENTS) printed.clear()
-      printed.add(event.eventId)
+      seen.add(event.eventId)
       texts.push(`${line}\n`)
     }
     if (texts.length > 0) io.stdout.write(texts.join(""))

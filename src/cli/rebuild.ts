@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
+import { logFolders } from "../adapters/ndjson/log-folders.ts"
 import { keepLogSpan, newLogSpan, readLogSpans } from "../adapters/ndjson/log-identity.ts"
 import { createOutcomeReader } from "../adapters/ndjson/outcome-reader.ts"
 import { createCheckpointFiles } from "../adapters/node-files/checkpoints.ts"
@@ -25,7 +26,7 @@ export const rebuild: Command = {
   usage: `npm run cli -- rebuild [--check] [--data-dir DIR] [--log OTHER]... [--json]
 
 Makes the counters in DIR/gateway.db anew from the outcome log in DIR/outcomes,
-and the revisions of experiments that it lacks. Where log files were deleted, it
+with the logs of all threads that ever served (THREADS), and the revisions of experiments that it lacks. Where log files were deleted, it
 begins with the newest checkpoint in DIR/checkpoints. Stop the gateway first: a
 folder in use is refused.
 
@@ -65,7 +66,8 @@ folder in use is refused.
       refuse(io, "rebuild", `${other} has no outcome log. Name another gateway's data folder with --log`)
       return 1
     }
-    const readers = [folder, ...values.log].map((dataDir) => createOutcomeReader(join(dataDir, "outcomes")))
+    const logs = (await Promise.all([folder, ...values.log].map(logFolders))).flat()
+    const readers = logs.map((log) => createOutcomeReader(log.folder))
     return values.check
       ? await runCheck(readers, folder, path, values.json, io)
       : await runRebuild(readers, folder, path, values.json, io)
@@ -85,8 +87,9 @@ async function runRebuild(
   io: Io,
 ): Promise<number> {
   const lock = await lockFolder(folder)
-  const outcomes = join(folder, "outcomes")
-  if ((await readLogSpans(outcomes)).length === 0) await keepLogSpan(outcomes, newLogSpan(undefined))
+  for (const log of await logFolders(folder)) {
+    if ((await readLogSpans(log.folder)).length === 0) await keepLogSpan(log.folder, newLogSpan(undefined))
+  }
   const database = openDatabase(path, false, io.stderr)
   const store = createSqliteCounterStore(database)
   const restore = createRestoreRevisions(createSqliteExperimentStore(database), loggerTo(io.stderr))

@@ -17,6 +17,7 @@ PORT=9000 npm start. The README has the table; these are the ones to know:
 
   PORT             8080
   HOST             127.0.0.1 (any other address needs API_KEYS)
+  THREADS          1 (auto: all cores but one)
   DATA_DIR         ./data
   EXPERIMENTS_DIR  folder of experiment documents (the example's by default)
   MODELS_DIR       folder of model folders (the example's by default)
@@ -44,9 +45,14 @@ Logs are for people on a terminal and JSON lines elsewhere.`,
         )
       })
     }
+    const died = gateway.died.then((error) => {
+      const stack = error.cause instanceof Error ? `\n${error.cause.stack ?? ""}` : ""
+      io.stderr.write(`bandit-gateway: ${error.message}${stack}\n`)
+      return 2
+    })
     // Last: whoever reads it may stop the gateway at once.
     announce(gateway.address, config, io)
-    return await stopped
+    return await Promise.race([stopped, died])
   },
 }
 

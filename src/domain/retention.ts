@@ -14,31 +14,44 @@ export interface Segment {
   readonly newestAt: number | undefined
 }
 
-/** A checkpoint that can be read: which lines of which log its counters have. */
+/** A checkpoint that can be read: which lines of which logs its counters have. */
 export interface Covered {
-  readonly log: LogId
-  /** Every line before this place. */
-  readonly watermark: LogPosition
+  /** Of each of the folder's logs every line before this place. */
+  readonly logs: readonly LogMark[]
   /** Every line taken before this time, epoch milliseconds. */
   readonly foldedTo: number
 }
 
-export interface RetentionFacts {
+/** A place in a log up to which all of it is folded. */
+export interface LogMark {
+  readonly log: LogId
+  readonly watermark: LogPosition
+}
+
+/** One of the folder's logs, as far as the fate of its files depends on it. */
+export interface LogFacts {
+  /** The thread whose log it is, from 1. */
+  readonly thread: number
+  /** Undefined where it can't be told. */
+  readonly log: LogId | undefined
   /** Ascending; the last is being written. */
   readonly segments: readonly Segment[]
+  /** Before this place nobody knows whether all is folded: the log went by another id; undefined: with the first file. */
+  readonly since: LogPosition | undefined
+  /** Up to where the log is folded; undefined where nobody knows. */
+  readonly watermark: LogPosition | undefined
+  /** Up to where each follower has taken the log; undefined: nothing yet. */
+  readonly followers: readonly (LogPosition | undefined)[]
+}
+
+export interface RetentionFacts {
+  readonly logs: readonly LogFacts[]
   readonly bounds: RetentionBounds
   /** Epoch milliseconds. */
   readonly now: number
   /** How long credits of an outcome may matter: the life of a token and what clocks differ by. */
   readonly creditsLiveMs: number
-  readonly log: LogId
-  /** Before this place nobody knows whether all is folded: the log went by another id; undefined: with the first file. */
-  readonly since: LogPosition | undefined
-  /** Up to where the log is folded; undefined where nobody knows. */
-  readonly watermark: LogPosition | undefined
   readonly checkpoints: readonly Covered[]
-  /** Up to where each follower has taken the log; undefined: nothing yet. */
-  readonly followers: readonly (LogPosition | undefined)[]
 }
 
 /** Why the oldest file that is no longer wanted stays. */
@@ -55,47 +68,63 @@ export type Held =
   | "checkpoint"
 
 export interface Retention {
-  /** Files to delete, oldest first. */
-  readonly go: readonly Segment[]
-  /** Undefined where nothing more is to be deleted. */
-  readonly held: Held | undefined
+  /** Files to delete, by the thread whose log they are of; of one log oldest first. */
+  readonly go: readonly { readonly thread: number; readonly segment: Segment }[]
+  /** Of each log whose oldest file is no longer wanted and stays: why. */
+  readonly held: readonly { readonly thread: number; readonly why: Held }[]
 }
 
 /** So many checkpoints stand for a file that goes: one that is damaged loses nothing. */
 const CHECKPOINTS = 2
 
 /**
- * Which files of the log go: oldest first, up to the first that has to stay.
+ * Which files of the logs go: the oldest of all first, and of each log up to the first that has to stay.
  *
- * A file goes because the log is larger than its bound or the file older. Only what is folded, whose credits matter no longer and what two
- * checkpoints stand for can go. A checkpoint stands for a file where everything that could repeat a reward of it was folded before, too: else
- * a `rebuild` would count the repetition. Followers hold files back until the log is larger than its bound.
+ * A file goes because the logs together are larger than their bound or the file older. Only what is folded, whose credits matter no longer and
+ * what two checkpoints stand for can go. A checkpoint stands for a file where everything that could repeat a reward of it was folded before,
+ * too: else a `rebuild` would count the repetition. Followers hold files back until the logs are larger than their bound.
  */
 export function retentionOf(facts: RetentionFacts): Retention {
-  const { segments, bounds, now } = facts
-  let bytes = segments.reduce((sum, segment) => sum + segment.bytes, 0)
-  const go: Segment[] = []
-  for (const segment of segments.slice(0, -1)) {
+  const { logs, bounds, now } = facts
+  let bytes = logs.flatMap(({ segments }) => segments).reduce((sum, segment) => sum + segment.bytes, 0)
+  const go: Retention["go"][number][] = []
+  const held: Retention["held"][number][] = []
+  let left = logs.map((log) => ({ log, segments: log.segments.slice(0, -1) }))
+  for (let oldest = oldestOf(left); oldest !== undefined; oldest = oldestOf(left)) {
+    const { log, segments } = oldest
+    const { thread } = log
+    const [segment, ...later] = segments as [Segment, ...Segment[]]
     const isOver = bounds.maxBytes !== undefined && bytes > bounds.maxBytes
     const isOld = bounds.maxAgeMs !== undefined && now - (segment.newestAt ?? now) > bounds.maxAgeMs
-    if (!isOver && !isOld) break
-    const held = heldBy(segment, facts, isOver)
-    if (held !== undefined) return { go, held }
-    go.push(segment)
-    bytes -= segment.bytes
+    const why = isOver || isOld ? heldBy(segment, log, facts, isOver) : undefined
+    const goes = (isOver || isOld) && why === undefined
+    if (why !== undefined) held.push({ thread, why })
+    if (goes) {
+      go.push({ thread, segment })
+      bytes -= segment.bytes
+    }
+    left = left.map((one) => (one === oldest ? { log, segments: goes ? later : [] } : one))
   }
-  return { go, held: undefined }
+  return { go, held }
 }
 
-function heldBy(segment: Segment, facts: RetentionFacts, isOver: boolean): Held | undefined {
-  const { now, creditsLiveMs, log, since, watermark, checkpoints, followers } = facts
+/** The log whose first file is the oldest; one without outcomes is older than any. */
+function oldestOf<Log extends Pick<LogFacts, "segments">>(logs: readonly Log[]): Log | undefined {
+  const age = ({ segments }: Log): number => segments[0]?.newestAt ?? Number.NEGATIVE_INFINITY
+  return logs.filter(({ segments }) => segments.length > 0).toSorted((a, b) => (age(a) < age(b) ? -1 : 1))[0]
+}
+
+function heldBy(segment: Segment, of: LogFacts, facts: RetentionFacts, isOver: boolean): Held | undefined {
+  const { log, since, watermark, followers } = of
+  const { now, creditsLiveMs, checkpoints } = facts
   const { file, newestAt = Number.NEGATIVE_INFINITY } = segment
   if (since !== undefined && (file < since.file || (file === since.file && since.offset > 0))) return "earlier_id"
   if (watermark === undefined || file >= watermark.file) return "unfolded"
   if (now - newestAt <= creditsLiveMs) return "young"
   if (!isOver && followers.some((position) => !hasPassed(position, segment))) return "follower"
   const standing = checkpoints.filter(
-    (covered) => covered.log === log && covered.watermark.file > file && covered.foldedTo - newestAt > creditsLiveMs,
+    ({ logs, foldedTo }) =>
+      logs.some((mark) => mark.log === log && mark.watermark.file > file) && foldedTo - newestAt > creditsLiveMs,
   )
   return standing.length < CHECKPOINTS ? "checkpoint" : undefined
 }

@@ -10,7 +10,8 @@ import type { Experiment } from "../domain/experiment.ts"
 import type { SignText } from "../domain/token.ts"
 import { type Application, createApplication } from "../http/application.ts"
 import type { Authorize } from "../http/authorize.ts"
-import { Metrics, type Readings } from "../http/metrics.ts"
+import { type Readings, watchExperiments } from "../http/gauges.ts"
+import { Metrics } from "../http/metrics.ts"
 import type { ReadParts } from "../http/routes/health.ts"
 import type { Compress } from "../http/static-answer.ts"
 import type { Clock } from "../ports/clock.ts"
@@ -25,12 +26,11 @@ export interface SigningKey {
   readonly key: Uint8Array
 }
 
-/** What a runtime brings: adapters, a clock, keys. */
-export interface GatewayParts {
+/** What answering requests takes: adapters, a clock, keys. */
+export interface ServingParts {
+  readonly experiments: ServedExperiments
   readonly recorder: Recorder
   readonly counters: CounterStore
-  readonly experimentStore: ExperimentStore
-  readonly endpointOf: (backend: Experiment["variants"][number]["backend"]) => ModelEndpoint
   readonly clock: Clock
   readonly logger: Logger
   readonly randomBytes: (target: Uint8Array) => void
@@ -38,12 +38,46 @@ export interface GatewayParts {
   /** Newest first: the first signs, all verify. */
   readonly signingKeys: readonly [SigningKey, ...SigningKey[]]
   readonly authorize: Authorize
-  readonly defaultExperiment: string | undefined
-  readonly readings: Readings
+  readonly metrics: Metrics
   readonly readParts: ReadParts
   /** How pages and contract are compressed, where the platform doesn't do it. */
   readonly compress?: Compress
   readonly rewardOrigins?: readonly string[]
+}
+
+/** The application over what is served. Starts nothing. */
+export function createServing(parts: ServingParts): Application {
+  const { recorder, experiments, clock } = parts
+  const keys = new Map<string, SignText>(parts.signingKeys.map(({ id, key }) => [id, createTextMac(key)]))
+  const predict = createPredict({
+    clock,
+    decisionIds: createDecisionIds(parts.randomBytes),
+    signingKeys: keys,
+    pseudonym: parts.pseudonym,
+    recorder,
+  })
+  const reward = createReward({ clock, keyRing: keys, experiments, recorder })
+  return createApplication({
+    experiments,
+    predict,
+    reward,
+    counters: parts.counters,
+    clock,
+    logger: parts.logger,
+    metrics: parts.metrics,
+    authorize: parts.authorize,
+    readParts: parts.readParts,
+    compress: parts.compress,
+    rewardOrigins: parts.rewardOrigins,
+  })
+}
+
+/** What a runtime brings for all of a gateway. */
+export interface GatewayParts extends Omit<ServingParts, "experiments" | "metrics"> {
+  readonly experimentStore: ExperimentStore
+  readonly endpointOf: (backend: Experiment["variants"][number]["backend"]) => ModelEndpoint
+  readonly defaultExperiment: string | undefined
+  readonly readings: Readings
 }
 
 export interface Gateway {
@@ -56,44 +90,22 @@ export interface Gateway {
 
 /** Wires the application: the same on Node and on workerd. Starts nothing. */
 export function createGateway(parts: GatewayParts): Gateway {
-  const { recorder, counters, clock, logger } = parts
-  const [active] = parts.signingKeys
-  const keys = new Map<string, SignText>(parts.signingKeys.map(({ id, key }) => [id, createTextMac(key)]))
+  const { counters, clock, logger } = parts
   const experiments = new ServedExperiments(parts.defaultExperiment)
-  const predict = createPredict({
-    clock,
-    decisionIds: createDecisionIds(parts.randomBytes),
-    signingKeys: keys,
-    pseudonym: parts.pseudonym,
-    recorder,
-  })
-  const reward = createReward({ clock, keyRing: keys, experiments, recorder })
   const publisher = new Publisher({
     experiments,
     store: parts.experimentStore,
     counters,
-    recorder,
+    recorder: parts.recorder,
     endpointOf: parts.endpointOf,
     clock,
     logger,
-    keyId: active.id,
+    keyId: parts.signingKeys[0].id,
   })
-  const metrics = new Metrics(experiments, counters, clock, parts.readings)
-  const application = createApplication({
-    experiments,
-    predict,
-    reward,
-    counters,
-    clock,
-    logger,
-    metrics,
-    authorize: parts.authorize,
-    readParts: parts.readParts,
-    compress: parts.compress,
-    rewardOrigins: parts.rewardOrigins,
-  })
+  const metrics = new Metrics(parts.readings)
+  watchExperiments(metrics.registry, experiments, counters, clock)
   return {
-    application,
+    application: createServing({ ...parts, experiments, metrics }),
     metrics,
     experiments,
     publisher,

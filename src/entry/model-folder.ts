@@ -1,13 +1,13 @@
+import type { EmbeddedModel } from "../adapters/embedded-scorer/artifact.ts"
 import { loadModelFolder, modelFolderMark } from "../adapters/embedded-scorer/folder.ts"
 import { GatewayError } from "../domain/errors.ts"
 import type { Backend } from "../domain/experiment.ts"
 import type { Logger } from "../ports/logger.ts"
-import type { ModelEndpoint } from "../ports/model-endpoint.ts"
 
 /** A model as it was last read: what answers for it, or why nothing does. */
 interface ReadModel {
   readonly mark: string
-  readonly endpoint: ModelEndpoint | undefined
+  readonly endpoint: EmbeddedModel | undefined
   readonly problem: string | undefined
 }
 
@@ -52,7 +52,7 @@ export class ModelFolder {
   }
 
   /** @throws GatewayError `config_invalid` for a model that isn't loaded; documents are checked by `check` before they are published */
-  endpoint(name: string): ModelEndpoint {
+  endpoint(name: string): EmbeddedModel {
     const endpoint = this.#read.get(name)?.endpoint
     if (endpoint === undefined) throw new GatewayError("config_invalid", { detail: `the model ${name} is not loaded` })
     return endpoint

@@ -1,21 +1,24 @@
 import type { OutcomeLogCounts } from "../adapters/ndjson/outcome-log.ts"
 import type { RecorderCounts } from "../app/recorder.ts"
 import type { RetentionCounts } from "../app/retain-log.ts"
-import type { Readings } from "../http/metrics.ts"
+import type { Readings } from "../http/gauges.ts"
 import type { IncomingBodies } from "./incoming-body.ts"
 import type { Peers } from "./peers.ts"
 
-/** The outcome log's and the recorder's own counts as metrics. @param storageFails whether anything can't be written now */
-export function logReadings(
-  log: Readonly<OutcomeLogCounts>,
-  recorder: Readonly<RecorderCounts>,
-  storageFails: () => boolean,
-): Readings {
+/** Whether anything can't be written now. */
+export function storageReading(fails: () => boolean): Readings {
   return {
     bandit_storage_failing: {
       help: "1 while log, counters or signing key can't be written, a full disk for example; /readyz says which",
-      read: () => Number(storageFails()),
+      read: () => Number(fails()),
+      overThreads: "max",
     },
+  }
+}
+
+/** The outcome log's and the recorder's own counts as metrics. */
+export function logReadings(log: Readonly<OutcomeLogCounts>, recorder: Readonly<RecorderCounts>): Readings {
+  return {
     bandit_log_lines: { help: "Outcome lines appended since the start", read: () => log.appendedLines },
     bandit_log_bytes: { help: "Bytes of outcomes appended since the start", read: () => log.appendedBytes },
     bandit_log_lines_dropped: { help: "Outcome lines that could not be written", read: () => log.droppedLines },

@@ -1,23 +1,18 @@
-import { Counter, Gauge, Histogram, Registry } from "prom-client"
+import { Counter, Histogram, Registry } from "prom-client"
 import type { Prediction } from "../app/predict.ts"
-import type { Posterior } from "../app/read-experiment.ts"
 import type { RewardReceipt } from "../app/reward.ts"
-import type { ServedExperiments } from "../app/served-experiments.ts"
 import { createUnknownFeatureCount, LOOK_EVERY } from "../app/unknown-features.ts"
 import { GatewayError } from "../domain/errors.ts"
-import { allocationFor } from "../domain/snapshot.ts"
-import type { Clock } from "../ports/clock.ts"
-import type { CounterStore } from "../ports/counter-store.ts"
 import type { Features, ModelEndpoint } from "../ports/model-endpoint.ts"
-import { Posteriors } from "./posteriors.ts"
+import { type Readings, watchReadings } from "./gauges.ts"
 
 /** Seconds. From 100 µs, since an embedded prediction takes less than a millisecond. */
 const LATENCY_BUCKETS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5]
 
-/** Counts that another part keeps, read at scrape time: name to what it means and how to read it. */
-export type Readings = Readonly<Record<string, { readonly help: string; readonly read: () => number }>>
+/** Everything that is to be shown, in Prometheus' text format. */
+type Expose = () => Promise<string>
 
-/** Everything that `/metrics` shows. Label children are kept in maps: looking a child up by its labels costs more than counting. */
+/** What becomes of requests, as `/metrics` shows it. Label children are kept in maps: looking a child up by its labels costs more than counting. */
 export class Metrics {
   readonly registry = new Registry()
   readonly #decisions: Counter<"experiment" | "variant" | "reason">
@@ -30,10 +25,13 @@ export class Metrics {
   readonly #unknownFeatures: Counter<"experiment">
   readonly #countUnknownFeatures = createUnknownFeatureCount()
   readonly #decisionChildren = new Map<string, Map<string, Counter.Internal>>()
+  readonly #expose: Expose
   #exposition: Promise<Uint8Array> | undefined
   readonly #latencyChildren = new Map<string, Histogram.Internal<"route">>()
 
-  constructor(experiments: ServedExperiments, counters: CounterStore, clock: Clock, readings: Readings = {}) {
+  /** @param expose what a scrape gets. Default: everything in the registry */
+  constructor(readings: Readings = {}, expose: Expose = () => this.registry.metrics()) {
+    this.#expose = expose
     const registers = [this.registry]
     this.#decisions = new Counter({
       name: "bandit_decisions_total",
@@ -83,74 +81,12 @@ export class Metrics {
       buckets: LATENCY_BUCKETS,
       registers,
     })
-    this.#watch(experiments)
-    this.#watchPosteriors(new Posteriors(experiments, counters, clock))
-    for (const [name, { help, read }] of Object.entries(readings)) {
-      const gauge: Gauge = new Gauge({ name, help, registers, collect: () => gauge.set(read()) })
-    }
-  }
-
-  /** Gauges of what is served now; rebuilt at each scrape so that removed experiments disappear. */
-  #watch(experiments: ServedExperiments): void {
-    const allocation: Gauge<"experiment" | "variant"> = new Gauge({
-      name: "bandit_allocation",
-      help: "Probability of each variant now",
-      labelNames: ["experiment", "variant"],
-      registers: [this.registry],
-      collect: () => {
-        allocation.reset()
-        for (const { snapshot } of experiments.all()) {
-          const shares = allocationFor(snapshot)
-          for (const [i, { id }] of snapshot.experiment.variants.entries()) {
-            allocation.set({ experiment: snapshot.experiment.id, variant: id }, shares[i] as number)
-          }
-        }
-      },
-    })
-    const revision: Gauge<"experiment"> = new Gauge({
-      name: "bandit_experiment_revision",
-      help: "Revision served",
-      labelNames: ["experiment"],
-      registers: [this.registry],
-      collect: () => {
-        revision.reset()
-        for (const { snapshot } of experiments.all()) {
-          revision.set({ experiment: snapshot.experiment.id }, snapshot.revision)
-        }
-      },
-    })
-  }
-
-  /** What is believed of each variant. Where the counters can't be read, the gauges are absent rather than old. */
-  #watchPosteriors(posteriors: Posteriors): void {
-    const watch = (name: string, help: string, read: (posterior: Posterior) => number): void => {
-      const gauge: Gauge<"experiment" | "variant"> = new Gauge({
-        name,
-        help,
-        labelNames: ["experiment", "variant"],
-        registers: [this.registry],
-        // Each gauge waits for itself: they are rendered side by side.
-        collect: async () => {
-          const known = await posteriors.soon()
-          gauge.reset()
-          for (const [experiment, variants] of known) {
-            for (const posterior of variants) gauge.set({ experiment, variant: posterior.variant }, read(posterior))
-          }
-        },
-      })
-    }
-    watch("bandit_reward_rate", "Mean reward of a decision", ({ rate }) => rate)
-    watch(
-      "bandit_probability_best",
-      "Posterior probability of each variant having the largest mean reward",
-      ({ probabilityBest }) => probabilityBest,
-    )
+    watchReadings(this.registry, readings)
   }
 
   /** Everything in Prometheus' text format. Scrapes that come while one is under way get the same. */
   exposition(): Promise<Uint8Array> {
-    this.#exposition ??= this.registry
-      .metrics()
+    this.#exposition ??= this.#expose()
       .then((text) => new TextEncoder().encode(text))
       .finally(() => {
         this.#exposition = undefined

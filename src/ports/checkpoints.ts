@@ -1,15 +1,13 @@
 import type { ExperimentEvent } from "../domain/events.ts"
-import type { LogId, LogPosition } from "../domain/log-position.ts"
+import type { LogMark } from "../domain/retention.ts"
 import type { CounterContents } from "./counter-archive.ts"
 
 /** What a checkpoint stands for. */
 export interface CheckpointHead {
   /** Counts up from 1. */
   readonly number: number
-  /** The log of the folder that keeps it. */
-  readonly log: LogId
-  /** Every line of that log before this place is in the counters. */
-  readonly watermark: LogPosition
+  /** The logs of the folder that keeps it, the first thread's first: every line before each place is in the counters. */
+  readonly logs: readonly [LogMark, ...LogMark[]]
   /** Every line taken before this time is in the counters, epoch milliseconds. */
   readonly foldedTo: number
 }

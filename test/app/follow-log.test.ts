@@ -2,7 +2,7 @@ import { rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
 import { createMemoryCounterStore } from "#src/adapters/memory/counter-store.ts"
-import { createLogCursorFile } from "#src/adapters/node-files/log-cursor.ts"
+import { LogCursorFile, readCursorFile } from "#src/adapters/node-files/log-cursor.ts"
 import { LogFollower } from "#src/app/follow-log.ts"
 import { createRememberingLogger } from "#test/remembering-logger.ts"
 import { temporaryFolder } from "#test/temporary-folder.ts"
@@ -19,7 +19,7 @@ async function given() {
   const follower = () =>
     new LogFollower({
       reader: gateway.reader,
-      cursor: createLogCursorFile(path),
+      cursor: new LogCursorFile(path).cursor(1),
       logger,
       take: async (lines) => {
         if (receiver.fails) throw new Error("the receiver is away")
@@ -80,4 +80,22 @@ it("refuses a cursor file that isn't one, and says how to begin anew", async () 
     message: expect.stringContaining("remove it"),
   })
   await recorder.close()
+})
+
+it("keeps the cursors of several logs in one file, and goes on from one that a single log has left", async () => {
+  const path = join(temporaryFolder(), "cursor.json")
+  const at = (file: number) => ({ file, offset: 40, hash: "abc" })
+  await new LogCursorFile(path).cursor(1).save(at(1))
+  const file = new LogCursorFile(path)
+  expect([await file.cursor(1).load(), await file.cursor(2).load()]).toEqual([at(1), undefined])
+  await file.cursor(3).save(at(3))
+  await file.cursor(1).save(at(2))
+  expect(await readCursorFile(path)).toEqual(
+    new Map([
+      [1, at(2)],
+      [3, at(3)],
+    ]),
+  )
+  writeFileSync(path, '{"v":1,"threads":{"2":{"file":1}}}')
+  await expect(readCursorFile(path)).rejects.toThrow(/is not a log cursor/)
 })

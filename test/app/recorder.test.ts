@@ -12,6 +12,7 @@ import { realClock } from "#test/real-clock.ts"
 import { createRememberingLogger } from "#test/remembering-logger.ts"
 import { temporaryFolder } from "#test/temporary-folder.ts"
 import { GatedStore } from "./gated-store.ts"
+import { FakeClock } from "./rig.ts"
 
 async function start(options: Partial<RecorderOptions> = {}, syncAfterMs = 60_000) {
   const folder = join(temporaryFolder(), "outcomes")
@@ -325,4 +326,20 @@ it("notes how far it has folded under steady traffic too: beside the log, and in
   await recorder.flush()
   const last = saved.at(-1)
   expect(last?.positions["banner-ctr"]).toEqual(last?.watermark)
+})
+
+it("says of a log without traffic that all of it is folded, so that others need not wait for it", async () => {
+  const clock = new FakeClock()
+  const { store, recorder, decide } = await start({ clock }, 1)
+  const heard: number[] = []
+  store.alive = async (_, foldedTo) => {
+    heard.push(foldedTo)
+    return { lapsed: false }
+  }
+  await decide("D1")
+  await recorder.flush()
+  clock.advance(3_600)
+  await recorder.flush()
+  expect(heard.at(-1)).toBeGreaterThan(clock.ms - 10_000)
+  expect(heard.at(-1)).toBeLessThan(clock.ms)
 })

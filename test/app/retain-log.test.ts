@@ -3,7 +3,7 @@ import { join } from "node:path"
 import { describe, expect, it } from "vitest"
 import { keepLogSpan, newLogSpan } from "#src/adapters/ndjson/log-identity.ts"
 import { createFoldMarkFile } from "#src/adapters/node-files/fold-marks.ts"
-import { createLogCursorFile } from "#src/adapters/node-files/log-cursor.ts"
+import { LogCursorFile } from "#src/adapters/node-files/log-cursor.ts"
 import { LogFollower } from "#src/app/follow-log.ts"
 import { toEvent } from "#src/app/revision-event.ts"
 import type { ExperimentId } from "#src/domain/ids.ts"
@@ -170,7 +170,7 @@ describe("given a process that ends at a bad moment", () => {
     expect(gateway.files[0]).toBe("outcomes-00000001.ndjson")
     expect(await gateway.check()).toMatchObject({ equal: true, lostFiles: 0 })
     gateway.refuses = "nothing"
-    await gateway.segments.remove(1)
+    await gateway.segmentsOf(1).remove(1)
     expect(await gateway.check()).toMatchObject({ equal: true, lostFiles: 0, differences: [] })
     await gateway.rebuild()
     expect(await counted(gateway)).toMatchObject(everything(gateway))
@@ -195,13 +195,37 @@ describe("given a process that ends at a bad moment", () => {
   })
 })
 
+describe("given the logs of two threads", () => {
+  it("keeps them together within their bound, with counters that a rebuild and a start without a database make again", {
+    timeout: 120_000,
+  }, async () => {
+    const gateway = new RetainedGateway(temporaryFolder(), 2)
+    const { hours, recorder, retention } = await gateway.start({ maxBytes: 10 * FILE_BYTES })
+    await hours(90)
+    const begins = await Promise.all(gateway.readers.map((reader) => reader.begin()))
+    for (const begin of begins) expect(begin?.file).toBeGreaterThan(1)
+    expect(retention.counts).toMatchObject({ failures: 0, lostToFollowers: 0 })
+    await recorder.close()
+    expect(await gateway.check()).toMatchObject({ equal: true, differences: [], unfolded: 0, lostFiles: 0 })
+    expect(await gateway.rebuild()).toMatchObject({ lostFiles: 0 })
+    expect(await gateway.check()).toMatchObject({ equal: true, differences: [] })
+    for (const suffix of ["", "-wal", "-shm"]) rmSync(join(gateway.folder, `gateway.db${suffix}`), { force: true })
+    const again = await gateway.start({})
+    expect(again.recovered.lostFiles).toBe(0)
+    const repeated = await again.recorder.recordRewards(gateway.rewards.slice(-7))
+    expect(new Set(repeated)).toEqual(new Set(["duplicate"]))
+    await again.recorder.close()
+    expect(await gateway.check()).toMatchObject({ equal: true, differences: [], unfolded: 0, lostFiles: 0 })
+  })
+})
+
 describe("given followers", () => {
   async function following(gateway: RetainedGateway, name: string, untilFile: number) {
     mkdirSync(join(gateway.folder, "cursors"), { recursive: true })
     const taken: string[] = []
     const follower = new LogFollower({
       reader: gateway.reader,
-      cursor: createLogCursorFile(join(gateway.folder, "cursors", `${name}.json`)),
+      cursor: new LogCursorFile(join(gateway.folder, "cursors", `${name}.json`)).cursor(1),
       logger: gateway.logger,
       take: async (lines) => void taken.push(...lines),
     })
@@ -236,7 +260,7 @@ describe("given followers", () => {
     const late: string[] = []
     const resumed = new LogFollower({
       reader: gateway.reader,
-      cursor: createLogCursorFile(path),
+      cursor: new LogCursorFile(path).cursor(1),
       logger: gateway.logger,
       take: async (lines) => void late.push(...lines),
     })

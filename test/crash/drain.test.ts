@@ -33,33 +33,37 @@ function predict(
   })
 }
 
-it("loses nothing on SIGTERM: every request that a balancer still sends is answered, and every answer is in the log", async () => {
-  const folder = temporaryFolder()
-  const gateway = await GatewayProcess.start(folder)
-  const agent = new Agent({ keepAlive: true, maxSockets: CLIENTS })
-  const answers: Awaited<ReturnType<typeof predict>>[] = []
-  const balancer = { sends: true }
-  const client = async () => {
-    while (balancer.sends) answers.push(await predict(gateway.address, agent))
-  }
-  const clients = Array.from({ length: CLIENTS }, client)
+it.each(["1", "2"])(
+  "loses nothing on SIGTERM: every request that a balancer still sends is answered, and every answer is in the log (THREADS=%s)",
+  async (THREADS) => {
+    const folder = temporaryFolder()
+    const gateway = await GatewayProcess.start(folder, { THREADS })
+    const agent = new Agent({ keepAlive: true, maxSockets: CLIENTS })
+    const answers: Awaited<ReturnType<typeof predict>>[] = []
+    const balancer = { sends: true }
+    const client = async () => {
+      while (balancer.sends) answers.push(await predict(gateway.address, agent))
+    }
+    const clients = Array.from({ length: CLIENTS }, client)
 
-  await new Promise((settle) => setTimeout(settle, BEFORE_THE_SIGNAL_MS))
-  const stopped = gateway.stop()
-  // A balancer: it goes on sending until it hears that the gateway is not ready.
-  await expect.poll(async () => (await fetch(`${gateway.address}/readyz`)).status, { interval: 20 }).toBe(503)
-  const beforeTheBalancerKnew = answers.length
-  await expect.poll(() => answers.length - beforeTheBalancerKnew, { interval: 20 }).toBeGreaterThan(CLIENTS)
-  balancer.sends = false
-  await Promise.all(clients)
-  expect(await stopped).toBe(0)
-  agent.destroy()
+    await new Promise((settle) => setTimeout(settle, BEFORE_THE_SIGNAL_MS))
+    const stopped = gateway.stop()
+    // A balancer: it goes on sending until it hears that the gateway is not ready.
+    await expect.poll(async () => (await fetch(`${gateway.address}/readyz`)).status, { interval: 20 }).toBe(503)
+    const beforeTheBalancerKnew = answers.length
+    await expect.poll(() => answers.length - beforeTheBalancerKnew, { interval: 20 }).toBeGreaterThan(CLIENTS)
+    balancer.sends = false
+    await Promise.all(clients)
+    expect(await stopped).toBe(0)
+    agent.destroy()
 
-  expect(answers.filter(({ status }) => status !== 200)).toEqual([])
-  expect(answers.at(-1)?.connection).toBe("close")
-  const outcomes = join(folder, "data", "outcomes")
-  const log = readdirSync(outcomes)
-    .map((name) => readFileSync(join(outcomes, name), "utf8"))
-    .join("")
-  expect(answers.filter(({ id }) => !log.includes(`"d-${id}"`))).toEqual([])
-})
+    expect(answers.filter(({ status }) => status !== 200)).toEqual([])
+    expect(answers.at(-1)?.connection).toBe("close")
+    const logs = readdirSync(join(folder, "data", "outcomes"), { recursive: true, encoding: "utf8" })
+    const log = logs
+      .filter((name) => name.endsWith(".ndjson"))
+      .map((name) => readFileSync(join(folder, "data", "outcomes", name), "utf8"))
+      .join("")
+    expect(answers.filter(({ id }) => !log.includes(`"d-${id}"`))).toEqual([])
+  },
+)

@@ -27,13 +27,16 @@ const EXPERIMENTS = [
 export class GatewayProcess {
   readonly address: string
   readonly #child: ChildProcess
+  readonly #said: { readonly text: string }
 
-  private constructor(child: ChildProcess, address: string) {
+  private constructor(child: ChildProcess, address: string, said: { readonly text: string }) {
     this.#child = child
     this.address = address
+    this.#said = said
   }
 
-  static async start(folder: string): Promise<GatewayProcess> {
+  /** @param settings beside those that say where its folders are */
+  static async start(folder: string, settings: Readonly<Record<string, string>> = {}): Promise<GatewayProcess> {
     const experiments = join(folder, "experiments")
     mkdirSync(experiments, { recursive: true })
     for (const document of EXPERIMENTS) {
@@ -50,17 +53,26 @@ export class GatewayProcess {
         LOG_LEVEL: "error",
         // Fifty starts of the same code: compiled once.
         NODE_COMPILE_CACHE: join(folder, "compiled"),
+        ...settings,
       },
     })
     onTestFinished(() => void child.kill("SIGKILL"))
-    let said = ""
+    const said = { text: "" }
+    const started = Promise.withResolvers<string>()
     child.stderr.setEncoding("utf8")
-    for await (const text of child.stderr) {
-      said += String(text)
-      const address = /serves at (\S+)/.exec(said)?.[1]
-      if (address !== undefined) return new GatewayProcess(child, address)
-    }
-    throw new Error(`the gateway did not start: ${said}`)
+    child.stderr.on("data", (text: string) => {
+      said.text += text
+      const address = /serves at (\S+)/.exec(said.text)?.[1]
+      if (address !== undefined) started.resolve(address)
+    })
+    child.on("close", () => started.reject(new Error(`the gateway did not start: ${said.text}`)))
+    return new GatewayProcess(child, await started.promise, said)
+  }
+
+  /** @returns the exit code, when it has ended by itself, and what it said on standard error */
+  async ended(): Promise<{ readonly code: unknown; readonly said: string }> {
+    const code = this.#child.exitCode ?? (await once(this.#child, "exit"))[0]
+    return { code, said: this.#said.text }
   }
 
   async kill(): Promise<void> {

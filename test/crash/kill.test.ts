@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import seedrandom from "seedrandom"
 import { expect, it } from "vitest"
+import { logFolders } from "#src/adapters/ndjson/log-folders.ts"
 import { createOutcomeReader } from "#src/adapters/ndjson/outcome-reader.ts"
 import { createSqliteCounterStore } from "#src/adapters/sqlite/counter-store.ts"
 import { Database } from "#src/adapters/sqlite/database.ts"
@@ -21,7 +22,7 @@ const CLIENTS = 8
 const LONGEST_LIFE_MS = 250
 
 function logged(folder: string): OutcomeEvent[] {
-  return readdirSync(folder)
+  return readdirSync(folder, { recursive: true, encoding: "utf8" })
     .filter((name) => name.endsWith(".ndjson"))
     .toSorted()
     .flatMap((name) => readFileSync(join(folder, name), "utf8").split("\n").slice(0, -1))
@@ -30,10 +31,8 @@ function logged(folder: string): OutcomeEvent[] {
 
 async function totals(folder: string) {
   const store = createSqliteCounterStore(new Database({ path: join(folder, "gateway.db") }, createRememberingLogger()))
-  const checked = await check(
-    { readers: [createOutcomeReader(join(folder, "outcomes"))], archive: store, now: Date.now() },
-    () => {},
-  )
+  const readers = (await logFolders(folder)).map((log) => createOutcomeReader(log.folder))
+  const checked = await check({ readers, archive: store, now: Date.now() }, () => {})
   const sums = { decisions: 0, rewards: 0, sum: 0n }
   for (const { metric, count, sum } of (await store.contents()).cells) {
     if (metric === DECISIONS) sums.decisions += count
@@ -45,12 +44,13 @@ async function totals(folder: string) {
 }
 
 /** A gateway that lives and dies `kills` times over one folder, and once more in peace. */
-async function liveAndDie(folder: string, kills: number, random: () => number): Promise<AdTraffic> {
+async function liveAndDie(folder: string, kills: number, threads: string, random: () => number): Promise<AdTraffic> {
+  const start = () => GatewayProcess.start(folder, { THREADS: threads })
   const traffic = new AdTraffic(random)
   // Only a gateway that ends in peace leaves its compiled code to the next ones.
-  await (await GatewayProcess.start(folder)).stop()
+  await (await start()).stop()
   for (let kill = 0; kill < kills; kill++) {
-    const gateway = await GatewayProcess.start(folder)
+    const gateway = await start()
     let alive = true
     const playing = traffic.play(gateway.address, CLIENTS, () => alive)
     await new Promise((resolve) => setTimeout(resolve, random() * LONGEST_LIFE_MS))
@@ -59,7 +59,7 @@ async function liveAndDie(folder: string, kills: number, random: () => number): 
     await killed
     await playing
   }
-  const survivor = await GatewayProcess.start(folder)
+  const survivor = await start()
   await traffic.insist(survivor.address)
   expect(await survivor.stop()).toBe(0)
   return traffic
@@ -103,12 +103,12 @@ it(`loses and doubles nothing that was answered in ${KILLS} kills at random mome
   timeout: 600_000,
 }, async () => {
   expect.hasAssertions()
-  // Two at a time, as most of a short life is its start.
+  // Two at a time, as most of a short life is its start: one with a single thread, one with two.
   const lanes = await Promise.all(
-    ["a", "b"].map(async (lane, index) => {
+    ["1", "2"].map(async (threads, index) => {
       const folder = temporaryFolder()
       const kills = Math.floor((KILLS + index) / 2)
-      return { folder, traffic: await liveAndDie(folder, kills, seedrandom(`${SEED}-${lane}`)) }
+      return { folder, traffic: await liveAndDie(folder, kills, threads, seedrandom(`${SEED}-${threads}`)) }
     }),
   )
   for (const { folder, traffic } of lanes) {

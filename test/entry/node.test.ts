@@ -6,24 +6,13 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { expect, it, onTestFinished } from "vitest"
 import { parseConfig } from "#src/config.ts"
-import { type RunningGateway, startGateway } from "#src/entry/node.ts"
+import { startGateway } from "#src/entry/node.ts"
+import type { RunningGateway } from "#src/entry/running-gateway.ts"
 import { temporaryFolder } from "../temporary-folder.ts"
+import { document } from "./documents.ts"
 
 const MODELS_DIR = fileURLToPath(new URL("../../examples/models", import.meta.url))
 const FEATURES = { hour: "14102100", site_id: "1fbe01fe" }
-
-const document = (id: string, changes: Record<string, unknown> = {}) =>
-  JSON.stringify({
-    id,
-    variants: [
-      { id: "champion", backend: { kind: "embedded", model: "ctr-raw" } },
-      { id: "challenger", backend: { kind: "embedded", model: "ctr-prefixed" } },
-    ],
-    control: "champion",
-    policy: { kind: "static" },
-    refreshSeconds: 0.05,
-    ...changes,
-  })
 
 async function start(environment: Record<string, string>): Promise<RunningGateway> {
   const gateway = await startGateway(

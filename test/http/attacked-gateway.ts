@@ -11,7 +11,7 @@ import type { Health } from "./health-probe.ts"
 import { askUntilClosed } from "./raw-exchange.ts"
 
 const MAIN = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url))
-/** Little, so that what is held for peers soon shows: the gateway alone needs a third of it. */
+/** Little for each thread that serves, so that what is held for peers soon shows: the gateway alone needs a third of it. */
 const HEAP_MB = 96
 
 /** A gateway as `npm start` runs it, with a small heap, so that what holds too much ends the process. */
@@ -28,11 +28,18 @@ export class AttackedGateway {
     this.#said = said
   }
 
-  static async start(): Promise<AttackedGateway> {
+  static async start(threads = 1): Promise<AttackedGateway> {
     const folder = await mkdtemp(join(tmpdir(), "bandit-gateway-"))
-    const child = spawn(process.execPath, [`--max-old-space-size=${HEAP_MB}`, MAIN, "serve"], {
+    const child = spawn(process.execPath, [`--max-old-space-size=${HEAP_MB * threads}`, MAIN, "serve"], {
       stdio: ["ignore", "pipe", "pipe"],
-      env: { PORT: "0", DATA_DIR: folder, LOG_LEVEL: "info", SHUTDOWN_DELAY_SECONDS: "0", DRAIN_SECONDS: "1" },
+      env: {
+        PORT: "0",
+        DATA_DIR: folder,
+        THREADS: String(threads),
+        LOG_LEVEL: "info",
+        SHUTDOWN_DELAY_SECONDS: "0",
+        DRAIN_SECONDS: "1",
+      },
     })
     const said: string[] = []
     const started = Promise.withResolvers<number>()

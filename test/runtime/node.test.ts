@@ -3,7 +3,8 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe } from "vitest"
 import { parseConfig } from "#src/config.ts"
-import { type RunningGateway, startGateway } from "#src/entry/node.ts"
+import { startGateway } from "#src/entry/node.ts"
+import type { RunningGateway } from "#src/entry/running-gateway.ts"
 import { describeGateway } from "./smoke.ts"
 
 describe("given the gateway on Node", () => {

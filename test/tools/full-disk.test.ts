@@ -4,7 +4,8 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { describe, expect, it, onTestFinished } from "vitest"
 import { parseConfig } from "#src/config.ts"
-import { type RunningGateway, startGateway } from "#src/entry/node.ts"
+import { startGateway } from "#src/entry/node.ts"
+import type { RunningGateway } from "#src/entry/running-gateway.ts"
 import { temporaryFolder } from "#test/temporary-folder.ts"
 
 const MODELS_DIR = fileURLToPath(new URL("../../examples/models", import.meta.url))

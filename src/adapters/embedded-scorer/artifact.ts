@@ -4,10 +4,19 @@ import { type HourTokens, parseHour } from "./hour.ts"
 import { invalidArtifact } from "./invalid-artifact.ts"
 import { type ModelDocument, parseModelDocument } from "./model-document.ts"
 import { createTokenPrefix, hashToken, type TokenPrefix } from "./token-hash.ts"
-import { readWeights, type Weights } from "./weights.ts"
+import { type Allocate, readWeights, type Weights, type WeightTable, weightsOf } from "./weights.ts"
+
+/** What an embedded model is made of, as plain data: any thread makes the same scorer of it (`createModel`). */
+export interface ModelParts {
+  readonly document: ModelDocument
+  readonly table: WeightTable
+  /** Of the artifact's files; undefined where they are not known. */
+  readonly sha256: string | undefined
+}
 
 /** A model in this process: an endpoint that answers synchronously, and its scores without a decision around them. */
 export interface EmbeddedModel extends ModelEndpoint {
+  readonly parts: ModelParts
   readonly knownFeatures: ReadonlySet<string>
   /** @returns one probability per instance, in order. @throws GatewayError `features_invalid` */
   score(instances: readonly Features[]): number[]
@@ -27,20 +36,32 @@ interface Field {
  * JavaScript string (`1`, `0.5`, `true`). Runs on Node and on workerd.
  *
  * @param sha256 of the artifact's files, where they are known
+ * @param allocate where the weights go. Default: memory of this thread
  * @throws GatewayError `config_invalid` when the artifact is malformed or its two parts disagree
  */
-export function loadArtifact(modelJson: unknown, weightsBytes: Uint8Array, sha256?: string): EmbeddedModel {
+export function loadArtifact(
+  modelJson: unknown,
+  weightsBytes: Uint8Array,
+  sha256?: string,
+  allocate?: Allocate,
+): EmbeddedModel {
   const document = parseModelDocument(modelJson)
-  const weights = readWeights(weightsBytes, document.name)
+  const weights = readWeights(weightsBytes, document.name, allocate)
   if (weights.buckets !== document.buckets) {
     throw invalidArtifact(
       `model ${document.name} has ${document.buckets} buckets in model.json and ${weights.buckets} in ${document.weights}`,
     )
   }
-  const decisionValue = createDecisionFunction(document, weights)
+  return createModel({ document, table: weights.table, sha256 })
+}
+
+export function createModel(parts: ModelParts): EmbeddedModel {
+  const { document, sha256 } = parts
+  const decisionValue = createDecisionFunction(document, weightsOf(parts.table))
   const score = (instances: readonly Features[]) =>
     instances.map((instance, index) => logistic(decisionValue(instance, index, instances.length)))
   return {
+    parts,
     model: document.name,
     sha256,
     remote: false,

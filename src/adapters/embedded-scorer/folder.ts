@@ -7,7 +7,7 @@ import { NAME_PATTERN, parseModelDocument } from "./model-document.ts"
 
 /**
  * Loads the model `<modelsDir>/<name>/model.json` and the weights file that it names, from the same folder. Its `sha256` is that of the two
- * files one after the other: `cat model.json weights.bin | sha256sum`.
+ * files one after the other: `cat model.json weights.bin | sha256sum`. Its weights are in memory that all threads can share.
  *
  * @throws GatewayError `config_invalid` when the name is not one path segment, a file can't be read, or the artifact is malformed
  */
@@ -16,7 +16,8 @@ export async function loadModelFolder(modelsDir: string, name: string): Promise<
   const modelBytes = await read(join(modelsDir, name, "model.json"), name)
   const modelJson = parseJson(modelBytes, name)
   const weights = await read(join(modelsDir, name, parseModelDocument(modelJson).weights), name)
-  return loadArtifact(modelJson, weights, await sha256Of([modelBytes, weights]))
+  const sha256 = await sha256Of([modelBytes, weights])
+  return loadArtifact(modelJson, weights, sha256, (bytes) => new SharedArrayBuffer(bytes))
 }
 
 /**

@@ -7,6 +7,7 @@ import { GatewayError } from "../../domain/errors.ts"
 import type { ExperimentEvent } from "../../domain/events.ts"
 import { readJson } from "../../domain/json-text.ts"
 import { parseOutcomeLine } from "../../domain/outcome-line.ts"
+import type { LogMark } from "../../domain/retention.ts"
 import type { Checkpoint, CheckpointHead, Checkpoints } from "../../ports/checkpoints.ts"
 import type { Logger } from "../../ports/logger.ts"
 import { readPosition } from "./position-json.ts"
@@ -76,7 +77,7 @@ export function createCheckpointFiles(dataDir: string, logger: Logger): Checkpoi
         await mkdir(folder, { recursive: true })
         const before = await numbers()
         const head = { number: (before[0] ?? 0) + 1, ...given }
-        const text = [JSON.stringify({ v: 1, ...head }), ...revisions.map((event) => JSON.stringify(event)), "", ""]
+        const text = [headLine(head), ...revisions.map((event) => JSON.stringify(event)), "", ""]
         const path = pathOf(head.number)
         await writeWhole(path, await compress(Buffer.concat([Buffer.from(text.join("\n")), contents])), 0o640)
         await syncFolder(folder)
@@ -120,13 +121,25 @@ function* linesOf(bytes: Buffer, from: number): Generator<string, void, undefine
   }
 }
 
+/** The first log's mark stands in the head itself, as in checkpoints of a single log. */
+function headLine({ number, logs: [first, ...others], foldedTo }: CheckpointHead): string {
+  return JSON.stringify({ v: 1, number, ...first, foldedTo, ...(others.length === 0 ? {} : { others }) })
+}
+
 function toHead(number: number, value: unknown): CheckpointHead | undefined {
   if (typeof value !== "object" || value === null || !("v" in value) || value.v !== 1) return undefined
-  if (!("log" in value) || !("watermark" in value) || !("foldedTo" in value)) return undefined
-  const { log, foldedTo } = value
+  if (!("foldedTo" in value) || typeof value.foldedTo !== "number") return undefined
+  const others: unknown[] = "others" in value && Array.isArray(value.others) ? value.others : []
+  const first = toMark(value)
+  const marks = others.map(toMark).filter((mark) => mark !== undefined)
+  if (first === undefined || marks.length < others.length) return undefined
+  return { number, logs: [first, ...marks], foldedTo: value.foldedTo }
+}
+
+function toMark(value: unknown): LogMark | undefined {
+  if (typeof value !== "object" || value === null || !("log" in value) || !("watermark" in value)) return undefined
   const watermark = readPosition(value.watermark)
-  if (typeof log !== "string" || typeof foldedTo !== "number" || watermark === undefined) return undefined
-  return { number, log, watermark, foldedTo }
+  return typeof value.log === "string" && watermark !== undefined ? { log: value.log, watermark } : undefined
 }
 
 function parseHead(number: number, bytes: Uint8Array): CheckpointHead | undefined {

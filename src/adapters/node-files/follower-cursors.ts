@@ -3,7 +3,7 @@ import { basename, join } from "node:path"
 import { GatewayError } from "../../domain/errors.ts"
 import type { Follower, Followers } from "../../ports/followers.ts"
 import type { Logger } from "../../ports/logger.ts"
-import { createLogCursorFile } from "./log-cursor.ts"
+import { readCursorFile } from "./log-cursor.ts"
 import { isAbsent } from "./whole-file.ts"
 
 /** Every cursor file `dataDir/cursors/NAME.json` is a follower. One that can't be read has taken nothing: it holds the log back and is warned of. */
@@ -14,14 +14,14 @@ export function createFollowerCursors(dataDir: string, logger: Logger): Follower
   async function followerOf(file: string): Promise<Follower> {
     const name = basename(file, ".json")
     try {
-      const position = await createLogCursorFile(join(folder, file)).load()
+      const positions = await readCursorFile(join(folder, file))
       warned.delete(name)
-      return { name, position }
+      return { name, positions }
     } catch (error) {
       if (!warned.has(name))
         logger.warn({ err: error, follower: name }, "a cursor can't be read: it holds the log back")
       warned.add(name)
-      return { name, position: undefined }
+      return { name, positions: new Map() }
     }
   }
 

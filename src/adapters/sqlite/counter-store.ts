@@ -1,11 +1,11 @@
 import type { CounterArchive } from "../../ports/counter-archive.ts"
 import type { CounterStore, CreditKey } from "../../ports/counter-store.ts"
-import type { Database } from "./database.ts"
+import type { DatabaseRequests } from "./open-requests.ts"
 import { packBatch } from "./packed-batch.ts"
 import { readGroups } from "./stored-groups.ts"
 
 /** Counters in the gateway's database. Closing the store closes the database. */
-export function createSqliteCounterStore(database: Database): CounterStore & CounterArchive {
+export function createSqliteCounterStore(database: DatabaseRequests): CounterStore & CounterArchive {
   return {
     fold: (batch) => database.request("fold", packBatch(batch)),
     seen: (keys) => database.request("seen", keys.map(onlyKey)),

@@ -1,12 +1,7 @@
-import { Worker } from "node:worker_threads"
-import { GatewayError } from "../../domain/errors.ts"
+import { type MessagePort, Worker } from "node:worker_threads"
 import type { Logger } from "../../ports/logger.ts"
-import type { OperationName, Operations, Reply, Request, WorkerSettings } from "./protocol.ts"
-
-interface Waiting {
-  resolve(result: unknown): void
-  reject(error: unknown): void
-}
+import { type DatabaseRequests, OpenRequests, unavailable } from "./open-requests.ts"
+import type { Connection, OperationName, Operations, Reply, WorkerSettings } from "./protocol.ts"
 
 /**
  * The gateway's database, in a worker thread. Starts at the first request, and again after the thread has died.
@@ -14,13 +9,12 @@ interface Waiting {
  * Requests are answered in order. All of them fail with GatewayError `store_unavailable` when SQLite refuses or the thread dies; a request
  * that the thread died under may or may not have been committed.
  */
-export class Database {
+export class Database implements DatabaseRequests {
   readonly #settings: WorkerSettings
   readonly #logger: Logger
-  readonly #waiting = new Map<number, Waiting>()
+  readonly #open = new OpenRequests()
   #worker: Worker | undefined
   #closed = false
-  #lastId = 0
 
   constructor(settings: Pick<WorkerSettings, "path"> & Partial<WorkerSettings>, logger: Logger) {
     this.#settings = { readOnly: false, clock: undefined, ...settings }
@@ -33,6 +27,17 @@ export class Database {
   ): Promise<Operations[Name]["result"]> {
     if (this.#closed) return Promise.reject(unavailable("the database is closed"))
     return this.#send(this.#worker ?? this.#start(), operation, argument)
+  }
+
+  /** Lets another thread ask through a port of its own (`DatabasePort`). The port closes when the database's thread ends. */
+  connect(port: MessagePort): void {
+    if (this.#closed) {
+      port.close()
+      return
+    }
+    const connection: Connection = { connect: port }
+    const worker = this.#worker ?? this.#start()
+    worker.postMessage(connection, [port])
   }
 
   async close(): Promise<void> {
@@ -52,15 +57,8 @@ export class Database {
     operation: Name,
     argument: Operations[Name]["argument"],
   ): Promise<Operations[Name]["result"]> {
-    this.#lastId += 1
-    const id = this.#lastId
-    return new Promise((resolve, reject) => {
-      this.#waiting.set(id, { resolve, reject })
-      worker.ref()
-      const request: Request<Name> = { id, operation, argument }
-      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
-      worker.postMessage(request)
-    })
+    worker.ref()
+    return this.#open.send(worker, operation, argument)
   }
 
   #start(): Worker {
@@ -75,25 +73,16 @@ export class Database {
   }
 
   #settle(reply: Reply): void {
-    const waiting = this.#waiting.get(reply.id)
-    this.#waiting.delete(reply.id)
-    if (this.#waiting.size === 0) this.#worker?.unref()
+    this.#open.settle(reply)
+    if (this.#open.isEmpty) this.#worker?.unref()
     if (reply.id === 0 && !reply.ok)
       this.#logger.warn({ detail: reply.detail }, "[sqlite] upkeep failed; it is tried again later")
-    if (reply.ok) waiting?.resolve(reply.result)
-    else waiting?.reject(new GatewayError(reply.code, { detail: reply.detail }))
   }
 
   #died(worker: Worker, cause: unknown): void {
     if (this.#worker !== worker) return
     this.#worker = undefined
     if (!this.#closed) this.#logger.error({ err: cause }, "[sqlite] the database thread ended")
-    const waiting = [...this.#waiting.values()]
-    this.#waiting.clear()
-    for (const request of waiting) request.reject(unavailable("the database thread ended", cause))
+    this.#open.fail(cause)
   }
-}
-
-function unavailable(what: string, cause?: unknown): GatewayError {
-  return new GatewayError("store_unavailable", { detail: `[sqlite] ${what}`, cause })
 }

@@ -1,8 +1,8 @@
 import type { ExperimentStore } from "../../ports/experiment-store.ts"
-import type { Database } from "./database.ts"
+import type { DatabaseRequests } from "./open-requests.ts"
 
 /** Experiments in the gateway's database. */
-export function createSqliteExperimentStore(database: Database): ExperimentStore {
+export function createSqliteExperimentStore(database: DatabaseRequests): ExperimentStore {
   return {
     latest: () => database.request("latestRevisions", undefined),
     newest: () => database.request("newestRevisions", undefined),

@@ -9,6 +9,7 @@ const held = new Set<DatabaseSync>()
 
 /** Held while a process owns a data folder. */
 export interface FolderLock {
+  /** Safe to call twice. */
   release(): void
 }
 
@@ -32,8 +33,7 @@ export async function lockFolder(folder: string): Promise<FolderLock> {
     return {
       release: () => {
         releaseName()
-        held.delete(file)
-        file.close()
+        if (held.delete(file)) file.close()
       },
     }
   } catch (cause) {

@@ -1,3 +1,4 @@
+import type { MessagePort } from "node:worker_threads"
 import type { ErrorCode } from "../../domain/errors.ts"
 import type { RewardEvent } from "../../domain/events.ts"
 import type { LogId, LogPosition } from "../../domain/log-position.ts"
@@ -47,6 +48,11 @@ export interface Request<Name extends OperationName = OperationName> {
   readonly id: number
   readonly operation: Name
   readonly argument: Operations[Name]["argument"]
+}
+
+/** What the owner of the thread sends beside requests: a port at which another thread asks in the same way. */
+export interface Connection {
+  readonly connect: MessagePort
 }
 
 /** `id` 0: not an answer, but the failure of the worker's own upkeep. */

@@ -3,7 +3,7 @@ import { type MessagePort, parentPort, workerData } from "node:worker_threads"
 import { GatewayError } from "../../domain/errors.ts"
 import type { Clock } from "../../ports/clock.ts"
 import { Counters } from "./counters.ts"
-import type { Handlers, OperationName, Operations, Reply, Request, WorkerSettings } from "./protocol.ts"
+import type { Connection, Handlers, OperationName, Operations, Reply, Request, WorkerSettings } from "./protocol.ts"
 import { Revisions } from "./revisions.ts"
 import { openDatabase } from "./schema.ts"
 import { Tables } from "./tables.ts"
@@ -93,9 +93,18 @@ function serve(port: MessagePort, settings: WorkerSettings): void {
     },
   }
 
-  port.on("message", (request: Request) => {
-    port.postMessage(reply(handlers, request))
-    if (request.operation === "close") port.close()
+  const answer = (asker: MessagePort, request: Request): void => {
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
+    asker.postMessage(reply(handlers, request))
+  }
+  port.on("message", (message: Request | Connection) => {
+    if ("connect" in message) {
+      const { connect: asker } = message
+      asker.on("message", (request: Request) => answer(asker, request))
+      return
+    }
+    answer(port, message)
+    if (message.operation === "close") port.close()
   })
 }
 

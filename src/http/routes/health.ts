@@ -9,8 +9,11 @@ export interface PartState {
   readonly detail?: string
 }
 
-/** States of all parts by name, read when asked. */
-export type ReadParts = () => Readonly<Record<string, PartState>>
+/** States of parts by name. */
+export type PartStates = Readonly<Record<string, PartState>>
+
+/** States of all parts, read when asked. */
+export type ReadParts = () => PartStates | Promise<PartStates>
 
 /** `GET /healthz`: the process answers. */
 export const healthzRoute: OperationHandler = () => jsonAnswer({ status: "ok" })
@@ -20,8 +23,8 @@ export const healthcheckRoute: OperationHandler = () => jsonAnswer({ health: "ok
 
 /** `GET /readyz`: 200 when traffic may come, 503 when not (starting or draining), with every part. */
 export function readyzRoute(readParts: ReadParts): OperationHandler {
-  return () => {
-    const parts = readParts()
+  return async () => {
+    const parts = await readParts()
     const ready = Object.values(parts).every((part) => part.ready || !part.required)
     return jsonAnswer({ ready, parts }, ready ? 200 : 503)
   }

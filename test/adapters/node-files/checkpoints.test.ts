@@ -9,7 +9,7 @@ import { createRememberingLogger } from "#test/remembering-logger.ts"
 import { temporaryFolder } from "#test/temporary-folder.ts"
 
 const WATERMARK = { file: 3, offset: 40, hash: "abc" }
-const HEAD = { log: "L1", watermark: WATERMARK, foldedTo: 5_000 }
+const HEAD = { logs: [{ log: "L1", watermark: WATERMARK }] as const, foldedTo: 5_000 }
 const PLACE = { experiment: "a", variant: "v", series: 1, metric: "click" }
 const ROW = { epoch: 1, hour: 3_600, widthSeconds: 3_600 }
 const CONTENTS: CounterContents = {
@@ -61,6 +61,19 @@ it("gives back what was written, and keeps the newest two", async () => {
     { number: 3, ...HEAD },
     { number: 2, ...HEAD },
   ])
+})
+
+it("keeps the marks of every thread's log, and reads what a single one has written", async () => {
+  const { open, revisions, path } = given()
+  const bytes = new TextEncoder().encode([...encodeContents(CONTENTS)].join("\n"))
+  const logs = [...HEAD.logs, { log: "L2", watermark: { ...WATERMARK, file: 9 } }] as const
+  await open().write({ ...HEAD, logs }, revisions, bytes)
+  expect(await open().list()).toEqual([{ number: 1, ...HEAD, logs }])
+  change(path(1), /,"others":.*\]/, "")
+  expect(await open().list()).toEqual([{ number: 1, ...HEAD }])
+  expect(gunzipSync(readFileSync(path(1))).toString()).toContain('"log":"L1","watermark":{"file":3')
+  change(path(1), '"foldedTo"', '"others":[{"log":"L2"}],"foldedTo"')
+  expect(await open().list()).toEqual([])
 })
 
 it.each([

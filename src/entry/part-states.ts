@@ -1,0 +1,55 @@
+import type { PartState, PartStates } from "../http/routes/health.ts"
+import type { RecordingState } from "./recording.ts"
+
+/** What `/readyz` is made from, besides what recording says. */
+export interface ServedState {
+  readonly draining: boolean
+  /** Experiments that are served. */
+  readonly served: number
+  /** Problems in the documents. */
+  readonly problems: number
+  /** Why a key isn't kept yet. */
+  readonly keyProblem: string | undefined
+}
+
+/** The parts of the gateway as `/readyz` shows them. */
+export function partStates(state: ServedState, recording: RecordingState): PartStates {
+  const { served, problems, keyProblem } = state
+  const { logFails, droppedLines, storeFails, failedFolds, recovered } = recording
+  return {
+    server: serverState(state.draining),
+    experiments: {
+      ready: problems === 0,
+      required: false,
+      detail: problems === 0 ? `${served} served` : `${problems} problems in the documents`,
+    },
+    outcomeLog: { ready: !logFails, required: false, detail: `${droppedLines} lines dropped` },
+    counters: {
+      ready: recovered && !storeFails,
+      required: false,
+      detail: recovered ? `${failedFolds} failed folds` : "not caught up with the outcome log yet",
+    },
+    ...(keyProblem === undefined ? {} : { keys: { ready: false, required: false, detail: keyProblem } }),
+  }
+}
+
+export function serverState(draining: boolean): PartState {
+  return { ready: !draining, required: true, ...(draining ? { detail: "draining" } : {}) }
+}
+
+/** Whether anything of a thread's recording can't be written now. */
+export function recordingFails({ logFails, storeFails, recovered }: RecordingState): boolean {
+  return logFails || storeFails || !recovered
+}
+
+/** Several threads' recording as one. */
+export function recordingOfAll(states: readonly RecordingState[]): RecordingState {
+  const sum = (read: (state: RecordingState) => number) => states.reduce((total, state) => total + read(state), 0)
+  return {
+    logFails: states.some(({ logFails }) => logFails),
+    droppedLines: sum(({ droppedLines }) => droppedLines),
+    storeFails: states.some(({ storeFails }) => storeFails),
+    failedFolds: sum(({ failedFolds }) => failedFolds),
+    recovered: states.every(({ recovered }) => recovered),
+  }
+}

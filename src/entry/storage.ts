@@ -1,0 +1,110 @@
+import { join } from "node:path"
+import { type LogFolder, logFolders } from "../adapters/ndjson/log-folders.ts"
+import { openOutcomeLog } from "../adapters/ndjson/outcome-log.ts"
+import { createOutcomeReader } from "../adapters/ndjson/outcome-reader.ts"
+import { createCheckpointFiles } from "../adapters/node-files/checkpoints.ts"
+import { createSqliteCounterStore } from "../adapters/sqlite/counter-store.ts"
+import { Database } from "../adapters/sqlite/database.ts"
+import { createSqliteExperimentStore } from "../adapters/sqlite/experiment-store.ts"
+import { withDeadlines } from "../app/deadline.ts"
+import { APPEND_WITHIN_MS } from "../app/log-entry.ts"
+import { recover } from "../app/recover.ts"
+import { createRestoreRevisions, type RestoreRevisions } from "../app/restore-revisions.ts"
+import { restoreStore } from "../app/restore-store.ts"
+import type { Checkpoints } from "../ports/checkpoints.ts"
+import type { Clock } from "../ports/clock.ts"
+import type { CounterArchive } from "../ports/counter-archive.ts"
+import type { CounterStore } from "../ports/counter-store.ts"
+import type { ExperimentStore } from "../ports/experiment-store.ts"
+import type { Logger } from "../ports/logger.ts"
+import { foldMarksOf } from "./recording.ts"
+
+export interface StorageOptions {
+  readonly dataDir: string
+  /** How many threads serve now, each with a log: those that earlier starts had beyond them are folded here. */
+  readonly threads: number
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
+/** The store of a data folder, and the logs that no thread writes to any more. */
+export class Storage {
+  readonly database: Database
+  readonly archive: CounterStore & CounterArchive
+  readonly experimentStore: ExperimentStore
+  readonly checkpoints: Checkpoints
+  readonly #options: StorageOptions
+  readonly #restore: RestoreRevisions
+  /** Ids of logs that nobody writes to. */
+  #unwritten: readonly string[] = []
+  #lostFiles = 0
+  #preparing: Promise<void> | undefined
+
+  constructor(options: StorageOptions) {
+    const { dataDir, logger } = options
+    this.#options = options
+    this.database = new Database({ path: join(dataDir, "gateway.db") }, logger)
+    this.archive = createSqliteCounterStore(this.database)
+    this.experimentStore = withDeadlines(createSqliteExperimentStore(this.database))
+    this.checkpoints = createCheckpointFiles(dataDir, logger)
+    this.#restore = createRestoreRevisions(this.experimentStore, logger)
+  }
+
+  /** Files of the logs that the start needed, gone and in no checkpoint. */
+  get lostFiles(): number {
+    return this.#lostFiles
+  }
+
+  /**
+   * Makes the store ready to be folded into, once: anew from a checkpoint where it lacks what is no longer in the logs, and up to the end of
+   * the logs that no thread writes to.
+   *
+   * @throws what kept it from that; the next call tries again
+   */
+  async prepare(): Promise<void> {
+    this.#preparing ??= this.#prepare().catch((error: unknown) => {
+      this.#preparing = undefined
+      throw error
+    })
+    await this.#preparing
+  }
+
+  /** Notes that the logs nobody writes to are folded to their ends: what waits for all logs must not wait for those. Never rejects. */
+  async noteUnwritten(): Promise<void> {
+    const foldedTo = this.#options.clock.now() - APPEND_WITHIN_MS
+    await Promise.allSettled(this.#unwritten.map((log) => this.archive.alive(log, foldedTo)))
+  }
+
+  async #prepare(): Promise<void> {
+    const { dataDir, threads, logger } = this.#options
+    const folders = await logFolders(dataDir)
+    this.#lostFiles = await restoreStore({
+      readers: folders.map(({ folder }) => createOutcomeReader(folder)),
+      store: this.archive,
+      checkpoints: this.checkpoints,
+      logger,
+      restore: this.#restore,
+    })
+    const ids: string[] = []
+    for (const folder of folders.filter(({ thread }) => thread > threads)) ids.push(await this.#fold(folder))
+    this.#unwritten = ids
+  }
+
+  /** @returns the log's id */
+  async #fold({ thread, folder }: LogFolder): Promise<string> {
+    const { dataDir, logger } = this.#options
+    const reader = createOutcomeReader(folder)
+    const marks = foldMarksOf(dataDir, thread, logger)
+    const log = await openOutcomeLog({ folder, logger })
+    try {
+      const { positions } = await recover({ reader, log, store: this.archive, marks, logger, restore: this.#restore })
+      const watermark = await reader.end()
+      if (watermark !== undefined) {
+        await marks.save({ log: log.id, watermark, positions: Object.fromEntries(positions) })
+      }
+      return log.id
+    } finally {
+      await log.close()
+    }
+  }
+}

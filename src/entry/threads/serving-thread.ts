@@ -1,0 +1,110 @@
+import { parentPort, workerData } from "node:worker_threads"
+import { createLineLogger } from "../../adapters/pino/logger.ts"
+import { createSqliteCounterStore } from "../../adapters/sqlite/counter-store.ts"
+import { DatabasePort } from "../../adapters/sqlite/database-port.ts"
+import { createSqliteExperimentStore } from "../../adapters/sqlite/experiment-store.ts"
+import { withDeadlines } from "../../app/deadline.ts"
+import { ServedExperiments } from "../../app/served-experiments.ts"
+import { TIMED_OUT, within } from "../../app/within.ts"
+import { GatewayError } from "../../domain/errors.ts"
+import { Metrics } from "../../http/metrics.ts"
+import { createServing } from "../gateway.ts"
+import { listen, stopListening } from "../listen.ts"
+import { machineClock as clock } from "../machine-clock.ts"
+import { createNodeParts } from "../node-parts.ts"
+import { recordingFails, serverState } from "../part-states.ts"
+import { storageReading } from "../readings.ts"
+import { openRecording } from "../recording.ts"
+import { TurnEnd } from "../turn-end.ts"
+import { Calls } from "./calls.ts"
+import type { ControlFunctions, ServingFunctions, ThreadSettings } from "./functions.ts"
+import { fromPlain, replanned } from "./plain-served.ts"
+
+// Entry of a thread that serves: it answers requests and has a log of its own. All else is the control thread's.
+
+/** How long a scrape or a probe waits for the control thread. */
+const CONTROL_WITHIN_MS = 2_000
+
+type Control = Calls<ControlFunctions>
+
+async function openThread({ thread, dataDir, config, keys }: ThreadSettings, control: Control) {
+  const logger = createLineLogger(config.logLevel, { write: (line) => control.tell("say", line, []) })
+  const database = new DatabasePort((port) => control.tell("connectDatabase", port, [port]))
+  const turnEnd = new TurnEnd()
+  const recording = await openRecording({
+    dataDir,
+    thread,
+    archive: createSqliteCounterStore(database),
+    experimentStore: withDeadlines(createSqliteExperimentStore(database)),
+    prepare: () => control.call("prepare", undefined),
+    turnEnd,
+    clock,
+    logger,
+  })
+  const { recorder, store } = recording
+  const experiments = new ServedExperiments(config.defaultExperiment)
+  const parts = createNodeParts(config, keys, turnEnd)
+  const state = { draining: false }
+  const metrics = new Metrics(
+    { ...storageReading(() => recordingFails(recording.state())), ...recording.readings, ...parts.readings },
+    () => inTime(control.call("expose", undefined)),
+  )
+  const application = createServing({
+    ...parts.serving,
+    experiments,
+    metrics,
+    recorder,
+    counters: store,
+    logger,
+    // Its own word on draining is the newest.
+    readParts: async () => ({
+      ...(await inTime(control.call("readParts", undefined))),
+      server: serverState(state.draining),
+    }),
+  })
+  const server = parts.createServer(application, metrics, () => state.draining)
+
+  const functions: Omit<ServingFunctions, "open"> = {
+    recover: () => store.recover(),
+    logRevision: (event) => recorder.recordExperiment(event),
+    learn: ({ experiment, definitions }) => experiments.learn(experiment, definitions),
+    serve: (plain) => {
+      const known = experiments.all().flatMap(({ endpoints }) => endpoints)
+      experiments.publish(fromPlain(plain, known))
+    },
+    replan: (plan) => {
+      const served = experiments.get(plan.experiment)
+      if (served !== undefined) experiments.publish(replanned(served, plan))
+    },
+    remove: (id) => experiments.remove(id),
+    listen: (port) => listen(server, { host: config.host, port }, true),
+    drain: () => {
+      state.draining = true
+    },
+    stopListening: () => stopListening(server, config.drainSeconds),
+    close: () => recording.close(),
+    metrics: () => metrics.registry.getMetricsAsJSON(),
+    state: () => recording.state(),
+  }
+  return { functions, isRecovered: () => store.recovered }
+}
+
+async function inTime<T>(answer: Promise<T>): Promise<T> {
+  const given = await within(answer, CONTROL_WITHIN_MS)
+  if (given !== TIMED_OUT) return given
+  throw new GatewayError("overloaded", { detail: "The control thread doesn't answer now." })
+}
+
+function runThread(port: NonNullable<typeof parentPort>, settings: ThreadSettings): void {
+  const own = {
+    open: async (): Promise<boolean> => {
+      const { functions, isRecovered } = await openThread(settings, control)
+      Object.assign(own, functions)
+      return isRecovered()
+    },
+  }
+  const control: Control = new Calls(port, own)
+  port.on("message", (message) => control.receive(message))
+}
+
+if (parentPort !== null) runThread(parentPort, workerData)
