@@ -8,11 +8,11 @@ import { LiveScreen } from "./demo/live-screen.ts"
 import { VISITORS_AT_ONCE } from "./demo/play.ts"
 import { introduction, outcomeDocument, summary } from "./demo/summary.ts"
 import { refuse } from "./refusal.ts"
+import { untilStopped } from "./until-stopped.ts"
 import { columnsOf, wrapped } from "./wrapped.ts"
 
 const MOST_DECISIONS = 1_000_000
 const HIGHEST_RATE = 100_000
-const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const
 
 interface Settings {
   readonly decisions: number
@@ -94,18 +94,6 @@ async function run(settings: Settings, io: Io, signal: AbortSignal): Promise<num
   } finally {
     http?.close()
     await gateway?.stop()
-  }
-}
-
-/** Runs with a signal that Ctrl-C gives, so that what was started is also ended. */
-async function untilStopped(action: (signal: AbortSignal) => Promise<number>): Promise<number> {
-  const stopper = new AbortController()
-  const stop = () => stopper.abort()
-  for (const name of SIGNALS) process.on(name, stop)
-  try {
-    return await action(stopper.signal)
-  } finally {
-    for (const name of SIGNALS) process.off(name, stop)
   }
 }
 
