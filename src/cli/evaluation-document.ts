@@ -41,6 +41,7 @@ function targetDocument({ policy, learning, segments, ...result }: TargetResult)
   }
 }
 
-function judgedDocument({ estimates, diagnostics, verdict, reasons, gain }: Omit<Result, "rows" | "logged">): object {
-  return { estimates, diagnostics, verdict, reasons, gain }
+function judgedDocument(result: Omit<Result, "rows" | "logged">): object {
+  const { estimates, diagnostics, verdict, reasons, gain, effectiveRewards } = result
+  return { estimates, diagnostics, verdict, reasons, gain, effectiveRewards }
 }

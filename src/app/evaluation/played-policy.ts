@@ -27,8 +27,8 @@ export class PlayedPolicy implements Target {
   #lineage: Lineage
   #enabled: readonly boolean[] | undefined
   #allocation: readonly number[] = []
-  /** Start of the refresh that is in force, epoch seconds. */
-  #start = 0
+  /** Start of the refresh that is in force, epoch seconds; below 0 before the first row. */
+  #start = -1
   /** Whether anything was counted since the last allocation. */
   #hasNews = false
   #rows = 0
@@ -101,14 +101,12 @@ export class PlayedPolicy implements Target {
   }
 
   #refresh(start: number): void {
+    const first = this.#start < 0
     // Before the first row nothing can have come.
-    if (this.#start > 0) {
-      for (let batch = this.#start; batch < start; batch += this.#refreshSeconds) {
-        this.#hasNews ||= this.#counters.isExpecting(batch)
-        this.#counters.receive(batch)
-      }
+    for (let batch = first ? start : this.#start; batch < start; batch += this.#refreshSeconds) {
+      this.#hasNews ||= this.#counters.isExpecting(batch)
+      this.#counters.receive(batch)
     }
-    const first = this.#start === 0
     this.#start = start
     if (first || this.#hasNews || changesWithTime(this.#experiment)) this.#allocate()
     this.#hasNews = false

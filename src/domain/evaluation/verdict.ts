@@ -41,6 +41,8 @@ export interface Judged {
   readonly verdict: Verdict
   /** What the log lacks, each a sentence; empty where it can tell. */
   readonly reasons: readonly string[]
+  /** How many rewards of weight 1 would say as much: sum(w r)^2 / sum((w r)^2). */
+  readonly effectiveRewards: number
   /** What the target earns more than the log per row, with its 95 % interval. */
   readonly gain: { readonly value: number; readonly interval: readonly [number, number] }
 }
@@ -63,7 +65,12 @@ export function judge(sums: WeightedSums, log: LogFacts): Judged {
   const value = valueOf(GAIN, sums.sums)
   const interval = normalInterval(value, clusteredErrorOf(GAIN, sums))
   const reasons = [...shortcomings(sums, log)]
-  return { verdict: reasons.length > 0 ? "cannot-tell" : verdictOf(interval), reasons, gain: { value, interval } }
+  return {
+    verdict: reasons.length > 0 ? "cannot-tell" : verdictOf(interval),
+    reasons,
+    effectiveRewards: effectiveRewardsOf(sums),
+    gain: { value, interval },
+  }
 }
 
 function verdictOf([low, high]: readonly [number, number]): Verdict {
@@ -83,16 +90,19 @@ function* shortcomings(sums: WeightedSums, { certainShare, startLost }: LogFacts
   if (effectiveSampleSize < LEAST_EFFECTIVE) {
     yield `the weighted rows say as much as ${whole(effectiveSampleSize)} plain ones; at least ${LEAST_EFFECTIVE} are needed`
   }
-  const weighted = sums.sum("weightedReward")
-  const effectiveRewards = ratio(weighted ** 2, squareOf(sums, "weightedReward", 0))
+  const effectiveRewards = effectiveRewardsOf(sums)
   if (effectiveRewards < LEAST_EFFECTIVE) {
     yield `the weighted rewards say as much as ${whole(effectiveRewards)} plain ones; at least ${LEAST_EFFECTIVE} are needed`
   }
   if (Math.abs(meanWeightZ) > LARGEST_Z) {
     yield `the mean weight is ${meanWeight.toPrecision(4)} where it must be 1, ${whole(Math.abs(meanWeightZ))} standard errors off: the logged probabilities are wrong`
   }
-  const rowShare = ratio(sums.largestWeightedReward, Math.abs(weighted))
+  const rowShare = ratio(sums.largestWeightedReward, Math.abs(sums.sum("weightedReward")))
   if (rowShare > LARGEST_ROW_SHARE) yield `a single row carries ${percent(rowShare)} of the weighted rewards`
+}
+
+function effectiveRewardsOf(sums: WeightedSums): number {
+  return ratio(sums.sum("weightedReward") ** 2, squareOf(sums, "weightedReward", 0))
 }
 
 function certain(share: number): string {
