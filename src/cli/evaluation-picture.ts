@@ -2,7 +2,7 @@ import { binEnd } from "../app/evaluation/course.ts"
 import type { Evaluation, TargetResult } from "../app/evaluation/evaluate.ts"
 import { comparedIntervals } from "./evaluation-report.ts"
 import { extent } from "./interval-chart.ts"
-import { at, colourOf, dashOf, escape, number, PICTURE_STYLE, pageOf, ticks } from "./svg-parts.ts"
+import { at, colourOf, dashOf, escape, number, PICTURE_STYLE, pageOf, ticks, ticksBetween } from "./svg-parts.ts"
 
 const WIDTH = 860
 const PLOT = { left: 210, width: 600 }
@@ -61,8 +61,7 @@ function intervals(experiment: string, { summary, targets }: Evaluation): Part {
 
 /** Ticks below, with lines up through the rows. */
 function axis(low: number, high: number, x: (value: number) => number, bottom: number): string[] {
-  const marks = ticks(high - low).map((tick) => low + tick)
-  return marks.map(
+  return ticksBetween(low, high).map(
     (value) => `<line class="grid" x1="${at(x(value))}" x2="${at(x(value))}" y1="44" y2="${bottom}"/>
 <text x="${at(x(value))}" y="${bottom + 18}" text-anchor="middle">${number(value)}</text>`,
   )
@@ -81,11 +80,11 @@ function course({ summary, targets }: Evaluation): Part {
   const x = (rows: number): number => PLOT.left + (PLOT.width * rows) / summary.rows
   const y = (value: number): number =>
     Math.max(top, Math.min(bottom, bottom - (CURVE_HEIGHT * (value - low)) / Math.max(high - low, 1e-12)))
-  const across = ticks(high - low).map((tick) => low + tick)
+  const across = ticksBetween(low, high)
   return {
     height: bottom + 64,
     svg: [
-      '<text class="title" x="20" y="22">Value so far (snips)</text>',
+      '<text class="title" x="20" y="22">Value so far (snips), colours as above</text>',
       ...across.map(
         (
           value,

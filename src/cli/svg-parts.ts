@@ -40,6 +40,13 @@ export function ticks(end: number): number[] {
   return Array.from({ length: Math.floor(end / step + 1e-9) + 1 }, (_, index) => index * step)
 }
 
+/** Round values between two ends, about five of them. */
+export function ticksBetween(low: number, high: number): number[] {
+  const step = ticks(high - low)[1] ?? high - low
+  const first = Math.ceil(low / step - 1e-9)
+  return Array.from({ length: Math.floor(high / step + 1e-9) - first + 1 }, (_, index) => (first + index) * step)
+}
+
 /** A coordinate. */
 export function at(value: number): string {
   return value.toFixed(1)
