@@ -44,6 +44,8 @@ likely the other policy would have made it. docs/evaluation.md is a guide.
   --metric NAME       default: what the experiment learned from last
   --from, --to TIME   decisions from one time until before another, as in
                       2026-11-20T12:00:00Z
+  --window SECONDS    leaves out decisions younger than this at the log's end;
+                      default: the metric's attribution window, as logged
   --by FEATURE        also for each value of a logged feature
   --model-features A,B
                       logged features that the outcome model tells apart
@@ -125,6 +127,7 @@ function readOrder(args: readonly string[]): Order {
       learn: { type: "string", default: "accepted" },
       from: { type: "string" },
       to: { type: "string" },
+      window: { type: "string" },
       by: { type: "string" },
       "model-features": { type: "string" },
       estimators: { type: "string", default: ESTIMATOR_NAMES.join(",") },
@@ -149,6 +152,7 @@ function readOrder(args: readonly string[]): Order {
     metric,
     from: timeOf("--from", values.from),
     to: timeOf("--to", values.to),
+    windowSeconds: secondsOf(values.window),
     segmentBy: values.by === undefined ? undefined : featureName("--by", values.by),
     modelFeatures: (values["model-features"]?.split(",") ?? []).map((name) => featureName("--model-features", name)),
     arrivals: wanted.policies.length > 0,
@@ -171,6 +175,11 @@ function timeOf(option: string, text: string | undefined): number | undefined {
   const time = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Number.NaN
   if (Number.isNaN(time)) throw new Refusal(`${option} ${text} is no time: write 2026-11-20T12:00:00Z`)
   return time
+}
+
+function secondsOf(text: string | undefined): number | undefined {
+  if (text === undefined || /^\d{1,9}$/.test(text)) return text === undefined ? undefined : Number(text)
+  throw new Refusal(`--window ${text}: it is a whole number of seconds`)
 }
 
 function featureName(option: string, name: string): string {

@@ -42,7 +42,7 @@ function heading(experiment: string, { metric, decisions, rows, stickiness, begi
 function* leftOut({ undrawn, young, windowSeconds }: LogSummary, impossible: number): Generator<string> {
   const parts = [
     ...Object.entries(undrawn).map(([reason, decisions]) => [decisions, `${reason} decisions`] as const),
-    [young, `rows younger than the attribution window of ${windowSeconds} s`] as const,
+    [young, `rows younger than the ${windowSeconds} s that rewards may take`] as const,
     [impossible, "rows whose variant had no probability"] as const,
   ]
   const some = parts.filter(([rows]) => rows > 0).map(([rows, what]) => `${count(rows)} ${what}`)
@@ -115,7 +115,7 @@ function segmentLine({ segment, rows, logged, estimates, verdict }: SegmentResul
 }
 
 /** The estimate that pictures show: doubly robust where it was asked for. */
-export function mainEstimate(estimates: readonly Estimate[]): Estimate | undefined {
+function mainEstimate(estimates: readonly Estimate[]): Estimate | undefined {
   return estimates.find(({ estimator, method }) => estimator === "dr" && method === "normal") ?? estimates[0]
 }
 
@@ -170,6 +170,6 @@ function percent(share: number): string {
 }
 
 /** Four digits are enough to read. */
-export function short(value: number): string {
+function short(value: number): string {
   return Number.isFinite(value) ? String(Number(value.toPrecision(4))) : "-"
 }

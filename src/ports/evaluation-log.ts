@@ -10,6 +10,8 @@ export interface EvaluationQuery {
   readonly from: number | undefined
   /** Rows are those decided before; their rewards count whenever they came in time. */
   readonly to: number | undefined
+  /** How long a row's rewards may take, seconds; undefined: as long as the log's experiment lines say. */
+  readonly windowSeconds: number | undefined
   /** A logged feature whose values are the rows' segments. */
   readonly segmentBy: string | undefined
   /** Logged features whose combinations are the outcome model's cells. */
@@ -35,7 +37,7 @@ export interface LogSummary {
   readonly undrawn: Readonly<Record<"forced" | "holdout" | "paused", number>>
   /** Drawn decisions that were left out because their attribution window was open when the log ended. */
   readonly young: number
-  /** The longest attribution window that the log's experiment lines give for the metric, seconds; undefined where they don't. */
+  /** How long rewards may take: as was asked for, or the longest attribution window of the metric in the log; undefined where it has none. */
   readonly windowSeconds: number | undefined
   /** Epoch milliseconds of the first row and of the experiment's last event. */
   readonly begin: number

@@ -9,6 +9,7 @@ export const ALL_OF_IT: EvaluationQuery = {
   metric: undefined,
   from: undefined,
   to: undefined,
+  windowSeconds: undefined,
   segmentBy: undefined,
   modelFeatures: [],
   arrivals: false,
@@ -184,6 +185,8 @@ export function evaluationLogContract(name: string, open: (events: readonly Outc
       const { summary, rows } = await read(events)
       expect(rows.map(({ at }) => at)).toEqual([1, 100])
       expect(summary).toMatchObject({ young: 2, windowSeconds: 60, documents: [{ revision: 1, document }] })
+      // Whoever knows that rewards come sooner says so.
+      expect((await read(events, { windowSeconds: 0 })).rows).toHaveLength(4)
     })
 
     it("knows another metric than the one that is learned from", async () => {

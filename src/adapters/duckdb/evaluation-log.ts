@@ -11,7 +11,7 @@ import { findLogSources, type LogSources } from "./log-sources.ts"
 import { readRows } from "./row-batches.ts"
 import { describeParquet, experimentsOf, stageEvents } from "./staged-events.ts"
 
-export const DEFAULT_LIMITS: DuckDbLimits = { threads: 1, memoryMiB: 320, temporaryGiB: 50 }
+const DEFAULT_LIMITS: DuckDbLimits = { threads: 1, memoryMiB: 320, temporaryGiB: 50 }
 
 /** Decisions that are told apart at once. */
 const DECISIONS_A_PART = 2_000_000
@@ -86,7 +86,7 @@ async function prepare(
     throw new GatewayError("config_invalid", {
       detail:
         young > 0
-          ? `all ${young} rows are younger than the attribution window of ${facts.windowSeconds} s: nobody knows yet what they earn`
+          ? `all ${young} rows are younger than the ${facts.windowSeconds} s that their rewards may take. Wait, or say with --window how soon they come`
           : `no decision of ${asked.experiment} was drawn between --from and --to`,
     })
   }

@@ -57,7 +57,7 @@ export async function describeEvents(
     stickiness: sticky === 0 ? "request" : sticky === logged ? "unit" : "mixed",
     decisions: Number(drawn?.["decisions"]),
     undrawn: await undrawnOf(connection),
-    windowSeconds: longestWindow(metric, documents),
+    windowSeconds: asked.windowSeconds ?? longestWindow(metric, documents),
     end: Number(lines?.["finish"]),
     firstRevision: Number(lines?.["revision"]),
     documents,

@@ -28,8 +28,6 @@ const FIELDS = {
   document: "JSON",
 } as const
 
-export type EventField = keyof typeof FIELDS
-
 export interface Staging {
   readonly sources: LogSources
   readonly experiment: string

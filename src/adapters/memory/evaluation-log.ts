@@ -37,9 +37,10 @@ function prepare(events: readonly OutcomeEvent[], query: EvaluationQuery): { sum
   const metric = query.metric ?? newest.metric
   const rewards = rewardsOf(events, metric)
   const documents = documentsOf(events)
-  const windowSeconds = longestWindow(metric, documents)
+  const documented = longestWindow(metric, documents)
+  const windowSeconds = query.windowSeconds ?? documented
   const last = rewards.at(-1)
-  if (last === undefined && windowSeconds === undefined)
+  if (last === undefined && documented === undefined)
     throw new GatewayError("config_invalid", { detail: `the log has no reward of metric '${metric}' in time` })
   const end = Math.max(...events.map(({ at }) => Date.parse(at)))
   const asked = firstOf(drawn).filter(({ at }) => isWithin(Date.parse(at), query))
