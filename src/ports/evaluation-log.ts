@@ -78,13 +78,14 @@ export interface RowBatch {
   /** Of the unit, 0 to 4095. */
   readonly bucket: readonly number[]
   readonly revision: readonly number[]
+  /** Of the served variant; empty where no arrivals were asked for, as the two that go with it. */
   readonly series: readonly number[]
   /** A number in [0, 1) that depends on the decision's id alone. */
   readonly coin: readonly number[]
   readonly segment: readonly number[]
   /** Of the outcome model. */
   readonly cell: readonly number[]
-  /** Rewards in the order in which they came, epoch milliseconds and values; empty where none came or none were asked for. */
+  /** Rewards in the order in which they came, epoch milliseconds and values. */
   readonly arrivals: readonly (readonly Arrival[])[]
 }
 

@@ -5,7 +5,15 @@ import type { DuckDBConnection } from "@duckdb/node-api"
 import { GatewayError } from "../../domain/errors.ts"
 import type { EvaluationLog, EvaluationQuery, LogSummary, PreparedLog, RowBatch } from "../../ports/evaluation-log.ts"
 import { type DuckDbLimits, openDuckDb, query } from "./duckdb.ts"
-import { creditedRewards, firstDecisions, NUMBERED, orderedRows } from "./joined-rows.ts"
+import {
+  allDecisions,
+  creditedRewards,
+  firstDecisions,
+  NUMBERED,
+  NUMBERED_ALLOCATIONS,
+  numberedValues,
+  orderedRows,
+} from "./joined-rows.ts"
 import { allocationsOf, describeEvents, type EventFacts } from "./log-facts.ts"
 import { findLogSources, type LogSources } from "./log-sources.ts"
 import { readRows } from "./row-batches.ts"
@@ -78,9 +86,7 @@ async function prepare(
     )
   }
   await connection.run(creditedRewards(facts.metric, facts.aggregation, facts.bound, asked.arrivals))
-  await takeFirsts(connection, facts.logged, (share) =>
-    progress(SHARES.staged + (SHARES.joined - SHARES.staged) * share),
-  )
+  await takeFirsts(connection, facts, (share) => progress(SHARES.staged + (SHARES.joined - SHARES.staged) * share))
   const { young, rows, begin } = await selectRows(connection, asked, facts)
   if (rows === 0) {
     throw new GatewayError("config_invalid", {
@@ -90,7 +96,8 @@ async function prepare(
           : `no decision of ${asked.experiment} was drawn between --from and --to`,
     })
   }
-  for (const sql of NUMBERED) await connection.run(sql)
+  await connection.run(NUMBERED_ALLOCATIONS)
+  for (const column of NUMBERED) await connection.run(numberedValues(column))
   const { variants, allocations } = await allocationsOf(connection)
   const segments = await query(connection, "SELECT segment FROM segments ORDER BY id")
   const summary: LogSummary = {
@@ -113,21 +120,37 @@ async function prepare(
     documents: facts.documents,
   }
   progress(SHARES.joined)
-  return { summary, rows: () => translatedRows(readRows(connection, orderedRows(variants))), close }
+  const single = await singleColumns(connection)
+  const ordered = orderedRows(variants, single, asked.arrivals)
+  return { summary, rows: () => translatedRows(readRows(connection, ordered, asked.arrivals)), close }
 }
 
 /** The table `firsts`, part by part. */
 async function takeFirsts(
   connection: DuckDBConnection,
-  decisions: number,
+  { logged, decisions, stickiness }: EventFacts,
   progress: (share: number) => void,
 ): Promise<void> {
-  const parts = Math.max(1, Math.ceil(decisions / DECISIONS_A_PART))
+  if (stickiness === "request" && logged === decisions) {
+    await connection.run(`CREATE TABLE firsts AS ${allDecisions()}`)
+    return
+  }
+  const parts = Math.max(1, Math.ceil(logged / DECISIONS_A_PART))
   for (let part = 0; part < parts; part++) {
     const into = part === 0 ? "CREATE TABLE firsts AS" : "INSERT INTO firsts"
     await connection.run(`${into} ${firstDecisions(part, parts)}`)
     progress((part + 1) / parts)
   }
+}
+
+/** What has the same value in all rows, so that nothing has to be looked up. */
+async function singleColumns(connection: DuckDBConnection): Promise<ReadonlySet<(typeof NUMBERED)[number]>> {
+  const single = new Set<(typeof NUMBERED)[number]>()
+  for (const column of NUMBERED) {
+    const [counted] = await query(connection, `SELECT count(*) AS values FROM ${column}s`)
+    if (Number(counted?.["values"]) === 1) single.add(column)
+  }
+  return single
 }
 
 /** Leaves in `firsts` what is between the times that were asked for, and old enough. */

@@ -9,9 +9,13 @@ export const DRAWN = `kind = 'decision' AND reason IN ('policy', 'burn_in')`
  * hash of their owners, so that a part fits into memory.
  */
 export function firstDecisions(part: number, parts: number): string {
-  return `SELECT decision, ms, bucket, revision, series, variant, allocation, segment, cell
-FROM events WHERE ${DRAWN} AND owner % ${parts} = ${part}
+  return `${allDecisions()} AND owner % ${parts} = ${part}
 QUALIFY row_number() OVER (PARTITION BY owner ORDER BY ms, decision) = 1`
+}
+
+/** Every drawn decision as often as it was logged. */
+export function allDecisions(): string {
+  return `SELECT decision, ms, bucket, revision, series, variant, allocation, segment, cell FROM events WHERE ${DRAWN}`
 }
 
 /**
@@ -37,15 +41,39 @@ JOIN (SELECT decision, coalesce(first(amount ${order}) FILTER (amount <> 0), 0) 
 GROUP BY decision`
 }
 
-/** Allocations, segments and cells by number, and `ordered`: rows as they are read. */
-export const NUMBERED = [
-  `CREATE TABLE allocations AS SELECT CAST(row_number() OVER () - 1 AS INTEGER) AS id, allocation, count(*) AS rows FROM firsts GROUP BY allocation`,
-  `CREATE TABLE segments AS SELECT CAST(row_number() OVER (ORDER BY count(*) DESC, segment) - 1 AS INTEGER) AS id, segment FROM firsts GROUP BY segment`,
-  `CREATE TABLE cells AS SELECT CAST(row_number() OVER () - 1 AS INTEGER) AS id, cell FROM firsts GROUP BY cell`,
-] as const
+/** What rows are numbered by, beside their allocation. */
+export const NUMBERED = ["segment", "cell"] as const
 
-/** Rows in the order of their decisions. @param variants in the order of their indices */
-export function orderedRows(variants: readonly string[]): string {
+/** The table `allocations`: each once, by number. */
+export const NUMBERED_ALLOCATIONS = `CREATE TABLE allocations AS
+SELECT CAST(row_number() OVER () - 1 AS INTEGER) AS id, allocation, count(*) AS rows FROM firsts GROUP BY allocation`
+
+/** The table `segments` or `cells`: values by number, the most frequent first. */
+export function numberedValues(column: (typeof NUMBERED)[number]): string {
+  return `CREATE TABLE ${column}s AS
+SELECT CAST(row_number() OVER (ORDER BY count(*) DESC, ${column}) - 1 AS INTEGER) AS id, ${column} FROM firsts GROUP BY ${column}`
+}
+
+/**
+ * Rows in the order of their decisions.
+ *
+ * @param variants in the order of their indices
+ * @param single columns that have the same value everywhere
+ * @param learning whether somebody wants what only learning needs
+ */
+export function orderedRows(
+  variants: readonly string[],
+  single: ReadonlySet<(typeof NUMBERED)[number]>,
+  learning: boolean,
+): string {
+  const numbered = NUMBERED.filter((column) => !single.has(column))
+  const joins = numbered.map(
+    (column) => `JOIN ${column}s ON ${column}s.${column} IS NOT DISTINCT FROM firsts.${column}`,
+  )
+  const number = (column: (typeof NUMBERED)[number]): string => (single.has(column) ? "0" : `${column}s.id`)
+  const learned = learning
+    ? `, series, CAST((decision >> 75) AS DOUBLE) / 9007199254740992 AS coin, arrival_ms, arrival_amounts`
+    : ""
   return `SELECT
   CAST(ms AS DOUBLE) AS "at",
   CAST(coalesce(list_position([${variants.map(quoted).join(", ")}], variant), 0) - 1 AS INTEGER) AS variant,
@@ -53,16 +81,11 @@ export function orderedRows(variants: readonly string[]): string {
   coalesce(reward, 0) AS reward,
   CAST(bucket AS INTEGER) AS bucket,
   revision,
-  series,
-  CAST((decision >> 75) AS DOUBLE) / 9007199254740992 AS coin,
-  segments.id AS segment,
-  cells.id AS cell,
-  arrival_ms,
-  arrival_amounts
+  ${number("segment")} AS segment,
+  ${number("cell")} AS cell${learned}
 FROM firsts
 JOIN allocations USING (allocation)
-JOIN segments ON segments.segment IS NOT DISTINCT FROM firsts.segment
-JOIN cells ON cells.cell IS NOT DISTINCT FROM firsts.cell
+${joins.join("\n")}
 LEFT JOIN rewards USING (decision)
 ORDER BY ms, decision`
 }

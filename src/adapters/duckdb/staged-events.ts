@@ -62,7 +62,7 @@ SELECT
   CASE "type" WHEN 'decision' THEN ${segmentBy === undefined ? "NULL" : feature(segmentBy)} END AS segment,
   CASE "type" WHEN 'decision' THEN ${cell} END AS cell,
   document
-FROM (${lines(staging)})
+FROM (${lines(staging, segmentBy !== undefined || modelFeatures.length > 0)})
 WHERE v = 1 AND experiment = ${quoted(experiment)} AND "at" IS NOT NULL AND revision IS NOT NULL AND (
   ("type" = 'decision' AND "decisionId" IS NOT NULL AND unit IS NOT NULL AND allocation IS NOT NULL AND reason IS NOT NULL
     AND metric IS NOT NULL AND stickiness IS NOT NULL AND variant IS NOT NULL)
@@ -75,10 +75,14 @@ export function experimentsOf(staging: Pick<Staging, "sources" | "parquetTypes">
   return `SELECT DISTINCT experiment FROM (${lines(staging)}) WHERE "type" = 'decision' AND experiment IS NOT NULL ORDER BY ALL LIMIT 20`
 }
 
-/** The lines of all files, with the fields of events. */
-function lines({ sources: { files }, parquetTypes }: Pick<Staging, "sources" | "parquetTypes">): string {
+/** The lines of all files, with the fields of events; features only where somebody looks at them, since they are long to read. */
+function lines(
+  { sources: { files }, parquetTypes }: Pick<Staging, "sources" | "parquetTypes">,
+  withFeatures = false,
+): string {
+  const fields = Object.entries(FIELDS).filter(([name]) => withFeatures || name !== "features")
   const list = (paths: readonly string[]): string => `[${paths.map(quoted).join(", ")}]`
-  const columns = Object.entries(FIELDS).map(([name, type]) => `${quoted(name)}: ${quoted(type)}`)
+  const columns = fields.map(([name, type]) => `${quoted(name)}: ${quoted(type)}`)
   const json = (paths: readonly string[], compression: string): string =>
     `SELECT * FROM read_json(${list(paths)}, format = 'newline_delimited', columns = {${columns.join(", ")}}, ` +
     `ignore_errors = true, compression = '${compression}', maximum_object_size = ${MAX_LINE_BYTES})`
@@ -86,8 +90,8 @@ function lines({ sources: { files }, parquetTypes }: Pick<Staging, "sources" | "
   if (files.ndjson.length > 0) parts.push(json(files.ndjson, "uncompressed"))
   if (files.gzip.length > 0) parts.push(json(files.gzip, "gzip"))
   if (files.parquet.length > 0) {
-    const fields = Object.entries(FIELDS).map(([name, type]) => `${fromParquet(name, type, parquetTypes)} AS "${name}"`)
-    parts.push(`SELECT ${fields.join(", ")} FROM ${parquet(files.parquet)}`)
+    const converted = fields.map(([name, type]) => `${fromParquet(name, type, parquetTypes)} AS "${name}"`)
+    parts.push(`SELECT ${converted.join(", ")} FROM ${parquet(files.parquet)}`)
   }
   return parts.join(" UNION ALL ")
 }

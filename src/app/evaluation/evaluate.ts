@@ -112,8 +112,8 @@ async function evaluateRows(
       decision.variant = variant
       decision.propensity = logged[variant] as number
       decision.enabled = enabled.of(allocationId, batch.revision[index] as number)
-      decision.series = batch.series[index] as number
-      decision.coin = batch.coin[index] as number
+      decision.series = batch.series[index] ?? 1
+      decision.coin = batch.coin[index] ?? 0
       decision.arrivals = batch.arrivals[index] ?? []
       for (const { target, tally, bySegment, course, newTally } of judged) {
         const row = weighted(target.probabilities(decision), logged, predictions, variant, reward)

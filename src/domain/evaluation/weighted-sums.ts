@@ -58,6 +58,7 @@ export class WeightedSums {
   /** `COLUMN_COUNT` sums a bucket. */
   readonly buckets = new Float64Array(UNIT_BUCKETS * COLUMN_COUNT)
   readonly #row = new Float64Array(COLUMN_COUNT)
+  readonly #filled = new Int32Array(COLUMN_COUNT)
   #largestWeight = 0
   #largestWeightedReward = 0
   #zeroWeights = 0
@@ -91,21 +92,23 @@ export class WeightedSums {
     this.#unsupported += unsupported
   }
 
+  /** Columns that are 0, as all of the reward's mostly are, add nothing. */
   #addRow(row: Float64Array, offset: number): void {
     const { sums, buckets } = this
     const products = this.#products
-    let place = 0
+    const filled = this.#filled
+    let count = 0
     for (let i = 0; i < COLUMN_COUNT; i++) {
       const value = row[i] as number
+      if (value === 0) continue
+      filled[count] = i
+      count += 1
       sums[i] = (sums[i] as number) + value
       buckets[offset + i] = (buckets[offset + i] as number) + value
-      if (value === 0) {
-        place += i + 1
-        continue
-      }
-      for (let j = 0; j <= i; j++) {
-        products[place] = (products[place] as number) + value * (row[j] as number)
-        place += 1
+      const place = (i * (i + 1)) / 2
+      for (let k = 0; k < count; k++) {
+        const j = filled[k] as number
+        products[place + j] = (products[place + j] as number) + value * (row[j] as number)
       }
     }
   }
