@@ -55,7 +55,7 @@ it("evaluate draws a page that cuts no text", async () => {
   await page.goto(`file://${plot}`)
   expect(await page.evaluate<string[]>(CUT_TEXTS)).toEqual([])
   const texts = await page.evaluate<string[]>(
-    '[...document.querySelectorAll("text")].map((text) => text.firstChild.textContent)',
+    '[...document.querySelectorAll("text")].map((text) => text.firstChild?.textContent)',
   )
   expect(texts).toContain("as logged")
   expect(texts).toContain("uniform")

@@ -138,8 +138,9 @@ async function evaluateRows(
       policy: target.name,
       ...tally.result(estimators, resampling, log),
       learning: target.learning?.(),
-      segments: bySegment.flatMap((part, segment) => {
-        return [{ segment: summary.segments[segment], ...part.result(estimators, resampling, log) }]
+      segments: bySegment.flatMap((part, place) => {
+        const segment = place < MOST_SEGMENTS ? summary.segments[place] : undefined
+        return [{ segment, ...part.result(estimators, resampling, log) }]
       }),
       course,
     })),
