@@ -55,16 +55,7 @@ for (const { stickiness, scenario } of WORLDS) {
     const { targets } = await evaluate(
       createMemoryEvaluationLog(events),
       {
-        query: {
-          experiment: "simulated",
-          metric: undefined,
-          from: undefined,
-          to: undefined,
-          windowSeconds: undefined,
-          segmentBy: undefined,
-          modelFeatures: [],
-          arrivals: false,
-        },
+        query: { experiment: "simulated", modelFeatures: [], arrivals: false },
         estimators: ESTIMATOR_NAMES,
         resampling: { replicates: REPLICATES, random: () => stream.double() },
         targetsOf: () => TARGETS.map(({ target }) => target),

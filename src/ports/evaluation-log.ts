@@ -4,16 +4,16 @@ import type { Aggregation } from "../domain/events.ts"
 /** What is to be evaluated of an outcome log. */
 export interface EvaluationQuery {
   readonly experiment: string
-  /** Undefined: what the newest decision learned from. */
-  readonly metric: string | undefined
-  /** Rows are those decided from here on, epoch milliseconds; a unit's first decision before it leaves the unit out. Undefined: all. */
-  readonly from: number | undefined
+  /** Absent: what the newest decision learned from. */
+  readonly metric?: string | undefined
+  /** Rows are those decided from here on, epoch milliseconds; a unit's first decision before it leaves the unit out. Absent: all. */
+  readonly from?: number | undefined
   /** Rows are those decided before; their rewards count whenever they came in time. */
-  readonly to: number | undefined
-  /** How long a row's rewards may take, seconds; undefined: as long as the log's experiment lines say. */
-  readonly windowSeconds: number | undefined
+  readonly to?: number | undefined
+  /** How long a row's rewards may take, seconds; absent: as long as the log's experiment lines say. */
+  readonly windowSeconds?: number | undefined
   /** A logged feature whose values are the rows' segments. */
-  readonly segmentBy: string | undefined
+  readonly segmentBy?: string | undefined
   /** Logged features whose combinations are the outcome model's cells. */
   readonly modelFeatures: readonly string[]
   /** Whether rewards are wanted one by one, with their times: for policies that learn. */

@@ -4,16 +4,7 @@ import type { Aggregation, OutcomeEvent } from "#src/domain/events.ts"
 import type { EvaluationLog, EvaluationQuery, LogSummary } from "#src/ports/evaluation-log.ts"
 import { decisionEvent, NOON, rewardEvent } from "#test/outcomes.ts"
 
-export const ALL_OF_IT: EvaluationQuery = {
-  experiment: "banner-ctr",
-  metric: undefined,
-  from: undefined,
-  to: undefined,
-  windowSeconds: undefined,
-  segmentBy: undefined,
-  modelFeatures: [],
-  arrivals: false,
-}
+export const ALL_OF_IT: EvaluationQuery = { experiment: "banner-ctr", modelFeatures: [], arrivals: false }
 
 /** A row in words. */
 export interface ReadRow {

@@ -13,6 +13,7 @@ import {
   NUMBERED_ALLOCATIONS,
   numberedValues,
   orderedRows,
+  partsOf,
 } from "./joined-rows.ts"
 import { allocationsOf, describeEvents, type EventFacts } from "./log-facts.ts"
 import { findLogSources, type LogSources } from "./log-sources.ts"
@@ -21,8 +22,6 @@ import { describeParquet, experimentsOf, stageEvents } from "./staged-events.ts"
 
 const DEFAULT_LIMITS: DuckDbLimits = { threads: 1, memoryMiB: 320, temporaryGiB: 50 }
 
-/** Decisions that are told apart at once. */
-const DECISIONS_A_PART = 2_000_000
 /** How much of the work is done after each step: reading takes most of it. */
 const SHARES = { staged: 0.7, joined: 0.9 }
 
@@ -135,7 +134,7 @@ async function takeFirsts(
     await connection.run(`CREATE TABLE firsts AS ${allDecisions()}`)
     return
   }
-  const parts = Math.max(1, Math.ceil(logged / DECISIONS_A_PART))
+  const parts = partsOf(logged)
   for (let part = 0; part < parts; part++) {
     const into = part === 0 ? "CREATE TABLE firsts AS" : "INSERT INTO firsts"
     await connection.run(`${into} ${firstDecisions(part, parts)}`)

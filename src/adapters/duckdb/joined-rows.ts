@@ -4,6 +4,14 @@ import { quoted } from "./duckdb.ts"
 /** A decision is drawn where chance had a part in it. */
 export const DRAWN = `kind = 'decision' AND reason IN ('policy', 'burn_in')`
 
+/** Decisions that are told apart at once. */
+const DECISIONS_A_PART = 2_000_000
+
+/** In how many parts so many decisions are told apart, so that each fits into memory. */
+export function partsOf(decisions: number): number {
+  return Math.max(1, Math.ceil(decisions / DECISIONS_A_PART))
+}
+
 /**
  * Every unit's first drawn decision, and every drawn decision of those drawn by request, once however often it was logged: a part of them, by the
  * hash of their owners, so that a part fits into memory.

@@ -5,7 +5,7 @@ import type { Aggregation } from "../../domain/events.ts"
 import { readJson } from "../../domain/json-text.ts"
 import type { EvaluationQuery, LogSummary } from "../../ports/evaluation-log.ts"
 import { query, quoted } from "./duckdb.ts"
-import { DRAWN } from "./joined-rows.ts"
+import { DRAWN, partsOf } from "./joined-rows.ts"
 
 /** What the staged events say before they are joined. */
 export interface EventFacts
@@ -37,8 +37,7 @@ export async function describeEvents(
 ): Promise<EventFacts | undefined> {
   const [drawn] = await query(
     connection,
-    `SELECT count(*) AS logged, count(DISTINCT decision) AS decisions, arg_max(metric, ms) AS metric,
-       count(*) FILTER (stickiness = 'unit') AS sticky
+    `SELECT count(*) AS logged, arg_max(metric, ms) AS metric, count(*) FILTER (stickiness = 'unit') AS sticky
      FROM events WHERE ${DRAWN}`,
   )
   const logged = Number(drawn?.["logged"])
@@ -55,7 +54,7 @@ export async function describeEvents(
     metric,
     ...(await rewardsOf(connection, metric, documents)),
     stickiness: sticky === 0 ? "request" : sticky === logged ? "unit" : "mixed",
-    decisions: Number(drawn?.["decisions"]),
+    decisions: await countDecisions(connection, DRAWN),
     undrawn: await undrawnOf(connection),
     windowSeconds: asked.windowSeconds ?? longestWindow(metric, documents),
     end: Number(lines?.["finish"]),
@@ -65,13 +64,24 @@ export async function describeEvents(
 }
 
 async function undrawnOf(connection: DuckDBConnection): Promise<LogSummary["undrawn"]> {
-  const counts = await query(
-    connection,
-    `SELECT reason, count(DISTINCT decision) AS decisions FROM events
-     WHERE kind = 'decision' AND reason IN ('forced', 'holdout', 'paused') GROUP BY reason`,
-  )
-  const of = (reason: string): number => Number(counts.find((row) => row["reason"] === reason)?.["decisions"] ?? 0)
-  return { forced: of("forced"), holdout: of("holdout"), paused: of("paused") }
+  const of = (reason: string): Promise<number> =>
+    countDecisions(connection, `kind = 'decision' AND reason = ${quoted(reason)}`)
+  return { forced: await of("forced"), holdout: await of("holdout"), paused: await of("paused") }
+}
+
+/** How many different decisions there are of some kind, counted in parts that fit into memory. */
+async function countDecisions(connection: DuckDBConnection, which: string): Promise<number> {
+  const [logged] = await query(connection, `SELECT count(*) AS lines FROM events WHERE ${which}`)
+  const parts = partsOf(Number(logged?.["lines"]))
+  let decisions = 0
+  for (let part = 0; part < parts; part++) {
+    const [counted] = await query(
+      connection,
+      `SELECT count(DISTINCT decision) AS decisions FROM events WHERE ${which} AND decision % ${parts} = ${part}`,
+    )
+    decisions += Number(counted?.["decisions"])
+  }
+  return decisions
 }
 
 /** How the metric's rewards are measured: as the newest of them says, or where none came, as documents do. */

@@ -31,7 +31,7 @@ const FIELDS = {
 export interface Staging {
   readonly sources: LogSources
   readonly experiment: string
-  readonly segmentBy: string | undefined
+  readonly segmentBy?: string | undefined
   readonly modelFeatures: readonly string[]
   /** Which fields Parquet files have, with their types. */
   readonly parquetTypes: ReadonlyMap<string, string>

@@ -144,7 +144,8 @@ function isWithin(at: number, { from, to }: EvaluationQuery): boolean {
 function featureOf({ features }: DecisionEvent, name: string | undefined): string | null {
   if (name === undefined || typeof features !== "object" || features === null) return null
   const value = (features as Readonly<Record<string, unknown>>)[name]
-  return value === undefined || value === null ? null : String(value)
+  if (value === undefined || value === null) return null
+  return typeof value === "string" ? value : JSON.stringify(value)
 }
 
 /** Values by number, the most frequent first. */
