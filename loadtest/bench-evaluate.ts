@@ -1,5 +1,5 @@
 /**
- * Seconds and memory of `evaluate` on a made-up log, and of pandas with Open Bandit Pipeline on the same files and the same processor core.
+ * Seconds, processor seconds and memory of `evaluate` on a made-up log, and of pandas with Open Bandit Pipeline on the same files and the same processor core.
  *
  * `node loadtest/bench-evaluate.ts [decisions, 1000000] [ours|obp|both] [core, 0]`
  *
@@ -65,15 +65,22 @@ async function measure(name: string, command: string, args: readonly string[]): 
   const child = spawn("taskset", ["-c", core, command, ...args], { stdio: ["ignore", "pipe", "inherit"] })
   let out = ""
   child.stdout.on("data", (data: Buffer) => (out += data.toString()))
-  let peakMiB = 0
+  let [peakMiB, cpuSeconds] = [0, 0]
   const timer = setInterval(() => {
     peakMiB = Math.max(peakMiB, peakOf(child.pid))
+    cpuSeconds = Math.max(cpuSeconds, cpuSecondsOf(child.pid))
   }, LOOK_EVERY_MS)
   const code = await new Promise((resolve) => child.on("close", resolve))
   clearInterval(timer)
   const seconds = (performance.now() - startedAt) / 1000
   if (code !== 0) throw new Error(`${name} ended with ${String(code)}`)
-  const figures = { name, decisions, seconds: Number(seconds.toFixed(1)), peakMiB: Math.round(peakMiB) }
+  const figures = {
+    name,
+    decisions,
+    seconds: round(seconds),
+    cpuSeconds: round(cpuSeconds),
+    peakMiB: Math.round(peakMiB),
+  }
   console.log(JSON.stringify({ ...figures, answer: summaryOf(JSON.parse(out)) }))
 }
 
@@ -81,6 +88,21 @@ async function measure(name: string, command: string, args: readonly string[]): 
 function peakOf(pid: number | undefined): number {
   const status = existsSync(`/proc/${pid}/status`) ? readFileSync(`/proc/${pid}/status`, "utf8") : ""
   return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1] ?? 0) / 1024
+}
+
+/** What it has taken of the processor so far; the kernel counts in hundredths. */
+function cpuSecondsOf(pid: number | undefined): number {
+  const stat = existsSync(`/proc/${pid}/stat`) ? readFileSync(`/proc/${pid}/stat`, "utf8") : ""
+  const [user = 0, system = 0] = stat
+    .slice(stat.lastIndexOf(")") + 2)
+    .split(" ")
+    .slice(11, 13)
+    .map(Number)
+  return (user + system) / 100
+}
+
+function round(value: number): number {
+  return Number(value.toFixed(1))
 }
 
 /** Both answers in one form, to be compared by eye. */

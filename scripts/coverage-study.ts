@@ -34,7 +34,7 @@ const WORLDS: readonly World[] = [
   { stickiness: "request", scenario: scenarioSchema.parse({ ...common, id: "request", T: ROWS }) },
   {
     stickiness: "unit",
-    scenario: scenarioSchema.parse({ ...common, id: "unit", T: 3 * ROWS, units: { visits: 3, correlation: 0.3 } }),
+    scenario: scenarioSchema.parse({ ...common, id: "unit", T: 2 * ROWS, units: { visits: 2, correlation: 0.3 } }),
   },
 ]
 
