@@ -17,7 +17,7 @@ export function evaluationReport(
     ...logged,
     ...leftOut(summary, impossible),
     "",
-    ...targets.flatMap((target) => [...targetLines(target), ""]),
+    ...targets.flatMap((target) => [...targetLines(target, columns), ""]),
     chart(targets, columns),
     "",
     ...courseLines(targets, columns),
@@ -58,7 +58,7 @@ const VERDICTS = {
   "cannot-tell": "this log can't tell",
 } as const
 
-function targetLines(target: TargetResult): string[] {
+function targetLines(target: TargetResult, columns: number): string[] {
   const { policy, verdict, reasons, gain, estimates, learning, segments } = target
   const told = verdict === "cannot-tell" ? "" : `, by ${withInterval(gain.value, gain.interval)} a row`
   const learned =
@@ -73,28 +73,39 @@ function targetLines(target: TargetResult): string[] {
     `${policy}: ${VERDICTS[verdict]}${told}`,
     ...reasons.map((reason) => `  because ${reason}`),
     ...learned,
-    ...estimateLines(estimates),
+    ...estimateLines(estimates, columns),
     weightLine(target),
     ...segments.map(segmentLine),
   ]
 }
 
-/** A line for each estimator, with its intervals beside each other. */
-function estimateLines(estimates: readonly Estimate[]): string[] {
+const METHODS = ["normal", "bootstrap", "anytime-valid"] as const
+/** From this width on, all intervals of an estimator stand in one line. */
+const WIDE = 110
+
+/** Each estimator with its intervals: beside each other where there is room, else below each other. */
+function estimateLines(estimates: readonly Estimate[], columns: number): string[] {
   const names = [...new Set(estimates.map(({ estimator }) => estimator))]
-  const heading = `  ${"".padEnd(10)} ${"value ± standard error".padEnd(24)} ${"normal".padEnd(22)} ${"bootstrap".padEnd(22)} anytime-valid`
-  return [
-    heading,
-    ...names.map((name) => {
-      const own = estimates.filter(({ estimator }) => estimator === name)
-      const { value = Number.NaN, standardError = Number.NaN } = own[0] ?? {}
-      const intervals = (["normal", "bootstrap", "anytime-valid"] as const).map((wanted) => {
-        const found = own.find(({ method }) => method === wanted)
-        return (found === undefined ? "" : span(found.interval)).padEnd(22)
-      })
-      return `  ${name.padEnd(10)} ${`${short(value)} ± ${short(standardError)}`.padEnd(24)} ${intervals.join(" ")}`.trimEnd()
-    }),
-  ]
+  const lines = names.flatMap((name) => {
+    const own = estimates.filter(({ estimator }) => estimator === name)
+    const { value = Number.NaN, standardError = Number.NaN } = own[0] ?? {}
+    const start = `  ${name.padEnd(10)} ${`${short(value)} ± ${short(standardError)}`.padEnd(24)}`
+    const intervals = METHODS.map((wanted) => own.find(({ method }) => method === wanted))
+    if (columns >= WIDE) return [[start, ...intervals.map((found) => spanOf(found))].join(" ").trimEnd()]
+    return intervals.flatMap((found, place) => {
+      if (found === undefined) return []
+      return [`${place === 0 ? start : " ".repeat(start.length)} ${found.method.padEnd(13)} ${spanOf(found)}`.trimEnd()]
+    })
+  })
+  if (columns < WIDE) return lines
+  const headings = METHODS.map((method) => method.padEnd(INTERVAL_WIDTH)).join(" ")
+  return [`  ${"".padEnd(10)} ${"value ± standard error".padEnd(24)} ${headings}`.trimEnd(), ...lines]
+}
+
+const INTERVAL_WIDTH = 22
+
+function spanOf(estimate: Estimate | undefined): string {
+  return (estimate === undefined ? "" : span(estimate.interval)).padEnd(INTERVAL_WIDTH)
 }
 
 function weightLine({ rows, diagnostics }: Result): string {
@@ -135,17 +146,21 @@ function chart(targets: readonly TargetResult[], columns: number): string {
   return `${estimator} with its 95 % interval\n${intervalChart(intervals, columns)}`
 }
 
+/** Rows by weight, and the value so far, each as a row of blocks. */
 function courseLines(targets: readonly TargetResult[], columns: number): string[] {
   const width = Math.max(10, Math.min(24, Math.floor(columns / 3)))
   const name = (policy: string): string =>
     policy.length > width ? `${policy.slice(0, width - 1)}…` : policy.padEnd(width)
+  const room = Math.max(10, columns - width - 20)
   return [
-    `${" ".repeat(width)}  weights (0, to 1/16, … to 64, more)   value so far (snips)`,
+    `${" ".repeat(width)}  weights         value so far (snips)`,
     ...targets.map(({ policy, course }) => {
       const weights = sparkline([course.zeroWeights, ...course.weights])
-      const values = sparkline(course.points.map(({ target }) => target))
-      return `${name(policy)}  ${weights.padEnd(37)} ${values}`
+      const every = Math.ceil(course.points.length / room)
+      const values = course.points.filter((_, index) => (index + 1) % every === 0).map(({ target }) => target)
+      return `${name(policy)}  ${weights}   ${sparkline(values)}`
     }),
+    "weights: rows of weight 0, up to 1/16, to 1/8, … to 64, and of more",
   ]
 }
 
