@@ -30,6 +30,8 @@ export async function openDuckDb(
     autoinstall_known_extensions: "false",
   })
   const connection = await instance.connect()
+  // Without it the connection doesn't say how far a statement has come.
+  await connection.run("SET enable_progress_bar = true; SET enable_progress_bar_print = false")
   return {
     connection,
     close: () => {
