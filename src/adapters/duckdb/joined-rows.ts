@@ -12,12 +12,17 @@ export function partsOf(decisions: number): number {
   return Math.max(1, Math.ceil(decisions / DECISIONS_A_PART))
 }
 
+/** Which part a number of 128 bits belongs to; a remainder of all its bits would take a microsecond. */
+export function isOfPart(column: "decision" | "owner", part: number, parts: number): string {
+  return `CAST(${column} & 65535 AS INTEGER) % ${parts} = ${part}`
+}
+
 /**
  * Every unit's first drawn decision, and every drawn decision of those drawn by request, once however often it was logged: a part of them, by the
  * hash of their owners, so that a part fits into memory.
  */
 export function firstDecisions(part: number, parts: number): string {
-  return `${allDecisions()} AND owner % ${parts} = ${part}
+  return `${allDecisions()} AND ${isOfPart("owner", part, parts)}
 QUALIFY row_number() OVER (PARTITION BY owner ORDER BY ms, decision) = 1`
 }
 

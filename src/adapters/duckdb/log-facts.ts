@@ -5,7 +5,7 @@ import type { Aggregation } from "../../domain/events.ts"
 import { readJson } from "../../domain/json-text.ts"
 import type { EvaluationQuery, LogSummary } from "../../ports/evaluation-log.ts"
 import { query, quoted } from "./duckdb.ts"
-import { DRAWN, partsOf } from "./joined-rows.ts"
+import { DRAWN, isOfPart, partsOf } from "./joined-rows.ts"
 
 /** What the staged events say before they are joined. */
 export interface EventFacts
@@ -77,7 +77,7 @@ async function countDecisions(connection: DuckDBConnection, which: string): Prom
   for (let part = 0; part < parts; part++) {
     const [counted] = await query(
       connection,
-      `SELECT count(DISTINCT decision) AS decisions FROM events WHERE ${which} AND decision % ${parts} = ${part}`,
+      `SELECT count(DISTINCT decision) AS decisions FROM events WHERE ${which} AND ${isOfPart("decision", part, parts)}`,
     )
     decisions += Number(counted?.["decisions"])
   }
