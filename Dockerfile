@@ -3,8 +3,8 @@ FROM node:26-trixie-slim
 
 WORKDIR /app
 COPY package.json package-lock.json ./
-# The image brings Node; the `node` package is for development.
-RUN npm ci --omit=dev --ignore-scripts && npm cache clean --force
+# The image brings Node; the `node` package is for development. What is optional is for `evaluate`, which reads logs elsewhere.
+RUN npm ci --omit=dev --omit=optional --ignore-scripts && npm cache clean --force
 COPY policies policies
 COPY src src
 COPY examples examples

@@ -1,3 +1,4 @@
+import { existsSync, readdirSync } from "node:fs"
 import { parseArgs } from "node:util"
 import type { Command, Io } from "./command.ts"
 import { demonstrate, EXPERIMENT, loadScoredAds, measureExample, VARIANTS } from "./demo/demonstrate.ts"
@@ -8,32 +9,36 @@ import { LiveScreen } from "./demo/live-screen.ts"
 import { VISITORS_AT_ONCE } from "./demo/play.ts"
 import { introduction, outcomeDocument, summary } from "./demo/summary.ts"
 import { refuse } from "./refusal.ts"
+import { untilStopped } from "./until-stopped.ts"
 import { columnsOf, wrapped } from "./wrapped.ts"
 
 const MOST_DECISIONS = 1_000_000
 const HIGHEST_RATE = 100_000
-const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const
 
 interface Settings {
   readonly decisions: number
   readonly ratePerSecond: number
   readonly seed: string
+  readonly dataDir: string | undefined
   readonly json: boolean
 }
 
 export const demo: Command = {
   name: "demo",
   summary: "Start a gateway of its own and play synthetic ad traffic against it",
-  usage: `npm run demo -- [--decisions N] [--rate N] [--seed TEXT] [--json]
+  usage: `npm run demo -- [--decisions N] [--rate N] [--seed TEXT] [--data-dir DIR]
+                    [--json]
 
 Starts a gateway with the example experiment on a free port of this machine.
 Plays slates of five labelled ads against it, and posts the clicks back. Watch
 how the allocation moves to the better model. It takes about a minute, and
-Ctrl-C ends it early. Nothing is left behind.
+Ctrl-C ends it early. Nothing is left behind without --data-dir.
 
   --decisions N   slates to play (45000)
   --rate N        slates per second, as far as the machine can (750)
   --seed TEXT     which slates and visitors (1)
+  --data-dir DIR  leaves the gateway's data in DIR, which must be empty or new:
+                  docs/evaluation.md says what its outcome log can tell
   --json          one JSON document at the end: {"seed","seconds","decisions",
                   "clicks","beforehand","variants","sameSlates"}`,
   run: async (args, io) => {
@@ -43,9 +48,15 @@ Ctrl-C ends it early. Nothing is left behind.
         decisions: { type: "string", default: "45000" },
         rate: { type: "string", default: "750" },
         seed: { type: "string", default: "1" },
+        "data-dir": { type: "string" },
         json: { type: "boolean", default: false },
       },
     })
+    const dataDir = values["data-dir"]
+    if (dataDir !== undefined && existsSync(dataDir) && readdirSync(dataDir).length > 0) {
+      refuse(io, "demo", `--data-dir ${dataDir} is not empty: name a new folder`)
+      return 1
+    }
     const decisions = wholeNumber(values.decisions, MOST_DECISIONS)
     const ratePerSecond = wholeNumber(values.rate, HIGHEST_RATE)
     if (decisions === undefined || ratePerSecond === undefined || !/^[\w.-]{1,64}$/.test(values.seed)) {
@@ -56,7 +67,9 @@ Ctrl-C ends it early. Nothing is left behind.
       )
       return 1
     }
-    return untilStopped((signal) => run({ decisions, ratePerSecond, seed: values.seed, json: values.json }, io, signal))
+    return untilStopped((signal) =>
+      run({ decisions, ratePerSecond, seed: values.seed, dataDir, json: values.json }, io, signal),
+    )
   },
 }
 
@@ -69,7 +82,7 @@ async function run(settings: Settings, io: Io, signal: AbortSignal): Promise<num
   let gateway: GatewayChild | undefined
   let http: JsonOverHttp | undefined
   try {
-    gateway = await startGatewayChild(io.env["PATH"])
+    gateway = await startGatewayChild(io.env["PATH"], settings.dataDir)
     http = new JsonOverHttp(gateway.address, VISITORS_AT_ONCE + 1)
     const client = new GatewayClient(http, EXPERIMENT)
     const screen = new LiveScreen(json ? { write: () => true } : io.stdout)
@@ -94,18 +107,6 @@ async function run(settings: Settings, io: Io, signal: AbortSignal): Promise<num
   } finally {
     http?.close()
     await gateway?.stop()
-  }
-}
-
-/** Runs with a signal that Ctrl-C gives, so that what was started is also ended. */
-async function untilStopped(action: (signal: AbortSignal) => Promise<number>): Promise<number> {
-  const stopper = new AbortController()
-  const stop = () => stopper.abort()
-  for (const name of SIGNALS) process.on(name, stop)
-  try {
-    return await action(stopper.signal)
-  } finally {
-    for (const name of SIGNALS) process.off(name, stop)
   }
 }
 

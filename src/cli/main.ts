@@ -11,6 +11,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   validate: async () => (await import("./validate.ts")).validate,
   allocate: async () => (await import("./allocate.ts")).allocate,
   simulate: async () => (await import("./simulate.ts")).simulate,
+  evaluate: async () => (await import("./evaluate.ts")).evaluate,
   rebuild: async () => (await import("./rebuild.ts")).rebuild,
   outcomes: async () => (await import("./outcomes.ts")).outcomes,
   demo: async () => (await import("./demo.ts")).demo,

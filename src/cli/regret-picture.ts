@@ -1,4 +1,5 @@
 import type { RegretLine } from "./regret-chart.ts"
+import { at, colourOf, dashOf, escape, number, PICTURE_STYLE, pageOf, ticks } from "./svg-parts.ts"
 
 /** One scenario's lines. */
 export interface RegretPanel {
@@ -10,16 +11,6 @@ export interface RegretPanel {
 const WIDTH = 860
 const PLOT = { left: 80, top: 46, width: 560, height: 320 }
 const PANEL_HEIGHT = PLOT.top + PLOT.height + 64
-/** After Okabe and Ito: colours that colour-blind readers tell apart, on light and on dark ground; dashes repeat them. */
-const COLOURS = ["#2F8FD8", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9"]
-const DASHES = ["", "7 4", "2 3"]
-const STYLE = `
-  .ground { fill: #ffffff } text { fill: #24292f; font: 13px system-ui, sans-serif } .title { font-size: 15px; font-weight: 600 }
-  .grid { stroke: #d0d7de; stroke-width: 1 } .axis { stroke: #57606a; stroke-width: 1 } .line { fill: none; stroke-width: 2.2 }
-  @media (prefers-color-scheme: dark) {
-    .ground { fill: #0d1117 } text { fill: #e6edf3 } .grid { stroke: #30363d } .axis { stroke: #8b949e }
-  }`
-
 /** A self-contained SVG: one panel per scenario, mean regret over time with a band of two standard errors, legend with the final values. */
 export function regretSvg(panels: readonly RegretPanel[], replicates: number): string {
   const height = PANEL_HEIGHT * panels.length
@@ -27,7 +18,7 @@ export function regretSvg(panels: readonly RegretPanel[], replicates: number): s
     (panel, index) => `<g transform="translate(0 ${index * PANEL_HEIGHT})">${drawPanel(panel, replicates)}</g>`,
   )
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img" aria-label="Cumulative regret over time">
-<style>${STYLE}</style>
+<style>${PICTURE_STYLE}</style>
 <rect class="ground" width="100%" height="100%"/>
 ${parts.join("\n")}
 </svg>
@@ -36,11 +27,7 @@ ${parts.join("\n")}
 
 /** The same picture as a page. */
 export function regretHtml(panels: readonly RegretPanel[], replicates: number): string {
-  return `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>Regret over time</title><meta name="color-scheme" content="light dark">
-<style>body { margin: 2rem auto; max-width: ${WIDTH}px } svg { max-width: 100%; height: auto }</style></head>
-<body>${regretSvg(panels, replicates)}</body></html>
-`
+  return pageOf("Regret over time", WIDTH, regretSvg(panels, replicates))
 }
 
 function drawPanel({ scenario, horizon, lines }: RegretPanel, replicates: number): string {
@@ -100,33 +87,4 @@ function legend(lines: readonly RegretLine[]): string[] {
 <text x="${left + 28}" y="${top}">${escape(name)}<title>${escape(policy)}</title></text>
 <text x="${left + 28}" y="${top + 16}" opacity="0.75">${number(regret.mean)} ± ${number(regret.standardError)}</text>`
   })
-}
-
-function colourOf(index: number): string {
-  return COLOURS[index % COLOURS.length] ?? "#808080"
-}
-
-function dashOf(index: number): string {
-  const dash = DASHES[Math.floor(index / COLOURS.length) % DASHES.length] ?? ""
-  return dash === "" ? "" : ` stroke-dasharray="${dash}"`
-}
-
-/** Round steps of 1, 2 or 5 from 0, about five of them, the last at or below the end. */
-function ticks(end: number): number[] {
-  const rough = end / 5
-  const power = 10 ** Math.floor(Math.log10(rough))
-  const step = [1, 2, 5, 10].map((factor) => factor * power).find((candidate) => candidate >= rough) ?? rough
-  return Array.from({ length: Math.floor(end / step + 1e-9) + 1 }, (_, index) => index * step)
-}
-
-function at(value: number): string {
-  return value.toFixed(1)
-}
-
-function number(value: number): string {
-  return value.toLocaleString("en", { maximumSignificantDigits: value >= 1000 ? 6 : 3 })
-}
-
-function escape(text: string): string {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;")
 }

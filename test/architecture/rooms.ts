@@ -14,6 +14,7 @@ export interface Room {
 
 /** What an adapter may know beyond the ports: its own technology. */
 const ADAPTER_PACKAGES: Readonly<Record<string, readonly string[]>> = {
+  duckdb: ["@duckdb/node-api", "node:*"],
   memory: [],
   "embedded-scorer": ["zod", "node:fs", "node:fs/promises", "node:path"],
   "experiment-folder": ["yaml", "node:*"],

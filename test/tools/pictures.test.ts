@@ -1,7 +1,12 @@
 import { readdirSync } from "node:fs"
+import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { type Browser, chromium } from "playwright-core"
 import { afterAll, beforeAll, expect, it } from "vitest"
+import { evaluate } from "#src/cli/evaluate.ts"
+import { capturedIo } from "#test/cli/captured-io.ts"
+import { logOf } from "#test/cli/simulated-log-folder.ts"
+import { temporaryFolder } from "#test/temporary-folder.ts"
 import { contrastRatio } from "./contrast.ts"
 
 const DOCS = fileURLToPath(new URL("../../docs/", import.meta.url))
@@ -41,3 +46,18 @@ it.each(PICTURES.flatMap((name) => [[name, "light"] as const, [name, "dark"] as 
     await page.close()
   },
 )
+
+it("evaluate draws a page that cuts no text", async () => {
+  const plot = join(temporaryFolder(), "evaluation.html")
+  const policy = '{"kind":"epsilon-greedy","epsilon":0.05,"minPropensity":0.02,"burnInDecisions":100}'
+  await evaluate.run(["--log", logOf(), "--experiment", "simulated", "--policy", policy, "--plot", plot], capturedIo())
+  const page = await browser.newPage({ viewport: { width: 1000, height: 900 } })
+  await page.goto(`file://${plot}`)
+  expect(await page.evaluate<string[]>(CUT_TEXTS)).toEqual([])
+  const texts = await page.evaluate<string[]>(
+    '[...document.querySelectorAll("text")].map((text) => text.firstChild?.textContent)',
+  )
+  expect(texts).toContain("as logged")
+  expect(texts).toContain("uniform")
+  await page.close()
+})

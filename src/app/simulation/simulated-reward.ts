@@ -7,7 +7,7 @@ import type { Outcome } from "./simulated-world.ts"
 
 /** The reward of a decision as a gateway logs it: late or in time, and learned from as its decision is. Seconds count from the epoch. */
 export function rewardEvent(
-  { experiment, revision, lineage }: Snapshot,
+  { experiment, revision, lineage }: Pick<Snapshot, "experiment" | "revision" | "lineage">,
   decided: { readonly decision: number; readonly decisionId: string; readonly choice: Choice },
   { failed, reward, delay }: Outcome,
 ): RewardEvent {

@@ -8,7 +8,7 @@ const START_TIMEOUT_MS = 20_000
 const STOP_TIMEOUT_MS = 10_000
 const KEPT_OUTPUT = 4000
 
-/** A gateway of one's own: on a free port of the loopback address, its data in a folder that goes when it stops. */
+/** A gateway of one's own, on a free port of the loopback address. */
 export interface GatewayChild {
   readonly address: string
   /** The last lines that it wrote, for the report of a failure. */
@@ -16,9 +16,13 @@ export interface GatewayChild {
   stop(): Promise<void>
 }
 
-/** Starts `serve` with its defaults, the example's experiment and models. */
-export async function startGatewayChild(path: string | undefined): Promise<GatewayChild> {
-  const dataDir = await mkdtemp(join(tmpdir(), "bandit-gateway-demo-"))
+/**
+ * Starts `serve` with its defaults, the example's experiment and models.
+ *
+ * @param kept folder that its data stay in; undefined: they go when it stops
+ */
+export async function startGatewayChild(path: string | undefined, kept: string | undefined): Promise<GatewayChild> {
+  const dataDir = kept ?? (await mkdtemp(join(tmpdir(), "bandit-gateway-demo-")))
   const child = spawn(process.execPath, [fileURLToPath(new URL("../main.ts", import.meta.url)), "serve"], {
     // Only these settings: whatever the caller's shell has set for a gateway of its own stays out of the demonstration.
     env: { PATH: path, HOST: "127.0.0.1", PORT: "0", DATA_DIR: dataDir, LOG_LEVEL: "warn" },
@@ -42,7 +46,7 @@ export async function startGatewayChild(path: string | undefined): Promise<Gatew
     await exited
     clearTimeout(timer)
     process.off("exit", kill)
-    await rm(dataDir, { recursive: true, force: true })
+    if (kept === undefined) await rm(dataDir, { recursive: true, force: true })
   }
   try {
     const address = await announcedAddress(child, () => output)

@@ -1,0 +1,114 @@
+import { quoted } from "./duckdb.ts"
+import type { LogSources } from "./log-sources.ts"
+
+/** Longest line that is read; longer ones are damage. */
+const MAX_LINE_BYTES = 8 << 20
+
+/** The fields of events that evaluation looks at, and their types in a table of lines. */
+const FIELDS = {
+  v: "INTEGER",
+  type: "VARCHAR",
+  eventId: "VARCHAR",
+  at: "TIMESTAMP",
+  experiment: "VARCHAR",
+  revision: "INTEGER",
+  series: "INTEGER",
+  metric: "VARCHAR",
+  decisionId: "VARCHAR",
+  unit: "VARCHAR",
+  stickiness: "VARCHAR",
+  variant: "VARCHAR",
+  allocation: "JSON",
+  reason: "VARCHAR",
+  features: "JSON",
+  value: "DOUBLE",
+  bound: "DOUBLE",
+  aggregation: "VARCHAR",
+  status: "VARCHAR",
+  document: "JSON",
+} as const
+
+export interface Staging {
+  readonly sources: LogSources
+  readonly experiment: string
+  readonly segmentBy?: string | undefined
+  readonly modelFeatures: readonly string[]
+  /** Which fields Parquet files have, with their types. */
+  readonly parquetTypes: ReadonlyMap<string, string>
+}
+
+/**
+ * The table `events`: the experiment's events in narrow types. Ids become numbers of 128 bits, texts that repeat are kept once by the storage.
+ * Lines that are no JSON, or lack what an event has, are left out.
+ */
+export function stageEvents(staging: Staging): string {
+  const { experiment, segmentBy, modelFeatures } = staging
+  const feature = (name: string): string => `json_extract_string(features, ${quoted(`$."${name}"`)})`
+  const cell =
+    modelFeatures.length === 0
+      ? "NULL"
+      : `concat_ws(chr(31), ${modelFeatures.map((name) => `coalesce(${feature(name)}, chr(30))`).join(", ")})`
+  return `CREATE TABLE events AS
+SELECT
+  "type" AS kind,
+  md5_number("decisionId") AS decision,
+  CASE WHEN stickiness = 'unit' THEN md5_number(unit) ELSE md5_number("decisionId") END AS owner,
+  CAST(md5_number_lower(unit) % 4096 AS USMALLINT) AS bucket,
+  epoch_ms("at") AS ms,
+  revision, series, variant,
+  CAST(allocation AS VARCHAR) AS allocation,
+  reason, stickiness, metric, "value" AS amount, bound, aggregation,
+  CASE "type" WHEN 'reward' THEN "eventId" END AS reward_id,
+  CASE "type" WHEN 'decision' THEN ${segmentBy === undefined ? "NULL" : feature(segmentBy)} END AS segment,
+  CASE "type" WHEN 'decision' THEN ${cell} END AS cell,
+  document
+FROM (${lines(staging, segmentBy !== undefined || modelFeatures.length > 0)})
+WHERE v = 1 AND experiment = ${quoted(experiment)} AND "at" IS NOT NULL AND revision IS NOT NULL AND (
+  ("type" = 'decision' AND "decisionId" IS NOT NULL AND unit IS NOT NULL AND allocation IS NOT NULL AND reason IS NOT NULL
+    AND metric IS NOT NULL AND stickiness IS NOT NULL AND variant IS NOT NULL)
+  OR ("type" = 'reward' AND "decisionId" IS NOT NULL AND "eventId" IS NOT NULL AND metric IS NOT NULL AND "value" IS NOT NULL AND status = 'applied')
+  OR ("type" = 'experiment' AND document IS NOT NULL))`
+}
+
+/** Ids of all experiments that have decisions. */
+export function experimentsOf(staging: Pick<Staging, "sources" | "parquetTypes">): string {
+  return `SELECT DISTINCT experiment FROM (${lines(staging)}) WHERE "type" = 'decision' AND experiment IS NOT NULL ORDER BY ALL LIMIT 20`
+}
+
+/** The lines of all files, with the fields of events; features only where somebody looks at them, since they are long to read. */
+function lines(
+  { sources: { files }, parquetTypes }: Pick<Staging, "sources" | "parquetTypes">,
+  withFeatures = false,
+): string {
+  const fields = Object.entries(FIELDS).filter(([name]) => withFeatures || name !== "features")
+  const list = (paths: readonly string[]): string => `[${paths.map(quoted).join(", ")}]`
+  const columns = fields.map(([name, type]) => `${quoted(name)}: ${quoted(type)}`)
+  const json = (paths: readonly string[], compression: string): string =>
+    `SELECT * FROM read_json(${list(paths)}, format = 'newline_delimited', columns = {${columns.join(", ")}}, ` +
+    `ignore_errors = true, compression = '${compression}', maximum_object_size = ${MAX_LINE_BYTES})`
+  const parts: string[] = []
+  if (files.ndjson.length > 0) parts.push(json(files.ndjson, "uncompressed"))
+  if (files.gzip.length > 0) parts.push(json(files.gzip, "gzip"))
+  if (files.parquet.length > 0) {
+    const converted = fields.map(([name, type]) => `${fromParquet(name, type, parquetTypes)} AS "${name}"`)
+    parts.push(`SELECT ${converted.join(", ")} FROM ${parquet(files.parquet)}`)
+  }
+  return parts.join(" UNION ALL ")
+}
+
+/** Names and types of what Parquet files hold. */
+export function describeParquet(files: readonly string[]): string {
+  return `DESCRIBE SELECT * FROM ${parquet(files)}`
+}
+
+function parquet(files: readonly string[]): string {
+  return `read_parquet([${files.map(quoted).join(", ")}], union_by_name = true)`
+}
+
+/** Whoever writes Parquet keeps objects as JSON texts, maps or structures. */
+function fromParquet(name: string, type: string, types: ReadonlyMap<string, string>): string {
+  const stored = types.get(name)
+  if (stored === undefined) return `CAST(NULL AS ${type})`
+  if (type !== "JSON" || stored === "JSON") return `CAST("${name}" AS ${type})`
+  return stored === "VARCHAR" ? `CAST("${name}" AS JSON)` : `to_json("${name}")`
+}
