@@ -213,6 +213,12 @@ export function evaluationLogContract(name: string, open: (events: readonly Outc
       ])
     })
 
+    it.each(['a"b', "a/b", "a~1b", "0", "$.a", "it's"])("reads the feature %s", async (name) => {
+      const events = ["x", "y"].map((value, second) => ({ ...decided(second + 1), features: { [name]: value } }))
+      const { rows } = await read([...events, rewarded(1)], { segmentBy: name })
+      expect(rows.map(({ segment }) => segment)).toEqual(["x", "y"])
+    })
+
     it("tells segments and cells apart by logged features", async () => {
       const featured = (second: number, features: unknown) => ({ ...decided(second), features })
       const events = [

@@ -43,7 +43,7 @@ export interface Staging {
  */
 export function stageEvents(staging: Staging): string {
   const { experiment, segmentBy, modelFeatures } = staging
-  const feature = (name: string): string => `json_extract_string(features, ${quoted(`$."${name}"`)})`
+  const feature = (name: string): string => `json_extract_string(features, ${quoted(pointerTo(name))})`
   const cell =
     modelFeatures.length === 0
       ? "NULL"
@@ -73,6 +73,11 @@ WHERE v = 1 AND experiment = ${quoted(experiment)} AND "at" IS NOT NULL AND revi
 /** Ids of all experiments that have decisions. */
 export function experimentsOf(staging: Pick<Staging, "sources" | "parquetTypes">): string {
   return `SELECT DISTINCT experiment FROM (${lines(staging)}) WHERE "type" = 'decision' AND experiment IS NOT NULL ORDER BY ALL LIMIT 20`
+}
+
+/** RFC 6901: unlike a JSON path it can name any member. */
+function pointerTo(name: string): string {
+  return `/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`
 }
 
 /** The lines of all files, with the fields of events; features only where somebody looks at them, since they are long to read. */
