@@ -11,7 +11,7 @@ import { cpus } from "node:os"
 import { parseArgs } from "node:util"
 import { loadModelFolder } from "#src/adapters/embedded-scorer/folder.ts"
 import { startGateway } from "./gateway.ts"
-import { medians } from "./medians.ts"
+import { mediansInTurns } from "./medians.ts"
 import { MODELS, type PythonSplit, startPythonSplit } from "./python-predictor.ts"
 import type { ServerProcess } from "./server-process.ts"
 import { runWrk, type WrkFigures } from "./wrk-run.ts"
@@ -87,12 +87,10 @@ async function measure(
   }
   const rows: Row[] = []
   for (const connections of CONNECTIONS) {
-    const runs = Object.entries(servers).map(([name, server]) => ({ name, server, figures: [] as WrkFigures[] }))
-    for (let round = 0; round < rounds; round++) {
-      for (const { server, figures } of runs)
-        figures.push(await runWrk(server, { core: CLIENT_CORE, connections, seconds }))
-    }
-    for (const { name, figures } of runs) rows.push({ server: name, connections, ...medians(figures) })
+    const measured = await mediansInTurns(Object.entries(servers), rounds, ([, server]) =>
+      runWrk(server, { core: CLIENT_CORE, connections, seconds }),
+    )
+    for (const [[server], figures] of measured) rows.push({ server, connections, ...figures })
   }
   return rows
 }

@@ -11,7 +11,7 @@ import { rm, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
 import { type Gateway, startGateway } from "./gateway.ts"
-import { medians } from "./medians.ts"
+import { mediansInTurns } from "./medians.ts"
 import { createTokens } from "./reward-tokens.ts"
 import { LINE_IN_BODY, postLines, type WrkFigures } from "./wrk-run.ts"
 
@@ -80,11 +80,8 @@ async function measure(contestants: readonly Contestant[], seconds: number, roun
   }
   const rows: object[] = []
   for (const load of LOADS) {
-    const runs = new Map<Contestant, WrkFigures[]>(contestants.map((contestant) => [contestant, []]))
-    for (let round = 0; round < rounds; round++) {
-      for (const [contestant, figures] of runs) figures.push(await post(contestant, load, seconds))
-    }
-    for (const [{ checkout }, figures] of runs) rows.push(rowOf(checkout, load, medians(figures)))
+    const measured = await mediansInTurns(contestants, rounds, (contestant) => post(contestant, load, seconds))
+    for (const [{ checkout }, figures] of measured) rows.push(rowOf(checkout, load, figures))
   }
   return rows
 }

@@ -7,7 +7,7 @@
 import { rm } from "node:fs/promises"
 import { parseArgs } from "node:util"
 import { type Gateway, startGateway } from "./gateway.ts"
-import { medians } from "./medians.ts"
+import { mediansInTurns } from "./medians.ts"
 import { runWrk, type WrkFigures } from "./wrk-run.ts"
 
 const CORES = "0,1"
@@ -54,11 +54,8 @@ async function measure(
   rounds: number,
 ): Promise<object[]> {
   for (const contestant of contestants) await load(contestant, connections, WARM_UP_SECONDS)
-  const runs = new Map<Contestant, WrkFigures[]>(contestants.map((contestant) => [contestant, []]))
-  for (let round = 0; round < rounds; round++) {
-    for (const [contestant, figures] of runs) figures.push(await load(contestant, connections, seconds))
-  }
-  const rows = [...runs].map(([{ name }, figures]) => ({ name, ...medians(figures) }))
+  const measured = await mediansInTurns(contestants, rounds, (contestant) => load(contestant, connections, seconds))
+  const rows = measured.map(([{ name }, figures]) => ({ name, ...figures }))
   const [one] = rows
   return rows.map(({ name, requestsPerSecond, cpuUs, p50Us, p99Us }) => ({
     name,

@@ -11,7 +11,7 @@ import { rm } from "node:fs/promises"
 import { cpus } from "node:os"
 import { parseArgs } from "node:util"
 import { startGateway } from "./gateway.ts"
-import { medians } from "./medians.ts"
+import { mediansInTurns } from "./medians.ts"
 import { startNginxSplit } from "./nginx-split.ts"
 import { startNodeEcho } from "./node-server.ts"
 import type { ServerProcess } from "./server-process.ts"
@@ -72,13 +72,10 @@ async function measure(
   }
   const rows: Row[] = []
   for (const connections of CONNECTIONS) {
-    const runs = new Map<Name, WrkFigures[]>([...servers.keys()].map((name) => [name, []]))
-    for (let round = 0; round < rounds; round++) {
-      for (const [name, figures] of runs) {
-        figures.push(await runWrk(servers.get(name) as ServerProcess, { core: CLIENT_CORE, connections, seconds }))
-      }
-    }
-    for (const [server, figures] of runs) rows.push({ server, connections, ...medians(figures) })
+    const measured = await mediansInTurns([...servers], rounds, ([, server]) =>
+      runWrk(server, { core: CLIENT_CORE, connections, seconds }),
+    )
+    for (const [[server], figures] of measured) rows.push({ server, connections, ...figures })
   }
   return rows
 }

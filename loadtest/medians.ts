@@ -1,3 +1,16 @@
+/** Medians over rounds in which all run in turns, so that a change of the machine's speed meets each of them. */
+export async function mediansInTurns<Contestant, Figures extends { readonly [Name in keyof Figures]: number }>(
+  contestants: readonly Contestant[],
+  rounds: number,
+  run: (contestant: Contestant) => Promise<Figures>,
+): Promise<(readonly [Contestant, Figures])[]> {
+  const runs = contestants.map((contestant) => ({ contestant, figures: [] as Figures[] }))
+  for (let round = 0; round < rounds; round++) {
+    for (const { contestant, figures } of runs) figures.push(await run(contestant))
+  }
+  return runs.map(({ contestant, figures }) => [contestant, medians(figures)])
+}
+
 /** Of several runs of the same, each figure by itself. */
 export function medians<Figures extends { readonly [Name in keyof Figures]: number }>(
   runs: readonly Figures[],
