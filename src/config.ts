@@ -54,7 +54,7 @@ export class ConfigError extends Error {
 }
 
 const KEY_ID = /^[a-z0-9]{1,4}$/
-const PERMISSIONS = ["predict", "force", "read"]
+const PERMISSIONS = ["predict", "force", "view", "edit", "admin"]
 const MIN_SECRET_LENGTH = 8
 
 const signingKeys = z.string().transform((text, context) => {
@@ -92,7 +92,9 @@ const apiKeys = z.string().transform((text, context) => {
       const parts = entry.split(":")
       if (parts.length === 1) return { name: `key-${index + 1}`, permissions: PERMISSIONS, secret: entry }
       const [name = "", permissions = "", secret = ""] = parts
-      return { name, permissions: permissions.split("+"), secret: parts.length === 3 ? secret : "" }
+      // What `view` was called before there was anything to edit.
+      const granted = permissions.split("+").map((permission) => (permission === "read" ? "view" : permission))
+      return { name, permissions: granted, secret: parts.length === 3 ? secret : "" }
     })
   const wrong = keys.some(({ name, permissions, secret }) => {
     const known = permissions.every((permission) => PERMISSIONS.includes(permission))

@@ -52,7 +52,7 @@ it("reads keys: newest signing key first, permissions of API keys joined by +", 
   ])
   expect(config.apiKeys).toEqual([
     { name: "ads", permissions: ["predict", "force"], secret: "s3cretkey" },
-    { name: "key-2", permissions: ["predict", "force", "read"], secret: "0123456789" },
+    { name: "key-2", permissions: ["predict", "force", "view", "edit", "admin"], secret: "0123456789" },
   ])
 })
 
@@ -106,7 +106,7 @@ describe("given mistakes", () => {
     [{ PORT: "80.5" }, /^PORT must be a port/],
     [{ SIGNING_KEYS: `k1:${KEY},k1:${KEY}` }, /^SIGNING_KEYS must be a list of id:key/],
     [{ SIGNING_KEYS: "k1:short" }, /^SIGNING_KEYS/],
-    [{ API_KEYS: "ads:everything:s3cretkey" }, /^API_KEYS must be .*predict, force, read/],
+    [{ API_KEYS: "ads:everything:s3cretkey" }, /^API_KEYS must be .*predict, force, view, edit, admin/],
     [
       { API_KEYS: "ads:predict:s3cretkey,web:read:s3cretkey" },
       /^API_KEYS must have a secret of its own .*: ads and web share/,

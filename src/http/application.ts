@@ -5,7 +5,7 @@ import { GatewayError } from "../domain/errors.ts"
 import type { Clock } from "../ports/clock.ts"
 import type { CounterStore } from "../ports/counter-store.ts"
 import type { Logger } from "../ports/logger.ts"
-import type { Authorize } from "./authorize.ts"
+import { ANYBODY, type Authorize } from "./authorize.ts"
 import { type Answer, type AnswerCall, type Call, withHeaders } from "./call.ts"
 import { readRequestId } from "./call-context.ts"
 import { OPERATIONS, type OperationId } from "./contract/operations.ts"
@@ -119,7 +119,7 @@ export function createApplication(deps: ApplicationDeps): Application {
     return async (call) => {
       if (!crossOrigin.isPreflight(call)) return refuse(call)
       try {
-        return identified(call, await handlers[id](call, readBody))
+        return identified(call, await handlers[id](call, readBody, ANYBODY))
       } catch (error) {
         return failed(call, error)
       }
@@ -140,8 +140,8 @@ export function createApplication(deps: ApplicationDeps): Application {
         if (takesPostbacks && call.method === "HEAD") return crossOrigin.share(call, refuse(call))
         // A postback that is too long has a token that is too long: its route says so.
         if (!takesPostbacks && call.target.length > MAX_TARGET_LENGTH) throw new GatewayError("uri_too_long")
-        if (permission !== undefined) deps.authorize(call, permission)
-        answer = identified(call, await handle(call, readBody))
+        const caller = permission === undefined ? ANYBODY : deps.authorize(call, permission)
+        answer = identified(call, await handle(call, readBody, caller))
       } catch (error) {
         answer = failed(call, error)
       } finally {

@@ -1,11 +1,19 @@
 import { GatewayError } from "../domain/errors.ts"
 import type { Call } from "./call.ts"
 
-/** What a key may do. `reward` needs none: a decision token carries its own proof. */
-export type Permission = "predict" | "force" | "read"
+/** What a key may do. A reward needs none: a decision token carries its own proof. */
+export const PERMISSIONS = ["predict", "force", "view", "edit", "admin"] as const
 
-/** Throws `unauthorized` or `forbidden` unless the request's key grants the permission. */
-export type Authorize = (call: Call, permission: Permission) => void
+export type Permission = (typeof PERMISSIONS)[number]
+
+/** Who sent a request. */
+export interface Caller {
+  /** For history and audit: the name of a key. */
+  readonly name: string
+}
+
+/** Says who sent a request. @throws GatewayError `unauthorized` or `forbidden` unless the request's key grants the permission */
+export type Authorize = (call: Call, permission: Permission) => Caller
 
 /** One API key: `permissions` of the holder of `secret`. */
 export interface ApiKey {
@@ -15,8 +23,11 @@ export interface ApiKey {
   readonly digest: string
 }
 
+/** Whoever asks for what needs no key. */
+export const ANYBODY: Caller = { name: "anybody" }
+
 /** A gateway on a loopback address without keys: whoever reaches it may do everything. */
-export const ALLOW_ALL: Authorize = () => {}
+export const ALLOW_ALL: Authorize = () => ANYBODY
 
 /**
  * Checks `Authorization: Bearer <key>`.
@@ -34,5 +45,6 @@ export function requireApiKey(keys: readonly ApiKey[], digest: (key: string) => 
     if (!key.permissions.has(permission)) {
       throw new GatewayError("forbidden", { detail: `The key lacks the permission "${permission}".` })
     }
+    return key
   }
 }

@@ -1,3 +1,4 @@
+import type { Caller } from "./authorize.ts"
 import type { Answer, Call } from "./call.ts"
 import type { RequestBody } from "./contract/operation.ts"
 import { type BodyRules, readBody } from "./read-body.ts"
@@ -6,7 +7,7 @@ import { type BodyRules, readBody } from "./read-body.ts"
 export type BodyReader = (call: Call) => Promise<{ readonly bytes: Uint8Array; readonly mediaType: string }>
 
 /** What answers an operation, once the caller may have it. Whatever it throws is answered as a problem. */
-export type OperationHandler = (call: Call, readBody: BodyReader) => Answer | Promise<Answer>
+export type OperationHandler = (call: Call, readBody: BodyReader, caller: Caller) => Answer | Promise<Answer>
 
 /** The reader for an operation's body. One that takes none has nothing to read: asking is a mistake of the handler's. */
 export function bodyReader(request: RequestBody | undefined): BodyReader {

@@ -8,7 +8,7 @@ import { mismatch } from "./published-schema.ts"
 const FEATURES = { hour: "14102100", banner_pos: "0" }
 const JSON_HEADERS = { "content-type": "application/json" }
 const KEYED: GatewayOptions = {
-  apiKeys: [{ name: "reader", permissions: ["read"], secret: "secret-of-a-reader" }],
+  apiKeys: [{ name: "reader", permissions: ["view"], secret: "secret-of-a-reader" }],
 }
 
 type Produce = (gateway: TestGateway) => Promise<Response>

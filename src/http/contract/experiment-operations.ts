@@ -1,7 +1,7 @@
 import { experimentInPath, jsonAnswer, type Operation, textUpTo } from "./operation.ts"
 import { MAX_UNIT_LENGTH } from "./predict-body.ts"
 
-const read = { method: "get", tag: "Experiments", permission: "read" } as const satisfies Partial<Operation>
+const read = { method: "get", tag: "Experiments", permission: "view" } as const satisfies Partial<Operation>
 
 const readOne = {
   ...read,

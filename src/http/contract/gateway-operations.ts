@@ -47,7 +47,7 @@ export const GATEWAY_OPERATIONS = [
     path: "/metrics",
     summary: "Metrics for Prometheus",
     description: "Counters, gauges and histograms in the text format of Prometheus; every name begins with bandit_.",
-    permission: "read",
+    permission: "view",
     answers: [{ status: 200, description: "Metrics", content: [{ mediaType: "text/plain" }] }],
   },
   {
