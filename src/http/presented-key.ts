@@ -1,6 +1,6 @@
 import type { Call } from "./call.ts"
 
-const BEARER = /^Bearer ([\x21-\x7e]{1,4096})$/
+const BEARER = /^Bearer ([\x21-\x7e]{1,4096})$/i
 
 /** The key, or the user's token, that a call comes with: `Authorization: Bearer <key>`. */
 export function presentedKey(call: Call): string | undefined {

@@ -51,17 +51,17 @@ describe("a key's rate", () => {
         const use = limitedTo(rate)
         let now = NOON
         const taken: number[] = []
+        let mostTries = 0
         for (const wait of waits) {
           now += wait
-          const missing = use.take(now)
-          if (missing === 0) taken.push(now)
-          else {
-            // What a double of today's milliseconds can't say.
+          // Two thousandths more: what a double of today's milliseconds can't say.
+          for (let missing = use.take(now), tries = 1; missing > 0; missing = use.take(now), tries++) {
             now += missing + 0.002
-            expect(use.take(now)).toBe(0)
-            taken.push(now)
+            mostTries = Math.max(mostTries, tries)
           }
+          taken.push(now)
         }
+        expect(mostTries).toBeLessThanOrEqual(1)
         const burst = Math.max(1, rate)
         for (const [i, from] of taken.entries()) {
           for (const [more, to] of taken.slice(i).entries()) {
