@@ -23,6 +23,7 @@ const ADAPTER_PACKAGES: Readonly<Record<string, readonly string[]>> = {
   "node-crypto": ["node:crypto"],
   "node-files": ["zod", "node:*"],
   pino: ["pino"],
+  redis: ["ioredis", "node:*"],
   s3: ["@aws-sdk/client-s3", "node:*"],
   sqlite: ["node:*"],
 }
