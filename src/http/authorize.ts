@@ -30,15 +30,24 @@ export const ANYBODY: Caller = { name: "anybody" }
 export const ALLOW_ALL: Authorize = () => ANYBODY
 
 /**
- * Checks `Authorization: Bearer <key>`.
+ * The API key that a request brings, as its protocol carries keys: `Authorization: Bearer`; the session token of AWS credentials, since what the AWS
+ * SDKs put into Authorization is a signature, which is not looked at; the token of Seldon's clients.
+ */
+function presentedKey(call: Call): string | undefined {
+  const bearer = /^Bearer (.*)$/.exec(call.header("authorization") ?? "")?.[1]
+  return bearer ?? call.header("x-amz-security-token") ?? call.header("x-auth-token")
+}
+
+/**
+ * Checks the key that a request brings.
  *
  * @param digest a one-way function of a key, so that comparing takes a time that says nothing about the key
  */
 export function requireApiKey(keys: readonly ApiKey[], digest: (key: string) => string): Authorize {
   const byDigest = new Map(keys.map((key) => [key.digest, key]))
   return (call, permission) => {
-    const match = /^Bearer ([\x21-\x7e]{1,256})$/.exec(call.header("authorization") ?? "")
-    const key = match === null ? undefined : byDigest.get(digest(match[1] as string))
+    const match = /^[\x21-\x7e]{1,256}$/.exec(presentedKey(call) ?? "")
+    const key = match === null ? undefined : byDigest.get(digest(match[0]))
     if (key === undefined) {
       throw new GatewayError("unauthorized", { detail: "Send Authorization: Bearer <key> with a key of API_KEYS." })
     }

@@ -11,11 +11,15 @@ export type ReadBytes = (c: Context, maxBytes: number) => Promise<Uint8Array>
 /** The application as a fetch handler: what a Worker is, and what Node's server falls back to. */
 export function mountOnHono({ routes, notFound, failed }: Application, readBytes: ReadBytes): Hono {
   const app = new Hono()
-  const callOf = (c: Context): Call => new HonoCall(c, readBytes)
+  const callOf = (c: Context, verb = ""): Call => new HonoCall(c, readBytes, verb)
   for (const { path, methods, refuse } of routes) {
-    const routed = path.replaceAll(/\{(\w+)\}/g, ":$1")
-    for (const [method, answer] of methods) app.on(method, routed, async (c) => toResponse(await answer(callOf(c))))
-    app.all(routed, (c) => toResponse(refuse(callOf(c))))
+    // `{name}:predict`: to the router the parameter is all of the segment.
+    const [, verb] = /\}(:\w+)$/.exec(path) ?? []
+    const routed = path.replaceAll(/\{(\w+)\}(:\w+)?/g, (_, name, end) => `:${name}${end ? `{[^/]+${end}}` : ""}`)
+    for (const [method, answer] of methods) {
+      app.on(method, routed, async (c) => toResponse(await answer(callOf(c, verb))))
+    }
+    app.all(routed, (c) => toResponse(refuse(callOf(c, verb))))
   }
   app.notFound((c) => toResponse(notFound(callOf(c))))
   app.onError((error, c) => toResponse(failed(callOf(c), error)))
@@ -30,10 +34,13 @@ class HonoCall implements Call {
   readonly context: CallContext
   readonly #c: Context
   readonly #readBytes: ReadBytes
+  readonly #verb: string
 
-  constructor(c: Context, readBytes: ReadBytes) {
+  /** @param verb what the path has behind its last parameter within the same segment */
+  constructor(c: Context, readBytes: ReadBytes, verb: string) {
     this.#c = c
     this.#readBytes = readBytes
+    this.#verb = verb
     this.context = new CallContext((name) => c.req.header(name))
   }
 
@@ -52,7 +59,8 @@ class HonoCall implements Call {
   }
 
   param(name: string): string | undefined {
-    return this.#c.req.param(name)
+    const value = this.#c.req.param(name)
+    return this.#verb === "" ? value : value?.slice(0, -this.#verb.length)
   }
 
   readBytes(maxBytes: number): Promise<Uint8Array> {

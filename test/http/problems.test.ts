@@ -101,6 +101,7 @@ const ELSEWHERE: Readonly<Partial<Record<ErrorCode, string>>> = {
   request_timeout: "the Node server gives up before the app: hostile-platform.test.ts",
   revision_conflict: "two gateways publish at once: app/publish.test.ts",
   config_invalid: "a start refuses, and the command line: nothing over HTTP edits configuration",
+  not_implemented: "a dialect's own answer: dialects/sagemaker.test.ts",
   not_configured: "a Worker without keys answers so before there is an app: test/runtime",
 }
 
