@@ -63,10 +63,14 @@ export async function createBundledGateway(
     recorder,
     counters,
     experimentStore: createMemoryExperimentStore(),
-    endpointOf: ({ model }) => {
-      const endpoint = models.get(model)
-      if (endpoint === undefined) throw new ConfigError([`the model ${model} is not bundled`])
-      return endpoint
+    endpointOf: (backend) => {
+      const endpoint = backend.kind === "embedded" ? models.get(backend.model) : undefined
+      if (endpoint !== undefined) return endpoint
+      throw new ConfigError([
+        backend.kind === "embedded"
+          ? `the model ${backend.model} is not bundled`
+          : `a Worker serves embedded models only, not the target ${backend.target}`,
+      ])
     },
     clock,
     logger,

@@ -5,8 +5,8 @@ import { Reallocator } from "../app/reallocate.ts"
 import type { Recorder } from "../app/recorder.ts"
 import { createReward } from "../app/reward.ts"
 import { ServedExperiments } from "../app/served-experiments.ts"
+import type { Backend } from "../domain/backend.ts"
 import { createDecisionIds } from "../domain/decision-id.ts"
-import type { Experiment } from "../domain/experiment.ts"
 import type { SignText } from "../domain/token.ts"
 import { type Application, createApplication } from "../http/application.ts"
 import type { Authorize } from "../http/authorize.ts"
@@ -75,7 +75,7 @@ export function createServing(parts: ServingParts): Application {
 /** What a runtime brings for all of a gateway. */
 export interface GatewayParts extends Omit<ServingParts, "experiments" | "metrics"> {
   readonly experimentStore: ExperimentStore
-  readonly endpointOf: (backend: Experiment["variants"][number]["backend"]) => ModelEndpoint
+  readonly endpointOf: (backend: Backend) => ModelEndpoint
   readonly defaultExperiment: string | undefined
   readonly readings: Readings
 }

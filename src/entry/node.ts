@@ -5,6 +5,7 @@ import { createLogger } from "../adapters/pino/logger.ts"
 import { lockFolder } from "../adapters/sqlite/folder-lock.ts"
 import { createRecoveringExperiments } from "../app/recovering-store.ts"
 import type { Config } from "../config.ts"
+import { Backends } from "./backends.ts"
 import { createGateway } from "./gateway.ts"
 import { openKeys } from "./kept-keys.ts"
 import { listen, stopListening } from "./listen.ts"
@@ -66,7 +67,7 @@ async function startInThisThread({ config, dataDir, logger, unlock }: Start): Pr
   })
   const { recorder, store } = recording
   const keys = await openKeys(config, dataDir, logger)
-  const models = new ModelFolder(config.modelsDir ?? packaged("examples/models"), logger)
+  const backends = new Backends(new ModelFolder(config.modelsDir ?? packaged("examples/models"), logger))
   const parts = createNodeParts(config, keys, turnEnd)
   const state = { draining: false }
   const gateway = createGateway({
@@ -74,7 +75,7 @@ async function startInThisThread({ config, dataDir, logger, unlock }: Start): Pr
     recorder,
     counters: store,
     experimentStore: createRecoveringExperiments(experimentStore, store),
-    endpointOf: (backend) => models.endpoint(backend.model),
+    endpointOf: (backend) => backends.endpointOf(backend),
     logger,
     defaultExperiment: config.defaultExperiment,
     readings: {
@@ -99,7 +100,7 @@ async function startInThisThread({ config, dataDir, logger, unlock }: Start): Pr
   })
   const logs = await retainedLogs(dataDir, logger)
   const upkeep = new Upkeep(
-    { config, dataDir, storage, keys, models, ...gateway, recovery: store, clock, logger },
+    { config, dataDir, storage, keys, backends, ...gateway, recovery: store, clock, logger },
     logs,
   )
   await upkeep.publishAll()

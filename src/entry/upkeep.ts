@@ -16,8 +16,8 @@ import { describeProblem } from "../domain/document-issues.ts"
 import type { Clock } from "../ports/clock.ts"
 import type { BackendCheck } from "../ports/document-source.ts"
 import type { Logger } from "../ports/logger.ts"
+import type { Backends } from "./backends.ts"
 import type { KeptKeys } from "./kept-keys.ts"
-import type { ModelFolder } from "./model-folder.ts"
 import { foldMarksOf } from "./recording.ts"
 import type { Storage } from "./storage.ts"
 
@@ -31,7 +31,7 @@ export interface UpkeepParts {
   readonly dataDir: string
   readonly storage: Storage
   readonly keys: KeptKeys
-  readonly models: ModelFolder
+  readonly backends: Backends
   readonly experiments: ServedExperiments
   readonly publisher: Publisher
   readonly reallocator: Reallocator
@@ -50,9 +50,9 @@ export class Upkeep {
 
   /** @param logs every log of the data folder: `retainedLogs` */
   constructor(parts: UpkeepParts, logs: readonly [RetainedLog, ...RetainedLog[]]) {
-    const { config, dataDir, storage, experiments, models, clock, logger } = parts
+    const { config, dataDir, storage, experiments, backends, clock, logger } = parts
     this.#parts = parts
-    const check: BackendCheck = (backend) => models.check(backend)
+    const check: BackendCheck = (backend) => backends.check(backend)
     this.#documents = new DocumentFollower({
       source: new ExperimentFolder(config.experimentsDir ?? packaged("examples/experiments"), check),
       publisher: parts.publisher,

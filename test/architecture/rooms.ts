@@ -22,6 +22,7 @@ const ADAPTER_PACKAGES: Readonly<Record<string, readonly string[]>> = {
   "node-crypto": ["node:crypto"],
   "node-files": ["node:*"],
   pino: ["pino"],
+  s3: ["@aws-sdk/client-s3", "node:*"],
   sqlite: ["node:*"],
 }
 

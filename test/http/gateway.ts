@@ -84,7 +84,7 @@ export async function createTestGateway(options: GatewayOptions = {}) {
     recorder,
     counters,
     experimentStore: createMemoryExperimentStore(),
-    endpointOf: ({ model }): ModelEndpoint => models.get(model) ?? embedded,
+    endpointOf: ({ model }): ModelEndpoint => models.get(model ?? "") ?? embedded,
     clock,
     logger,
     randomBytes: (target) => {

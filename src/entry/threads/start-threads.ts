@@ -6,6 +6,7 @@ import { createRecoveringExperiments } from "../../app/recovering-store.ts"
 import { within } from "../../app/within.ts"
 import { watchExperiments, watchReadings } from "../../http/gauges.ts"
 import type { PartState } from "../../http/routes/health.ts"
+import { Backends } from "../backends.ts"
 import { openKeys } from "../kept-keys.ts"
 import { requireFreePort } from "../listen.ts"
 import { machineClock as clock } from "../machine-clock.ts"
@@ -48,7 +49,7 @@ export async function startThreads(start: Start, count: number): Promise<Running
   const state = new ProcessState(threads, registry)
   const experiments = new ToldExperiments(config.defaultExperiment, threads)
   const recovery = new ThreadsRecovery(threads)
-  const models = new ModelFolder(config.modelsDir ?? packaged("examples/models"), logger)
+  const backends = new Backends(new ModelFolder(config.modelsDir ?? packaged("examples/models"), logger))
   const counters = withDeadlines(storage.archive)
   const publisher = new Publisher({
     experiments,
@@ -58,13 +59,25 @@ export async function startThreads(start: Start, count: number): Promise<Running
       // Each log is read without the others: all have every revision.
       recordExperiment: async (event) => void (await threads.callAll("logRevision", event)),
     },
-    endpointOf: (backend) => models.endpoint(backend.model),
+    endpointOf: (backend) => backends.endpointOf(backend),
     clock,
     logger,
     keyId: signingKeys[0].id,
   })
   const reallocator = new Reallocator({ experiments, counters, clock, logger })
-  const parts = { config, dataDir, storage, keys, models, experiments, publisher, reallocator, recovery, clock, logger }
+  const parts = {
+    config,
+    dataDir,
+    storage,
+    keys,
+    backends,
+    experiments,
+    publisher,
+    reallocator,
+    recovery,
+    clock,
+    logger,
+  }
   let upkeep: Upkeep | undefined
 
   const readParts = async () =>

@@ -31,9 +31,9 @@ const decided = {
   policy: z.string(),
   reason,
   degraded: z.boolean().describe("Whether something else answered than what was chosen"),
-  servedBy: z.string().optional().describe("The variant that answered, where degraded"),
+  servedBy: z.string().optional().describe("The variant that answered, where degraded; `_static` where none could"),
   error: z
-    .enum(["deadline_exceeded", "backend_failed", "wrong_shape"])
+    .enum(["deadline_exceeded", "backend_failed", "wrong_shape", "not_taken"])
     .optional()
     .describe("Why the chosen variant did not answer, where degraded"),
 }

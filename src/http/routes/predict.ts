@@ -1,6 +1,7 @@
 import type { Answered } from "../../app/ask-model.ts"
 import type { PredictCommand, Prediction } from "../../app/predict.ts"
 import type { Served, ServedExperiments } from "../../app/served-experiments.ts"
+import { STATIC_ANSWER } from "../../app/static-answer.ts"
 import { requestDeadlineMs } from "../../domain/deadline.ts"
 import { GatewayError } from "../../domain/errors.ts"
 import { parseExperimentId } from "../../domain/experiment.ts"
@@ -118,7 +119,7 @@ function answer(prediction: Prediction, answered: Answered, slate: boolean): Ans
   const { result, endpoint, error, servedIndex } = answered
   if (result.kind !== "scores") throw new Error("asked for scores, answered by something else")
   const first = slate ? `{"predictions":[${result.scores.join()}]` : `{"prediction":${result.scores[0]}`
-  const servedBy = snapshot.experiment.variants[servedIndex]?.id
+  const servedBy = snapshot.experiment.variants[servedIndex]?.id ?? STATIC_ANSWER
   const instead = degraded ? `,"servedBy":"${servedBy}","error":"${error}"` : ""
   const text =
     `${first},"experiment":"${snapshot.experiment.id}","revision":${snapshot.revision},"variant":"${choice.variant}",` +
