@@ -41,6 +41,7 @@ export type ErrorCode =
   | "store_unavailable"
   | "config_invalid"
   | "not_configured"
+  | "not_implemented"
   | "internal"
 
 /** One place in the input and what is wrong there. `pointer` is an RFC 6901 JSON pointer. */

@@ -1,5 +1,6 @@
 import * as z from "zod"
 import { type ErrorCode, GatewayError } from "../domain/errors.ts"
+import { DIALECT_PROBLEMS, dialectStatus } from "./contract/dialects/dialect.ts"
 import {
   BODY_PROBLEMS,
   COMMON_PROBLEMS,
@@ -43,6 +44,11 @@ function assemble() {
     tags: [
       { name: "Predict", description: "Ask for predictions; each is one decision." },
       { name: "Reward", description: "Say what a decision earned." },
+      {
+        name: "Dialects",
+        description:
+          "The same under the protocols of other model servers: a client moves by changing its base URL. Errors have the protocol's own form. Not for browsers.",
+      },
       { name: "Experiments", description: "Read what is served, what is known and why a choice is made." },
       { name: "Keys", description: "Make, list and revoke API keys." },
       { name: "Operations", description: "Health, metrics and this contract." },
@@ -129,8 +135,8 @@ function toOperation(operation: Operation): Record<string, unknown> {
     responses: {
       ...mapped(new Map(answers.map((one) => [one.status, one])), toAnswer),
       ...mapped(
-        Map.groupBy(problemsOf(operation), (code) => PROBLEMS[code].status),
-        toProblemAnswer,
+        Map.groupBy(problemsOf(operation), (code) => statusOf(operation, code)),
+        (codes) => toProblemAnswer(operation, codes),
       ),
     },
   }
@@ -184,13 +190,21 @@ function toAnswer({ description, content, headers }: OperationAnswer): Record<st
   }
 }
 
-/** Codes that share a status share an answer, with one example each. */
-function toProblemAnswer(codes: readonly ErrorCode[]): Record<string, unknown> {
-  const examples = codes.map((code) => [code, { value: toProblem(new GatewayError(code)) }])
+function statusOf({ dialect }: Operation, code: ErrorCode): number {
+  const { status } = PROBLEMS[code]
+  return dialect === undefined ? status : dialectStatus(dialect, code, status)
+}
+
+/** Codes that share a status share an answer, with one example each. Of a dialect only what is refused before its path is known is a problem document. */
+function toProblemAnswer({ dialect }: Operation, codes: readonly ErrorCode[]): Record<string, unknown> {
+  const documents = dialect === undefined ? codes : codes.filter((code) => COMMON_PROBLEMS.includes(code))
+  const examples = documents.map((code) => [code, { value: toProblem(new GatewayError(code)) }])
+  const asDocument = { schema: { $ref: refTo("Problem") }, examples: Object.fromEntries(examples) }
   return {
     description: codes.map((code) => PROBLEMS[code].title).join("; "),
     content: {
-      "application/problem+json": { schema: { $ref: refTo("Problem") }, examples: Object.fromEntries(examples) },
+      ...(dialect && { "application/json": { schema: { $ref: refTo(DIALECT_PROBLEMS[dialect].schema) } } }),
+      ...(documents.length > 0 && { "application/problem+json": asDocument }),
     },
   }
 }

@@ -197,6 +197,11 @@ export const PROBLEMS = {
     title: "Gateway is not configured",
     help: "Whoever runs it has not set its keys; its log says what is missing.",
   },
+  not_implemented: {
+    status: 501,
+    title: "Not served here",
+    help: "The protocol has this call, the gateway doesn't serve it. The page of the dialect says what it serves.",
+  },
   internal: { status: 500, title: "Internal error", help: "The gateway's own mistake; its log has the details." },
 } as const satisfies Record<ErrorCode, ProblemSpec>
 

@@ -109,6 +109,7 @@ const ELSEWHERE: Readonly<Partial<Record<ErrorCode, string>>> = {
   identity_unavailable: "an identity provider has to be away: user-tokens.test.ts",
   revision_conflict: "two gateways publish at once: app/publish.test.ts",
   config_invalid: "a start refuses, and the command line: nothing over HTTP edits configuration",
+  not_implemented: "a dialect's own answer: dialects/sagemaker.test.ts",
   not_configured: "a Worker without keys answers so before there is an app: test/runtime",
 }
 

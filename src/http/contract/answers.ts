@@ -45,6 +45,12 @@ export const predictAnswerSchema = z.union([
   z.object({ predictions: z.array(z.number()).min(1).max(256), ...decided }),
 ])
 
+/** What a plain predictor answers. */
+export const plainPredictionSchema = z.union([
+  z.object({ prediction: z.number(), model: z.string() }),
+  z.object({ predictions: z.array(z.number()).min(1).max(256), model: z.string() }),
+])
+
 export const rewardReceiptSchema = z.object({
   status: z
     .enum(["applied", "duplicate", "accepted"])

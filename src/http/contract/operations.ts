@@ -1,3 +1,4 @@
+import { DIALECT_OPERATIONS } from "./dialects/operations.ts"
 import { EXPERIMENT_OPERATIONS } from "./experiment-operations.ts"
 import { GATEWAY_OPERATIONS } from "./gateway-operations.ts"
 import { KEY_OPERATIONS } from "./key-operations.ts"
@@ -9,6 +10,7 @@ import { REWARD_OPERATIONS } from "./reward-operations.ts"
 const ALL = [
   ...PREDICT_OPERATIONS,
   ...REWARD_OPERATIONS,
+  ...DIALECT_OPERATIONS,
   ...EXPERIMENT_OPERATIONS,
   ...KEY_OPERATIONS,
   ...GATEWAY_OPERATIONS,

@@ -1,7 +1,8 @@
 import { FEATURES_EXAMPLE, PREDICTION_EXAMPLE } from "./examples.ts"
 import { experimentInPath, jsonAnswer, type Operation, type Parameter, type RequestBody } from "./operation.ts"
 
-const deadline: Parameter = {
+/** How long the caller waits. */
+export const deadline: Parameter = {
   name: "X-Deadline-Ms",
   in: "header",
   required: false,
