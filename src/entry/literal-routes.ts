@@ -1,10 +1,13 @@
 import type { Route } from "../http/application.ts"
 import type { AnswerCall } from "../http/call.ts"
+import type { Partition } from "../http/overload/partition.ts"
 
 /** Where a request goes, and what its path has in the place of the route's parameter. */
 export interface Match {
   readonly answer: AnswerCall
   readonly parameter: { readonly name: string; readonly value: string } | undefined
+  /** Whose share of the gateway it takes. */
+  readonly partition: Partition | undefined
 }
 
 /** What means the same however a path is read: nothing to decode, no dots. */
@@ -17,14 +20,15 @@ const PLAIN_SEGMENT = /^[a-z0-9-]+$/
 export class LiteralRoutes {
   readonly #whole = new Map<string, Match>()
   /** By the path up to and with its last slash. */
-  readonly #open = new Map<string, { readonly answer: AnswerCall; readonly name: string }>()
+  readonly #open = new Map<string, Omit<Match, "parameter"> & { readonly name: string }>()
 
   constructor(routes: readonly Route[]) {
-    for (const { path, methods } of routes) {
+    for (const { path, methods, partition } of routes) {
       const [, before, name] = /^([^{]*\/)\{(\w+)\}$/.exec(path) ?? []
       for (const [method, answer] of methods) {
-        if (before !== undefined && name !== undefined) this.#open.set(`${method} ${before}`, { answer, name })
-        else this.#whole.set(`${method} ${path}`, { answer, parameter: undefined })
+        if (before !== undefined && name !== undefined)
+          this.#open.set(`${method} ${before}`, { answer, name, partition })
+        else this.#whole.set(`${method} ${path}`, { answer, parameter: undefined, partition })
       }
     }
   }
@@ -43,6 +47,14 @@ export class LiteralRoutes {
     const open = this.#open.get(`${method} ${path.slice(0, cut)}`)
     const value = path.slice(cut)
     if (open === undefined || !PLAIN_SEGMENT.test(value)) return undefined
-    return { answer: open.answer, parameter: { name: open.name, value } }
+    return { answer: open.answer, parameter: { name: open.name, value }, partition: open.partition }
+  }
+
+  /** Whose share of the gateway a request takes that no route was found for. */
+  partitionOf(method: string, target: string): Partition | undefined {
+    // Balancers ask for health with HEAD.
+    const get = method === "HEAD" ? this.find("GET", target) : undefined
+    if (get !== undefined) return get.partition
+    return method === "POST" ? "predict" : "admin"
   }
 }

@@ -67,7 +67,7 @@ async function startInThisThread({ config, dataDir, logger, unlock }: Start): Pr
   const { recorder, store } = recording
   const keys = await openKeys(config, dataDir, logger)
   const models = new ModelFolder(config.modelsDir ?? packaged("examples/models"), logger)
-  const parts = createNodeParts(config, keys, turnEnd)
+  const parts = createNodeParts(config, keys, turnEnd, logger)
   const state = { draining: false }
   const gateway = createGateway({
     ...parts.serving,

@@ -10,6 +10,8 @@ import {
 import { OPERATIONS } from "./contract/operations.ts"
 import { IN_A_LINE, MAX_REWARDS } from "./contract/reward-body.ts"
 import { NAMED_SCHEMAS, type SchemaName } from "./contract/schemas.ts"
+import { partitionOf } from "./overload/partition.ts"
+import { shedCode } from "./overload/shed-answer.ts"
 import { PROBLEMS, toProblem } from "./problem.ts"
 
 export type JsonSchema = z.core.JSONSchema.BaseSchema
@@ -139,7 +141,9 @@ export function problemsOf(operation: Operation): readonly ErrorCode[] {
   const { permission, request, problems = [] } = operation
   const forBodies = request === undefined ? [] : BODY_PROBLEMS
   const forKeys: readonly ErrorCode[] = permission === undefined ? [] : ["unauthorized", "forbidden"]
-  return [...new Set([...forBodies, ...problems, ...forKeys, ...COMMON_PROBLEMS])]
+  const partition = partitionOf(operation)
+  const whenOverloaded = partition === undefined ? [] : [shedCode(partition)]
+  return [...new Set([...forBodies, ...problems, ...forKeys, ...whenOverloaded, ...COMMON_PROBLEMS])]
 }
 
 function toContents(contents: readonly Content[]): Record<string, unknown> {

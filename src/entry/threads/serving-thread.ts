@@ -43,7 +43,7 @@ async function openThread({ thread, dataDir, config, keys }: ThreadSettings, con
   })
   const { recorder, store } = recording
   const experiments = new ServedExperiments(config.defaultExperiment)
-  const parts = createNodeParts(config, keys, turnEnd)
+  const parts = createNodeParts(config, keys, turnEnd, logger)
   const state = { draining: false }
   const metrics = new Metrics(
     { ...storageReading(() => recordingFails(recording.state())), ...recording.readings, ...parts.readings },
