@@ -53,6 +53,8 @@ export interface Config {
   readonly outcomesMaxBytes: number | undefined
   /** Files of the outcome log go when all of it is older. Undefined: they stay. */
   readonly outcomesMaxDays: number | undefined
+  /** Limits that keep an overloaded gateway answering in time. Undefined: everybody is served, however late. */
+  readonly overload: OverloadLimits | undefined
   /** How long new connections are still taken after SIGTERM. */
   readonly shutdownDelaySeconds: number
   /** How long open requests may then take. */
@@ -223,6 +225,63 @@ const outcomesMaxBytes = z.string().transform((text, context) => {
   return z.NEVER
 })
 
+/** Each limit of OVERLOAD_LIMITS: its default, the least and the most. docs/overload.md says what they are for. */
+const OVERLOAD_LIMITS = {
+  concurrencyInitial: [200, 1, 10_000],
+  concurrencyMin: [20, 1, 10_000],
+  concurrencyMax: [200, 1, 10_000],
+  concurrencySmoothing: [0.2, 0.01, 1],
+  concurrencyLongWindow: [600, 10, 100_000],
+  concurrencyTolerance: [1.5, 1, 10],
+  concurrencyQueue: [4, 1, 1_000],
+  predictShare: [0.8, 0, 1],
+  rewardShare: [0.15, 0, 1],
+  adminShare: [0.05, 0, 1],
+  queueTargetMs: [5, 1, 1_000],
+  queueIntervalMs: [100, 10, 10_000],
+  loopDelayMs: [50, 10, 10_000],
+  loopUtilization: [0.95, 0.1, 1],
+  heapClose: [0.92, 0.1, 1],
+  heapRefuse: [0.95, 0.1, 1],
+  retryAfterSeconds: [1, 1, 60],
+} as const satisfies Readonly<Record<string, readonly [given: number, least: number, most: number]>>
+
+type OverloadLimit = keyof typeof OVERLOAD_LIMITS
+export type OverloadLimits = Readonly<Record<OverloadLimit, number>>
+
+const OVERLOAD_DEFAULTS = Object.fromEntries(
+  Object.entries(OVERLOAD_LIMITS).map(([name, [given]]) => [name, given]),
+) as OverloadLimits
+
+const overloadLimits = z.string().transform((text, context): OverloadLimits | undefined => {
+  if (text.trim() === "off") return undefined
+  const limits: Record<OverloadLimit, number> = { ...OVERLOAD_DEFAULTS }
+  const refuse = (message: string): never => {
+    context.addIssue({ code: "custom", message })
+    return z.NEVER
+  }
+  for (const entry of text.split(",").map((one) => one.trim())) {
+    const [, name = "", number = ""] = /^(\w+)=(\d+(?:\.\d+)?)$/.exec(entry) ?? []
+    if (!isOverloadLimit(name)) {
+      return refuse(
+        `must be off, or a list such as queueTargetMs=10,concurrencyMax=400; "${entry}" is not one of ${Object.keys(OVERLOAD_LIMITS).join(", ")} with a number`,
+      )
+    }
+    const [, least, most] = OVERLOAD_LIMITS[name]
+    limits[name] = Number(number)
+    if (limits[name] < least || limits[name] > most) return refuse(`must have a ${name} from ${least} to ${most}`)
+  }
+  const { concurrencyMin, concurrencyInitial, concurrencyMax, predictShare, rewardShare, adminShare } = limits
+  if (concurrencyMin > concurrencyInitial || concurrencyInitial > concurrencyMax)
+    return refuse("must have concurrencyMin <= concurrencyInitial <= concurrencyMax")
+  if (predictShare + rewardShare + adminShare > 1 + 1e-9) return refuse("must have shares that add up to at most 1")
+  return limits
+})
+
+function isOverloadLimit(name: string): name is OverloadLimit {
+  return Object.hasOwn(OVERLOAD_LIMITS, name)
+}
+
 const unsupported = (feature: string) => z.never(`is not supported by this version: ${feature}`).optional()
 
 const schema = z.object({
@@ -259,6 +318,7 @@ const schema = z.object({
     .min(2, "must be at least 2 days: rewards of the last day and one more may be repeated")
     .max(36_500, "must be at most 36500 days; leave it out to keep everything")
     .optional(),
+  OVERLOAD_LIMITS: overloadLimits.optional(),
   SHUTDOWN_DELAY_SECONDS: z.coerce.number("must be a number of seconds").min(0).max(600).default(1),
   DRAIN_SECONDS: z.coerce.number("must be a number of seconds").min(0).max(600).default(5),
   REDIS_URL: unsupported("counters live in DATA_DIR"),
@@ -316,6 +376,7 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
     logLevel: settings.LOG_LEVEL,
     outcomesMaxBytes: settings.OUTCOMES_MAX_BYTES,
     outcomesMaxDays: settings.OUTCOMES_MAX_DAYS,
+    overload: given["OVERLOAD_LIMITS"] === undefined ? OVERLOAD_DEFAULTS : settings.OVERLOAD_LIMITS,
     shutdownDelaySeconds: settings.SHUTDOWN_DELAY_SECONDS,
     drainSeconds: settings.DRAIN_SECONDS,
   }

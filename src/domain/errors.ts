@@ -28,6 +28,7 @@ export type ErrorCode =
   | "transfer_coding_unsupported"
   | "http_version_unsupported"
   | "overloaded"
+  | "admin_busy"
   | "features_invalid"
   | "token_invalid"
   | "token_malformed"

@@ -71,7 +71,7 @@ async function startInThisThread({ config, dataDir, logger, unlock }: Start): Pr
   const keys = await openKeys(config, dataDir, logger)
   const backends = new Backends(new ModelFolder(config.modelsDir ?? packaged("examples/models"), logger))
   const apiKeys = createKeyManagement(createKeyFile(dataDir), (live) => parts.putInForce(live), logger)
-  const parts = createNodeParts(config, keys, apiKeys, turnEnd)
+  const parts = createNodeParts(config, keys, apiKeys, turnEnd, logger)
   await apiKeys.open()
   const state = { draining: false }
   const gateway = createGateway({

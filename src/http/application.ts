@@ -15,6 +15,7 @@ import { createDialectHandlers } from "./dialects/handlers.ts"
 import { dialectProblemAnswer } from "./dialects/problem-forms.ts"
 import type { Metrics } from "./metrics.ts"
 import { bodyReader, type OperationHandler } from "./operation-handler.ts"
+import { type Partition, partitionOf } from "./overload/partition.ts"
 import { problemAnswer } from "./problem.ts"
 import { docsRoute, openApiRoute, problemPageRoute, rootRoute } from "./routes/docs.ts"
 import {
@@ -52,6 +53,8 @@ export interface Route {
   readonly path: string
   /** By method, in upper case. */
   readonly methods: ReadonlyMap<string, AnswerCall>
+  /** Whose share of an overloaded gateway its requests take; undefined for those that are always answered. */
+  readonly partition: Partition | undefined
   readonly refuse: (call: Call) => Answer
 }
 
@@ -99,6 +102,9 @@ export function createApplication(deps: ApplicationDeps): Application {
   const failed = (call: Call, error: unknown, dialect?: Dialect): Answer => identified(call, fail(call, error, dialect))
 
   const toRoute = (path: string, operations: readonly MountedOperation[]): Route => {
+    const partitions = new Set(operations.map(partitionOf))
+    if (partitions.size > 1) throw new Error(`the methods of ${path} belong to several partitions`)
+    const [partition] = partitions
     const allow = operations
       .map(({ method }) => method.toUpperCase())
       .filter((method) => method !== "OPTIONS")
@@ -115,7 +121,7 @@ export function createApplication(deps: ApplicationDeps): Application {
       const answer = operation.method === "options" ? preflight(operation, refuse) : timed(operation, refuse)
       return [operation.method.toUpperCase(), answer]
     })
-    return { path, methods: new Map(methods), refuse }
+    return { path, methods: new Map(methods), partition, refuse }
   }
 
   /** A browser's question whether it may send a request; any other OPTIONS is not a method of the path. */

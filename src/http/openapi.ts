@@ -11,6 +11,8 @@ import {
 import { OPERATIONS } from "./contract/operations.ts"
 import { IN_A_LINE, MAX_REWARDS } from "./contract/reward-body.ts"
 import { NAMED_SCHEMAS, type SchemaName } from "./contract/schemas.ts"
+import { partitionOf } from "./overload/partition.ts"
+import { shedCode } from "./overload/shed-answer.ts"
 import { PROBLEMS, toProblem } from "./problem.ts"
 
 export type JsonSchema = z.core.JSONSchema.BaseSchema
@@ -149,7 +151,10 @@ export function problemsOf(operation: Operation): readonly ErrorCode[] {
   const forKeys: readonly ErrorCode[] = permission === undefined ? [] : ["unauthorized", "forbidden", "rate_limited"]
   const forAdmin: readonly ErrorCode[] = path.startsWith("/admin/") ? ["identity_unavailable"] : []
   const forChanges: readonly ErrorCode[] = forAdmin.length > 0 && method !== "get" ? ["origin_not_allowed"] : []
-  return [...new Set([...forBodies, ...problems, ...forKeys, ...forAdmin, ...forChanges, ...COMMON_PROBLEMS])]
+  const partition = partitionOf(operation)
+  const whenOverloaded = partition === undefined ? [] : [shedCode(partition)]
+  const forCallers = [...forKeys, ...forAdmin, ...forChanges, ...whenOverloaded]
+  return [...new Set([...forBodies, ...problems, ...forCallers, ...COMMON_PROBLEMS])]
 }
 
 function toContents(contents: readonly Content[]): Record<string, unknown> {

@@ -125,7 +125,13 @@ export const PROBLEMS = {
     status: 503,
     title: "Gateway is overloaded",
     retryAfterSeconds: 1,
-    help: "Too many large bodies are arriving at once. Send the request again.",
+    help: "More arrives than can be answered in time. Wait for the seconds of Retry-After, then send the request again.",
+  },
+  admin_busy: {
+    status: 429,
+    title: "Too many requests of the control plane at once",
+    retryAfterSeconds: 1,
+    help: "The gateway is overloaded and serves predictions and rewards first. Wait for the seconds of Retry-After, then send the request again.",
   },
   origin_not_allowed: {
     status: 403,

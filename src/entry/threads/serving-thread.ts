@@ -49,7 +49,7 @@ async function openThread({ thread, dataDir, config, keys }: ThreadSettings, con
     make: (wish, actor) => control.call("makeKey", { wish, actor }),
     revoke: (id) => control.call("revokeKey", id),
   }
-  const parts = createNodeParts(config, keys, manageKeys, turnEnd)
+  const parts = createNodeParts(config, keys, manageKeys, turnEnd, logger)
   const state = { draining: false }
   const metrics = new Metrics(
     { ...storageReading(() => recordingFails(recording.state())), ...recording.readings, ...parts.readings },
