@@ -66,7 +66,12 @@ has a log: they are printed one after the other, each in its order.
         const follower = entryOf(followers, thread, () => {
           const cursor = cursors?.cursor(thread) ?? createPassingCursor()
           const logger = { info: say, warn: say, error: say }
-          return new LogFollower({ reader: createOutcomeReader(folder), cursor, logger, take })
+          return new LogFollower({
+            reader: createOutcomeReader(folder),
+            cursor,
+            logger,
+            take: ({ lines }) => take(lines),
+          })
         })
         await follower.catchUp()
       }
