@@ -15,6 +15,7 @@ import { partStates, recordingFails } from "./part-states.ts"
 import { retentionReadings, storageReading } from "./readings.ts"
 import { openRecording } from "./recording.ts"
 import { type RunningGateway, runGateway, type Start } from "./running-gateway.ts"
+import { shippingOf } from "./shipping/stream-shipping.ts"
 import { Storage } from "./storage.ts"
 import { startThreads } from "./threads/start-threads.ts"
 import { TurnEnd } from "./turn-end.ts"
@@ -69,6 +70,7 @@ async function startInThisThread({ config, dataDir, logger, unlock }: Start): Pr
   const models = new ModelFolder(config.modelsDir ?? packaged("examples/models"), logger)
   const parts = createNodeParts(config, keys, turnEnd)
   const state = { draining: false }
+  const shipping = shippingOf({ config, dataDir, logger })
   const gateway = createGateway({
     ...parts.serving,
     recorder,
@@ -85,6 +87,7 @@ async function startInThisThread({ config, dataDir, logger, unlock }: Start): Pr
         () => storage.lostFiles,
       ),
       ...parts.readings,
+      ...shipping?.readings,
     },
     readParts: () =>
       partStates(
@@ -93,6 +96,7 @@ async function startInThisThread({ config, dataDir, logger, unlock }: Start): Pr
           served: gateway.experiments.all().length,
           problems: upkeep.problems,
           keyProblem: keys.problem(),
+          stream: shipping?.part,
         },
         recording.state(),
       ),
@@ -105,9 +109,11 @@ async function startInThisThread({ config, dataDir, logger, unlock }: Start): Pr
   await upkeep.publishAll()
   const server = parts.createServer(gateway.application, gateway.metrics, () => state.draining)
   const port = await listen(server, config)
+  shipping?.start()
   return runGateway({
     config,
     upkeep,
+    shipping,
     logger,
     server: {
       port,

@@ -13,6 +13,7 @@ import { ModelFolder } from "../model-folder.ts"
 import { partStates, recordingOfAll } from "../part-states.ts"
 import { retentionReadings, storageReading } from "../readings.ts"
 import { type RunningGateway, runGateway, type Start } from "../running-gateway.ts"
+import { shippingOf } from "../shipping/stream-shipping.ts"
 import { Storage } from "../storage.ts"
 import { packaged, retainedLogs, Upkeep } from "../upkeep.ts"
 import type { ControlFunctions } from "./functions.ts"
@@ -65,6 +66,7 @@ export async function startThreads(start: Start, count: number): Promise<Running
   })
   const reallocator = new Reallocator({ experiments, counters, clock, logger })
   const parts = { config, dataDir, storage, keys, models, experiments, publisher, reallocator, recovery, clock, logger }
+  const shipping = shippingOf(start)
   let upkeep: Upkeep | undefined
 
   const readParts = async () =>
@@ -74,6 +76,7 @@ export async function startThreads(start: Start, count: number): Promise<Running
         served: experiments.all().length,
         problems: upkeep?.problems ?? 0,
         keyProblem: keys.problem(),
+        stream: shipping?.part,
       },
       recordingOfAll(await state.recordings()),
     )
@@ -89,14 +92,17 @@ export async function startThreads(start: Start, count: number): Promise<Running
         () => retained,
         () => storage.lostFiles,
       ),
+      ...shipping?.readings,
     })
     await upkeep.publishAll()
     await experiments.told()
     await requireFreePort(config)
     const port = await threads.listen(config.port)
+    shipping?.start()
     return runGateway({
       ...start,
       upkeep,
+      shipping,
       server: {
         port,
         died: threads.died,
