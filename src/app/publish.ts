@@ -1,3 +1,4 @@
+import type { Backend } from "../domain/backend.ts"
 import { type Definitions, definitionOf, type RevisionDefinition, withRevision } from "../domain/definitions.ts"
 import { GatewayError } from "../domain/errors.ts"
 import type { ExperimentEvent, RevisionSource } from "../domain/events.ts"
@@ -15,6 +16,7 @@ import { type Content, contentDiff, modelHashes } from "./revision-content.ts"
 import { toEvent } from "./revision-event.ts"
 import { definitionsOf, lineageAfter } from "./revision-lineage.ts"
 import type { ServedExperiments } from "./served-experiments.ts"
+import { withStaticAnswer } from "./static-answer.ts"
 import { TIMED_OUT, within } from "./within.ts"
 
 export interface PublisherDeps {
@@ -23,7 +25,7 @@ export interface PublisherDeps {
   readonly counters: CounterStore
   readonly recorder: { recordExperiment(event: ExperimentEvent): Promise<void> }
   /** What answers for a backend. Documents are checked against it before they come here. */
-  readonly endpointOf: (backend: Experiment["variants"][number]["backend"]) => ModelEndpoint
+  readonly endpointOf: (backend: Backend) => ModelEndpoint
   readonly clock: Clock
   readonly logger: Logger
   /** Key that signs new tokens. */
@@ -143,7 +145,10 @@ export class Publisher {
     const revision = stored?.revision ?? 0
     const served = experiments.get(experiment.id)
     if (served?.snapshot.revision === revision) return
-    const endpoints = experiment.variants.map(({ backend }) => this.#deps.endpointOf(backend))
+    const endpoints = withStaticAnswer(
+      experiment,
+      experiment.variants.map(({ backend }) => this.#deps.endpointOf(backend)),
+    )
     const lineage = stored?.lineage ?? NO_LINEAGE
     const snapshot = await this.#snapshot(experiment, revision, lineage)
     // First the log, then the decisions that refer to it; at the first start on a full disk there is nothing that could be logged.

@@ -3,7 +3,7 @@ import type { Experiment } from "../domain/experiment.ts"
 import type { Snapshot } from "../domain/snapshot.ts"
 import type { ModelEndpoint } from "../ports/model-endpoint.ts"
 
-/** One experiment as it is served now: a snapshot and what answers for each variant, in the document's order. Replaced whole. */
+/** One experiment as it is served now: a snapshot and what answers for each variant, in the document's order, and the static answer behind them. Replaced whole. */
 export interface Served {
   readonly snapshot: Snapshot
   readonly endpoints: readonly ModelEndpoint[]

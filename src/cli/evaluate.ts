@@ -1,7 +1,9 @@
 import { writeFileSync } from "node:fs"
 import { parseArgs } from "node:util"
 import { PolicyError } from "#policies/policy.ts"
+import type { DuckDbLimits } from "../adapters/duckdb/duckdb.ts"
 import { createDuckDbEvaluationLog } from "../adapters/duckdb/evaluation-log.ts"
+import type { LogPlaces } from "../adapters/duckdb/staged-log.ts"
 import { type Evaluation, type EvaluationOrder, evaluate as evaluateLog } from "../app/evaluation/evaluate.ts"
 import { ESTIMATOR_NAMES, type EstimatorName, isEstimatorName } from "../domain/evaluation/estimators.ts"
 import type { Command, Io } from "./command.ts"
@@ -9,6 +11,7 @@ import { evaluationDocument } from "./evaluation-document.ts"
 import { evaluationHtml } from "./evaluation-picture.ts"
 import { evaluationReport } from "./evaluation-report.ts"
 import { parseTargets, targetsFor, type WantedTargets } from "./evaluation-targets.ts"
+import { LOG_USAGE, logPlaces } from "./log-places.ts"
 import { ProgressBar } from "./progress-bar.ts"
 import { Refusal, refuse } from "./refusal.ts"
 import { replicateStreams } from "./replicate-streams.ts"
@@ -22,14 +25,13 @@ const STOPPED = 130
 export const evaluate: Command = {
   name: "evaluate",
   summary: "What another policy would have earned, from the outcome log",
-  usage: `npm run cli -- evaluate --log PATH --experiment ID [options]
+  usage: `npm run cli -- evaluate --log PLACE --experiment ID [options]
 
 Says from an outcome log what other policies would have earned, how sure that
 is, and whether this log can tell at all. It weights each logged decision by how
 likely the other policy would have made it. docs/evaluation.md is a guide.
 
-  --log PATH          a data folder, a folder of outcome files, or a file: JSON
-                      lines, plain or gzipped, or Parquet; may be repeated
+${LOG_USAGE}
   --experiment ID     which experiment
   --policy KIND       a policy to judge, as in simulate: thompson, a kind with
                       its first parameter (epsilon-greedy:0.1), or the policy of
@@ -54,6 +56,8 @@ likely the other policy would have made it. docs/evaluation.md is a guide.
   --seed N            of the bootstrap (1)
   --plot FILE         also writes the picture as one .html file
   --threads N         processor cores to read with (1)
+  --temporary-gib N   how large the temporary folder may get (50). TMPDIR says
+                      where it is
   --json              one JSON document: {"experiment","metric","decisions",
                       "units","logged","targets":[{"policy","estimates",
                       "diagnostics","verdict","reasons",…}],…}
@@ -62,7 +66,7 @@ likely the other policy would have made it. docs/evaluation.md is a guide.
     --target-allocation '{"challenger":1}' --policy thompson`,
   run: async (args, io) => {
     try {
-      const order = readOrder(args)
+      const order = readOrder(args, io)
       return await untilStopped((signal) => run(order, io, signal))
     } catch (error) {
       if (!(error instanceof Refusal || error instanceof PolicyError)) throw error
@@ -73,20 +77,20 @@ likely the other policy would have made it. docs/evaluation.md is a guide.
 }
 
 interface Order {
-  readonly paths: readonly string[]
+  readonly places: LogPlaces
   readonly query: EvaluationOrder["query"]
   readonly wanted: WantedTargets
   readonly estimators: readonly EstimatorName[]
   readonly seed: string
   readonly plot: string | undefined
-  readonly threads: number
+  readonly limits: Pick<DuckDbLimits, "threads" | "temporaryGiB">
   readonly json: boolean
 }
 
 async function run(order: Order, io: Io, signal: AbortSignal): Promise<number> {
-  const { paths, query, wanted, estimators, seed, plot, threads, json } = order
+  const { places, query, wanted, estimators, seed, plot, limits, json } = order
   const progress = new ProgressBar(io.stderr, () => performance.now())
-  const log = createDuckDbEvaluationLog(paths, { limits: { threads }, signal })
+  const log = createDuckDbEvaluationLog(places, { limits, signal })
   let evaluation: Evaluation
   try {
     evaluation = await evaluateLog(
@@ -114,7 +118,7 @@ async function run(order: Order, io: Io, signal: AbortSignal): Promise<number> {
   return 0
 }
 
-function readOrder(args: readonly string[]): Order {
+function readOrder(args: readonly string[], io: Io): Order {
   const { values } = parseArgs({
     args: [...args],
     options: {
@@ -134,11 +138,12 @@ function readOrder(args: readonly string[]): Order {
       seed: { type: "string", default: "1" },
       plot: { type: "string" },
       threads: { type: "string", default: "1" },
+      "temporary-gib": { type: "string", default: "50" },
       json: { type: "boolean", default: false },
     },
   })
-  const { log: paths, experiment, metric, plot } = values
-  if (paths.length === 0) throw new Refusal("--log is missing: a data folder, or files of outcomes")
+  const { experiment, metric, plot } = values
+  const places = logPlaces(values.log, io)
   if (experiment === undefined) throw new Refusal("--experiment is missing: the id of an experiment in the log")
   if (plot !== undefined && !plot.endsWith(".html")) throw new Refusal(`--plot ${plot}: the name must end in .html`)
   const wanted = parseTargets({
@@ -159,13 +164,16 @@ function readOrder(args: readonly string[]): Order {
   }
   const estimators = values.estimators.split(",").map(estimatorName)
   return {
-    paths,
+    places,
     query,
     wanted,
     estimators,
     seed: values.seed,
     plot,
-    threads: threadsOf(values.threads),
+    limits: {
+      threads: wholeNumber("--threads", values.threads, 99),
+      temporaryGiB: wholeNumber("--temporary-gib", values["temporary-gib"], 99_999),
+    },
     json: values.json,
   }
 }
@@ -192,9 +200,9 @@ function estimatorName(name: string): EstimatorName {
   throw new Refusal(`--estimators: there is no "${name}"; there are ${ESTIMATOR_NAMES.join(", ")}`)
 }
 
-function threadsOf(text: string): number {
-  if (/^[1-9]\d?$/.test(text)) return Number(text)
-  throw new Refusal(`--threads ${text}: it is a whole number from 1 to 99`)
+function wholeNumber(option: string, text: string, most: number): number {
+  if (/^[1-9]\d*$/.test(text) && Number(text) <= most) return Number(text)
+  throw new Refusal(`${option} ${text}: it is a whole number from 1 to ${most}`)
 }
 
 function write(path: string, text: string): void {

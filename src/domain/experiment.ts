@@ -2,13 +2,13 @@ import * as z from "zod"
 import { deepFreeze } from "#policies/deep-freeze.ts"
 import type { Policy } from "#policies/policy.ts"
 import { commonPolicyFields, findPolicy, isPolicyKind, policySchema } from "#policies/registry.ts"
+import { type Backend, backendSchema, NAME, staticAnswerSchema } from "./backend.ts"
 import { MAX_REWARD } from "./counters.ts"
 import { type DocumentIssue, parseShape, validFields } from "./document-issues.ts"
 import { type ReadableDocument, referenceIssues } from "./experiment-references.ts"
 import { EXPERIMENT_ID, type ExperimentId, type VariantId } from "./ids.ts"
 
 const VARIANT_ID = /^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$/
-const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/
 /** More would not be told apart by any traffic. */
 const MAX_VARIANTS = 64
 const MAX_METRICS = 15
@@ -35,16 +35,7 @@ const variantSchema = z.strictObject({
   id: variantId.describe("What decisions, tokens and statistics call it; ids that differ only in case are one"),
   weight: z.number().min(0).max(1e6).default(1).describe("Share in static and burn-in allocations; only ratios matter"),
   enabled: z.boolean().default(true).describe("A disabled variant is never chosen"),
-  backend: z
-    .discriminatedUnion(
-      "kind",
-      [z.strictObject({ kind: z.literal("embedded"), model: name.describe("A folder of MODELS_DIR") })],
-      {
-        error: (issue) =>
-          issue.code === "invalid_union" ? "must be embedded, the only kind this version serves" : undefined,
-      },
-    )
-    .describe("What answers for this variant"),
+  backend: backendSchema.describe("What answers for this variant"),
 })
 
 /** What makes rewards of a metric a number: the same for the one that is learned from and for the others. */
@@ -119,6 +110,9 @@ const documentSchema = z.strictObject({
   variants: z.array(variantSchema).min(1).max(MAX_VARIANTS).describe("The alternatives"),
   control: variantId.describe("Reference variant: what holdout units and paused experiments get"),
   fallback: variantId.optional().describe("Answers when the chosen variant can't; the control when left out"),
+  staticAnswer: staticAnswerSchema
+    .optional()
+    .describe("What is answered when no variant can; without one such requests are refused"),
   policy: policySchema.describe("The rule that turns statistics into an allocation; docs/policies has a page on each"),
   reward: rewardSchema.default(rewardSchema.parse({})).describe("The metric that the policy learns from"),
   metrics: z.array(metricSchema).max(MAX_METRICS).default([]).describe("Further metrics that rewards may name"),
@@ -154,9 +148,6 @@ export const experimentSchema = documentSchema.transform((document) => ({
 
 /** A valid experiment. Immutable; a change makes a new one with a higher revision. */
 export type Experiment = z.output<typeof experimentSchema>
-
-/** What answers for a variant. */
-export type Backend = z.output<typeof variantSchema>["backend"]
 
 export type ParsedExperiment =
   | { readonly ok: true; readonly experiment: Experiment }

@@ -58,10 +58,14 @@ export function createNodeServer(application: Application, options: NodeServerOp
     options.onRefusal?.(error.code)
     peers.dismiss(socket, rawAnswer(error))
   }
-  const app = mountOnHono(application, (c, maxBytes) => {
-    const { incoming, outgoing } = c.env as HttpBindings
-    return bodies.read(incoming, outgoing, maxBytes)
-  })
+  const app = mountOnHono(
+    application,
+    (c, maxBytes) => {
+      const { incoming, outgoing } = c.env as HttpBindings
+      return bodies.read(incoming, outgoing, maxBytes)
+    },
+    (c) => (c.env as HttpBindings).incoming.socket.remoteAddress,
+  )
   const askHono = getRequestListener(app.fetch, {
     overrideGlobalObjects: true,
     // What a request without a host is taken to have asked.

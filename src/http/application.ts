@@ -2,10 +2,10 @@ import type { PredictCommand, Prediction } from "../app/predict.ts"
 import type { RewardCommand, RewardReceipt } from "../app/reward.ts"
 import type { ServedExperiments } from "../app/served-experiments.ts"
 import { GatewayError } from "../domain/errors.ts"
-import type { Clock } from "../ports/clock.ts"
 import type { CounterStore } from "../ports/counter-store.ts"
 import type { Logger } from "../ports/logger.ts"
-import { ANYBODY, type Authorize } from "./authorize.ts"
+import { type AdmissionDeps, admitTo } from "./admission.ts"
+import { ANYBODY } from "./authorize.ts"
 import { type Answer, type AnswerCall, type Call, withHeaders } from "./call.ts"
 import { readRequestId } from "./call-context.ts"
 import { OPERATIONS, type OperationId } from "./contract/operations.ts"
@@ -22,20 +22,19 @@ import {
   statisticsRoute,
 } from "./routes/experiments.ts"
 import { healthcheckRoute, healthzRoute, metricsRoute, type ReadParts, readyzRoute } from "./routes/health.ts"
+import { type KeyRouteDeps, listKeysRoute, makeKeyRoute, revokeKeyRoute } from "./routes/keys.ts"
 import { predictRoute } from "./routes/predict.ts"
 import { getRewardPixelRoute, getRewardRoute, postRewardRoute } from "./routes/reward.ts"
 import type { Compress } from "./static-answer.ts"
 
 /** Everything the HTTP layer needs, built once per process or isolate by an entry. */
-export interface ApplicationDeps {
+export interface ApplicationDeps extends AdmissionDeps, KeyRouteDeps {
   readonly experiments: ServedExperiments
   readonly predict: (command: PredictCommand) => Promise<Prediction>
   readonly reward: (commands: readonly RewardCommand[]) => Promise<(RewardReceipt | GatewayError)[]>
   readonly counters: CounterStore
-  readonly clock: Clock
   readonly logger: Logger
   readonly metrics: Metrics
-  readonly authorize: Authorize
   readonly readParts: ReadParts
   readonly compress?: Compress | undefined
   /** Origins of the pages that may post rewards; none when left out. */
@@ -126,7 +125,9 @@ export function createApplication(deps: ApplicationDeps): Application {
     }
   }
 
-  const timed = ({ id, path, tag, permission, request }: MountedOperation, refuse: Route["refuse"]): AnswerCall => {
+  const timed = (operation: MountedOperation, refuse: Route["refuse"]): AnswerCall => {
+    const { id, path, tag, request } = operation
+    const admit = admitTo(operation, deps)
     const handle = handlers[id]
     const readBody = bodyReader(request)
     const takesPostbacks = tag === "Reward"
@@ -140,7 +141,9 @@ export function createApplication(deps: ApplicationDeps): Application {
         if (takesPostbacks && call.method === "HEAD") return crossOrigin.share(call, refuse(call))
         // A postback that is too long has a token that is too long: its route says so.
         if (!takesPostbacks && call.target.length > MAX_TARGET_LENGTH) throw new GatewayError("uri_too_long")
-        const caller = permission === undefined ? ANYBODY : deps.authorize(call, permission)
+        const admitted = admit(call)
+        // Most callers are known at once: only a user's token is waited for.
+        const caller = admitted instanceof Promise ? await admitted : admitted
         answer = identified(call, await handle(call, readBody, caller))
       } catch (error) {
         answer = failed(call, error)
@@ -184,6 +187,9 @@ function createHandlers(
     readStatistics: statisticsRoute(deps),
     readAllocation: allocationRoute(deps),
     explainChoice: explainRoute(deps),
+    listKeys: listKeysRoute(deps),
+    makeKey: makeKeyRoute(deps),
+    revokeKey: revokeKeyRoute(deps),
     root: rootRoute,
     healthz: healthzRoute,
     readyz: readyzRoute(deps.readParts),

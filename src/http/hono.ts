@@ -8,10 +8,17 @@ import { tooLarge } from "./read-body.ts"
 /** Reads a request's body whole, as `Call.readBytes` says. A runtime may have a shorter way to its bytes than the Request's. */
 export type ReadBytes = (c: Context, maxBytes: number) => Promise<Uint8Array>
 
+/** The address that a request came from, as far as the runtime knows it. */
+export type PeerOf = (c: Context) => string | undefined
+
 /** The application as a fetch handler: what a Worker is, and what Node's server falls back to. */
-export function mountOnHono({ routes, notFound, failed }: Application, readBytes: ReadBytes): Hono {
+export function mountOnHono(
+  { routes, notFound, failed }: Application,
+  readBytes: ReadBytes,
+  peerOf: PeerOf = () => undefined,
+): Hono {
   const app = new Hono()
-  const callOf = (c: Context): Call => new HonoCall(c, readBytes)
+  const callOf = (c: Context): Call => new HonoCall(c, readBytes, peerOf)
   for (const { path, methods, refuse } of routes) {
     const routed = path.replaceAll(/\{(\w+)\}/g, ":$1")
     for (const [method, answer] of methods) app.on(method, routed, async (c) => toResponse(await answer(callOf(c))))
@@ -30,10 +37,12 @@ class HonoCall implements Call {
   readonly context: CallContext
   readonly #c: Context
   readonly #readBytes: ReadBytes
+  readonly #peerOf: PeerOf
 
-  constructor(c: Context, readBytes: ReadBytes) {
+  constructor(c: Context, readBytes: ReadBytes, peerOf: PeerOf) {
     this.#c = c
     this.#readBytes = readBytes
+    this.#peerOf = peerOf
     this.context = new CallContext((name) => c.req.header(name))
   }
 
@@ -45,6 +54,10 @@ class HonoCall implements Call {
     const { url } = this.#c.req
     // The first slash behind that of "https://".
     return url.slice(url.indexOf("/", "https://".length))
+  }
+
+  get peer(): string | undefined {
+    return this.#peerOf(this.#c)
   }
 
   header(name: string): string | undefined {

@@ -44,6 +44,7 @@ function assemble() {
       { name: "Predict", description: "Ask for predictions; each is one decision." },
       { name: "Reward", description: "Say what a decision earned." },
       { name: "Experiments", description: "Read what is served, what is known and why a choice is made." },
+      { name: "Keys", description: "Make, list and revoke API keys." },
       { name: "Operations", description: "Health, metrics and this contract." },
     ],
     paths: mapped(byPath, (operations) => mapped(new Map(operations.map((one) => [one.method, one])), toOperation)),
@@ -53,7 +54,8 @@ function assemble() {
         apiKey: {
           type: "http",
           scheme: "bearer",
-          description: "A key of API_KEYS. Not needed where none are configured.",
+          description:
+            "A key of API_KEYS, or one made under /admin/keys. Not needed where neither API_KEYS nor OIDC_ISSUER is set.",
         },
       },
     },
@@ -136,10 +138,12 @@ function toOperation(operation: Operation): Record<string, unknown> {
 
 /** Every problem that an operation can answer. */
 export function problemsOf(operation: Operation): readonly ErrorCode[] {
-  const { permission, request, problems = [] } = operation
+  const { permission, request, problems = [], path, method } = operation
   const forBodies = request === undefined ? [] : BODY_PROBLEMS
-  const forKeys: readonly ErrorCode[] = permission === undefined ? [] : ["unauthorized", "forbidden"]
-  return [...new Set([...forBodies, ...problems, ...forKeys, ...COMMON_PROBLEMS])]
+  const forKeys: readonly ErrorCode[] = permission === undefined ? [] : ["unauthorized", "forbidden", "rate_limited"]
+  const forAdmin: readonly ErrorCode[] = path.startsWith("/admin/") ? ["identity_unavailable"] : []
+  const forChanges: readonly ErrorCode[] = forAdmin.length > 0 && method !== "get" ? ["origin_not_allowed"] : []
+  return [...new Set([...forBodies, ...problems, ...forKeys, ...forAdmin, ...forChanges, ...COMMON_PROBLEMS])]
 }
 
 function toContents(contents: readonly Content[]): Record<string, unknown> {

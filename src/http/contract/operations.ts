@@ -1,5 +1,6 @@
 import { EXPERIMENT_OPERATIONS } from "./experiment-operations.ts"
 import { GATEWAY_OPERATIONS } from "./gateway-operations.ts"
+import { KEY_OPERATIONS } from "./key-operations.ts"
 import type { Operation } from "./operation.ts"
 import { PREDICT_OPERATIONS } from "./predict-operations.ts"
 import { REWARD_OPERATIONS } from "./reward-operations.ts"
@@ -9,6 +10,7 @@ const ALL = [
   ...PREDICT_OPERATIONS,
   ...REWARD_OPERATIONS,
   ...EXPERIMENT_OPERATIONS,
+  ...KEY_OPERATIONS,
   ...GATEWAY_OPERATIONS,
 ] as const satisfies readonly Operation[]
 

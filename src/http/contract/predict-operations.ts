@@ -44,6 +44,7 @@ export const PREDICT_OPERATIONS = [
     ...predict,
     id: "predict",
     path: "/predict",
+    scope: "handler",
     summary: "Choose a variant and predict with it",
     description:
       "Decides on a variant for the unit, asks its model, logs the decision and answers. A body with none of experiment, features and instances " +

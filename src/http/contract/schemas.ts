@@ -2,6 +2,7 @@ import type * as z from "zod"
 import { experimentSchema } from "../../domain/experiment.ts"
 import * as answers from "./answers.ts"
 import { featuresSchema } from "./features.ts"
+import { keyWishSchema } from "./key-body.ts"
 import { predictBodySchema } from "./predict-body.ts"
 import { rewardItemSchema } from "./reward-body.ts"
 
@@ -18,6 +19,9 @@ export const NAMED_SCHEMAS = {
   Statistics: answers.statisticsSchema,
   Allocation: answers.allocationSchema,
   Explanation: answers.explanationSchema,
+  KeyWish: keyWishSchema,
+  MadeKey: answers.madeKeySchema,
+  KeyList: answers.keyListSchema,
   Problem: answers.problemSchema,
   Liveness: answers.livenessSchema,
   Healthcheck: answers.healthcheckSchema,

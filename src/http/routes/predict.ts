@@ -1,10 +1,11 @@
 import type { Answered } from "../../app/ask-model.ts"
 import type { PredictCommand, Prediction } from "../../app/predict.ts"
 import type { Served, ServedExperiments } from "../../app/served-experiments.ts"
+import { STATIC_ANSWER } from "../../app/static-answer.ts"
 import { requestDeadlineMs } from "../../domain/deadline.ts"
 import { GatewayError } from "../../domain/errors.ts"
 import { parseExperimentId } from "../../domain/experiment.ts"
-import type { Authorize } from "../authorize.ts"
+import { type Authorize, requireScope } from "../authorize.ts"
 import type { Answer } from "../call.ts"
 import { type PredictBody, readPredictBody } from "../contract/predict-body.ts"
 import type { Metrics } from "../metrics.ts"
@@ -23,13 +24,14 @@ const DECIMAL = /^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$/
 
 /** `POST /predict` and `POST /predict/{experiment}`. */
 export function predictRoute(deps: PredictRouteDeps): OperationHandler {
-  return async (call, readBody) => {
+  return async (call, readBody, caller) => {
     checkAccept(call.header("accept"))
     const askedMs = readDeadline(call.header("x-deadline-ms"))
     const { bytes } = await readBody(call)
     const body = readPredictBody(parseJsonBytes(bytes), hasNoEscapes(bytes))
     if (body.variant !== undefined) deps.authorize(call, "force")
     const served = findExperiment(deps.experiments, body.experiment, call.param("experiment"))
+    requireScope(caller, served.snapshot.experiment.id)
     const prediction = await deps.predict({
       served,
       unitId: body.unitId,
@@ -115,7 +117,7 @@ function answer(prediction: Prediction, answered: Answered, slate: boolean): Ans
   const { result, endpoint, error, servedIndex } = answered
   if (result.kind !== "scores") throw new Error("asked for scores, answered by something else")
   const first = slate ? `{"predictions":[${result.scores.join()}]` : `{"prediction":${result.scores[0]}`
-  const servedBy = snapshot.experiment.variants[servedIndex]?.id
+  const servedBy = snapshot.experiment.variants[servedIndex]?.id ?? STATIC_ANSWER
   const instead = degraded ? `,"servedBy":"${servedBy}","error":"${error}"` : ""
   const text =
     `${first},"experiment":"${snapshot.experiment.id}","revision":${snapshot.revision},"variant":"${choice.variant}",` +
