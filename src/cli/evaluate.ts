@@ -15,6 +15,7 @@ import { LOG_USAGE, logPlaces } from "./log-places.ts"
 import { ProgressBar } from "./progress-bar.ts"
 import { Refusal, refuse } from "./refusal.ts"
 import { replicateStreams } from "./replicate-streams.ts"
+import { timeOf } from "./time-option.ts"
 import { untilStopped } from "./until-stopped.ts"
 import { columnsOf, widthOf, wrapped } from "./wrapped.ts"
 
@@ -176,13 +177,6 @@ function readOrder(args: readonly string[], io: Io): Order {
     },
     json: values.json,
   }
-}
-
-function timeOf(option: string, text: string | undefined): number | undefined {
-  if (text === undefined) return undefined
-  const time = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Number.NaN
-  if (Number.isNaN(time)) throw new Refusal(`${option} ${text} is no time: write 2026-11-20T12:00:00Z`)
-  return time
 }
 
 function secondsOf(text: string | undefined): number | undefined {
