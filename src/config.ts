@@ -55,6 +55,10 @@ export interface Config {
   readonly outcomesMaxDays: number | undefined
   /** Limits that keep an overloaded gateway answering in time. Undefined: everybody is served, however late. */
   readonly overload: OverloadLimits | undefined
+  /** The Kinesis stream that outcomes go to. Undefined: none. */
+  readonly kinesisStream: string | undefined
+  /** How long a stop may then send what is left. */
+  readonly kinesisDrainSeconds: number
   /** How long new connections are still taken after SIGTERM. */
   readonly shutdownDelaySeconds: number
   /** How long open requests may then take. */
@@ -322,7 +326,11 @@ const schema = z.object({
   SHUTDOWN_DELAY_SECONDS: z.coerce.number("must be a number of seconds").min(0).max(600).default(1),
   DRAIN_SECONDS: z.coerce.number("must be a number of seconds").min(0).max(600).default(5),
   REDIS_URL: unsupported("counters live in DATA_DIR"),
-  KINESIS_STREAM: unsupported("the outcome log lives in DATA_DIR"),
+  KINESIS_STREAM: z
+    .string()
+    .regex(/^[a-zA-Z0-9_.-]{1,128}$/, "must be a stream's name: 1 to 128 letters, digits, _, . or -")
+    .optional(),
+  KINESIS_DRAIN_SECONDS: z.coerce.number("must be a number of seconds").min(0).max(600).default(3),
 })
 
 /** The names of all settings. */
@@ -377,6 +385,8 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
     outcomesMaxBytes: settings.OUTCOMES_MAX_BYTES,
     outcomesMaxDays: settings.OUTCOMES_MAX_DAYS,
     overload: given["OVERLOAD_LIMITS"] === undefined ? OVERLOAD_DEFAULTS : settings.OVERLOAD_LIMITS,
+    kinesisStream: settings.KINESIS_STREAM,
+    kinesisDrainSeconds: settings.KINESIS_DRAIN_SECONDS,
     shutdownDelaySeconds: settings.SHUTDOWN_DELAY_SECONDS,
     drainSeconds: settings.DRAIN_SECONDS,
   }

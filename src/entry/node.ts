@@ -18,6 +18,7 @@ import { partStates, recordingFails } from "./part-states.ts"
 import { retentionReadings, storageReading } from "./readings.ts"
 import { openRecording } from "./recording.ts"
 import { type RunningGateway, runGateway, type Start } from "./running-gateway.ts"
+import { shippingOf } from "./shipping/stream-shipping.ts"
 import { Storage } from "./storage.ts"
 import { startThreads } from "./threads/start-threads.ts"
 import { TurnEnd } from "./turn-end.ts"
@@ -74,6 +75,7 @@ async function startInThisThread({ config, dataDir, logger, unlock }: Start): Pr
   const parts = createNodeParts(config, keys, apiKeys, turnEnd, logger)
   await apiKeys.open()
   const state = { draining: false }
+  const shipping = shippingOf({ config, dataDir, logger })
   const gateway = createGateway({
     ...parts.serving,
     recorder,
@@ -90,6 +92,7 @@ async function startInThisThread({ config, dataDir, logger, unlock }: Start): Pr
         () => storage.lostFiles,
       ),
       ...parts.readings,
+      ...shipping?.readings,
     },
     readParts: () =>
       partStates(
@@ -98,6 +101,7 @@ async function startInThisThread({ config, dataDir, logger, unlock }: Start): Pr
           served: gateway.experiments.all().length,
           problems: upkeep.problems,
           keyProblem: keys.problem(),
+          stream: shipping?.part,
         },
         recording.state(),
       ),
@@ -110,9 +114,11 @@ async function startInThisThread({ config, dataDir, logger, unlock }: Start): Pr
   await upkeep.publishAll()
   const server = parts.createServer(gateway.application, gateway.metrics, () => state.draining)
   const port = await listen(server, config)
+  shipping?.start()
   return runGateway({
     config,
     upkeep,
+    shipping,
     logger,
     server: {
       port,

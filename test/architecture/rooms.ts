@@ -15,6 +15,7 @@ export interface Room {
 /** What an adapter may know beyond the ports: its own technology. */
 const ADAPTER_PACKAGES: Readonly<Record<string, readonly string[]>> = {
   duckdb: ["@duckdb/node-api", "node:*"],
+  kinesis: ["@aws-sdk/client-kinesis", "undici", "node:*"],
   memory: [],
   "embedded-scorer": ["zod", "node:fs", "node:fs/promises", "node:path"],
   "experiment-folder": ["yaml", "node:*"],

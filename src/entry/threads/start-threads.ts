@@ -17,6 +17,7 @@ import { ModelFolder } from "../model-folder.ts"
 import { partStates, recordingOfAll } from "../part-states.ts"
 import { retentionReadings, storageReading } from "../readings.ts"
 import { type RunningGateway, runGateway, type Start } from "../running-gateway.ts"
+import { shippingOf } from "../shipping/stream-shipping.ts"
 import { Storage } from "../storage.ts"
 import { packaged, retainedLogs, Upkeep } from "../upkeep.ts"
 import type { ControlFunctions } from "./functions.ts"
@@ -87,6 +88,7 @@ export async function startThreads(start: Start, count: number): Promise<Running
     clock,
     logger,
   }
+  const shipping = shippingOf(start)
   let upkeep: Upkeep | undefined
 
   const readParts = async () =>
@@ -96,6 +98,7 @@ export async function startThreads(start: Start, count: number): Promise<Running
         served: experiments.all().length,
         problems: upkeep?.problems ?? 0,
         keyProblem: keys.problem(),
+        stream: shipping?.part,
       },
       recordingOfAll(await state.recordings()),
     )
@@ -112,14 +115,17 @@ export async function startThreads(start: Start, count: number): Promise<Running
         () => retained,
         () => storage.lostFiles,
       ),
+      ...shipping?.readings,
     })
     await upkeep.publishAll()
     await experiments.told()
     await requireFreePort(config)
     const port = await threads.listen(config.port)
+    shipping?.start()
     return runGateway({
       ...start,
       upkeep,
+      shipping,
       server: {
         port,
         died: threads.died,
