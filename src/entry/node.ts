@@ -17,6 +17,7 @@ import { retentionReadings, storageReading } from "./readings.ts"
 import { openRecording } from "./recording.ts"
 import { type RunningGateway, runGateway, type Start } from "./running-gateway.ts"
 import { Storage } from "./storage.ts"
+import { configuredTargets, Targets } from "./targets.ts"
 import { startThreads } from "./threads/start-threads.ts"
 import { TurnEnd } from "./turn-end.ts"
 import { packaged, retainedLogs, Upkeep } from "./upkeep.ts"
@@ -67,7 +68,8 @@ async function startInThisThread({ config, dataDir, logger, unlock }: Start): Pr
   })
   const { recorder, store } = recording
   const keys = await openKeys(config, dataDir, logger)
-  const backends = new Backends(new ModelFolder(config.modelsDir ?? packaged("examples/models"), logger))
+  const targets = new Targets({ targets: await configuredTargets(config), threads: 1, clock, random: Math.random })
+  const backends = new Backends(new ModelFolder(config.modelsDir ?? packaged("examples/models"), logger), targets)
   const parts = createNodeParts(config, keys, turnEnd)
   const state = { draining: false }
   const gateway = createGateway({
@@ -121,6 +123,7 @@ async function startInThisThread({ config, dataDir, logger, unlock }: Start): Pr
       close: () => recording.close(),
     },
     release: async () => {
+      await targets.close()
       await storage.database.close()
       unlock()
     },

@@ -16,6 +16,8 @@ export interface Room {
 const ADAPTER_PACKAGES: Readonly<Record<string, readonly string[]>> = {
   duckdb: ["@duckdb/node-api", "node:*"],
   memory: [],
+  "http-model": [],
+  targets: ["yaml", "node:fs/promises"],
   "embedded-scorer": ["zod", "node:fs", "node:fs/promises", "node:path"],
   "experiment-folder": ["yaml", "node:*"],
   ndjson: ["node:*"],
@@ -23,6 +25,7 @@ const ADAPTER_PACKAGES: Readonly<Record<string, readonly string[]>> = {
   "node-files": ["node:*"],
   pino: ["pino"],
   sqlite: ["node:*"],
+  undici: ["undici", "node:dns"],
 }
 
 const ADAPTERS: readonly Room[] = Object.entries(ADAPTER_PACKAGES).map(([name, packages]) => ({

@@ -4,6 +4,7 @@ import type { AllocatedBy } from "#policies/allocate.ts"
 import type { Allocation } from "#policies/policy.ts"
 import type { ModelParts } from "../../adapters/embedded-scorer/artifact.ts"
 import type { Config } from "../../config.ts"
+import type { Target } from "../../domain/backends/target.ts"
 import type { Definitions } from "../../domain/definitions.ts"
 import type { ExperimentEvent } from "../../domain/events.ts"
 import type { Experiment } from "../../domain/experiment.ts"
@@ -21,6 +22,9 @@ export interface ThreadSettings {
   readonly thread: number
   readonly dataDir: string
   readonly config: Config
+  readonly targets: ReadonlyMap<string, Target>
+  /** How many there are. */
+  readonly threads: number
   readonly keys: Keys
 }
 
@@ -77,8 +81,8 @@ export interface PlainServed {
   readonly lineage: SnapshotLineage
   readonly keyId: string
   readonly definitions: Definitions
-  /** By variant, in the document's order; weights in shared memory. */
-  readonly models: readonly ModelParts[]
+  /** By variant, in the document's order; weights in shared memory. Null for a model at a target: each thread calls it by itself. */
+  readonly models: readonly (ModelParts | null)[]
   readonly plan: PlainPlan
 }
 

@@ -15,6 +15,7 @@ import { partStates, recordingOfAll } from "../part-states.ts"
 import { retentionReadings, storageReading } from "../readings.ts"
 import { type RunningGateway, runGateway, type Start } from "../running-gateway.ts"
 import { Storage } from "../storage.ts"
+import { configuredTargets, Targets } from "../targets.ts"
 import { packaged, retainedLogs, Upkeep } from "../upkeep.ts"
 import type { ControlFunctions } from "./functions.ts"
 import { ProcessState } from "./process-state.ts"
@@ -45,11 +46,20 @@ export async function startThreads(start: Start, count: number): Promise<Running
     say: (line) => logger.take(line),
   }
   const { signingKeys, unitKey } = keys
-  const threads = new ServingThreads(count, { dataDir, config, keys: { signingKeys, unitKey } }, control)
+  const targets = await configuredTargets(config)
+  const threads = new ServingThreads(
+    count,
+    { dataDir, config, targets, threads: count, keys: { signingKeys, unitKey } },
+    control,
+  )
   const state = new ProcessState(threads, registry)
   const experiments = new ToldExperiments(config.defaultExperiment, threads)
   const recovery = new ThreadsRecovery(threads)
-  const backends = new Backends(new ModelFolder(config.modelsDir ?? packaged("examples/models"), logger))
+  const backends = new Backends(
+    new ModelFolder(config.modelsDir ?? packaged("examples/models"), logger),
+    // Only to look at documents: the serving threads call.
+    new Targets({ targets, threads: count, clock, random: Math.random }),
+  )
   const counters = withDeadlines(storage.archive)
   const publisher = new Publisher({
     experiments,
