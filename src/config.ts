@@ -31,6 +31,8 @@ export interface Config {
   readonly dataDir: string
   readonly experimentsDir: string | undefined
   readonly modelsDir: string | undefined
+  /** Undefined: there are no targets. */
+  readonly targetsFile: string | undefined
   readonly defaultExperiment: string | undefined
   /** Undefined: made once and kept in the data folder. */
   readonly signingKeys: readonly SigningKeySetting[] | undefined
@@ -300,6 +302,7 @@ const schema = z.object({
   DATA_DIR: z.string().min(1, "must be a folder").default("./data"),
   EXPERIMENTS_DIR: z.string().min(1, "must be a folder").optional(),
   MODELS_DIR: z.string().min(1, "must be a folder").optional(),
+  TARGETS_FILE: z.string().min(1, "must be a file").optional(),
   DEFAULT_EXPERIMENT: z
     .string()
     .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, "must be an experiment's id")
@@ -371,6 +374,7 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
     dataDir: settings.DATA_DIR,
     experimentsDir: settings.EXPERIMENTS_DIR,
     modelsDir: settings.MODELS_DIR,
+    targetsFile: settings.TARGETS_FILE,
     defaultExperiment: settings.DEFAULT_EXPERIMENT,
     signingKeys: settings.SIGNING_KEYS,
     unitKey: settings.UNIT_KEY,

@@ -20,6 +20,7 @@ import { openRecording } from "./recording.ts"
 import { type RunningGateway, runGateway, type Start } from "./running-gateway.ts"
 import { shippingOf } from "./shipping/stream-shipping.ts"
 import { Storage } from "./storage.ts"
+import { configuredTargets, Targets } from "./targets.ts"
 import { startThreads } from "./threads/start-threads.ts"
 import { TurnEnd } from "./turn-end.ts"
 import { packaged, retainedLogs, Upkeep } from "./upkeep.ts"
@@ -70,7 +71,8 @@ async function startInThisThread({ config, dataDir, logger, unlock }: Start): Pr
   })
   const { recorder, store } = recording
   const keys = await openKeys(config, dataDir, logger)
-  const backends = new Backends(new ModelFolder(config.modelsDir ?? packaged("examples/models"), logger))
+  const targets = new Targets({ targets: await configuredTargets(config), threads: 1, clock, random: Math.random })
+  const backends = new Backends(new ModelFolder(config.modelsDir ?? packaged("examples/models"), logger), targets)
   const apiKeys = createKeyManagement(createKeyFile(dataDir), (live) => parts.putInForce(live), logger)
   const parts = createNodeParts(config, keys, apiKeys, turnEnd, logger)
   await apiKeys.open()
@@ -131,6 +133,7 @@ async function startInThisThread({ config, dataDir, logger, unlock }: Start): Pr
       close: () => recording.close(),
     },
     release: async () => {
+      await targets.close()
       await storage.database.close()
       unlock()
     },

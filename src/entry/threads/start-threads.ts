@@ -19,6 +19,7 @@ import { retentionReadings, storageReading } from "../readings.ts"
 import { type RunningGateway, runGateway, type Start } from "../running-gateway.ts"
 import { shippingOf } from "../shipping/stream-shipping.ts"
 import { Storage } from "../storage.ts"
+import { configuredTargets, Targets } from "../targets.ts"
 import { packaged, retainedLogs, Upkeep } from "../upkeep.ts"
 import type { ControlFunctions } from "./functions.ts"
 import { ProcessState } from "./process-state.ts"
@@ -52,13 +53,22 @@ export async function startThreads(start: Start, count: number): Promise<Running
     say: (line) => logger.take(line),
   }
   const { signingKeys, unitKey } = keys
-  const threads = new ServingThreads(count, { dataDir, config, keys: { signingKeys, unitKey } }, control)
+  const targets = await configuredTargets(config)
+  const threads = new ServingThreads(
+    count,
+    { dataDir, config, targets, threads: count, keys: { signingKeys, unitKey } },
+    control,
+  )
   const state = new ProcessState(threads, registry)
   const tellKeys = (live: readonly LiveKey[]) => threads.callAll("putInForce", live)
   const apiKeys = createKeyManagement(createKeyFile(dataDir), tellKeys, logger)
   const experiments = new ToldExperiments(config.defaultExperiment, threads)
   const recovery = new ThreadsRecovery(threads)
-  const backends = new Backends(new ModelFolder(config.modelsDir ?? packaged("examples/models"), logger))
+  const backends = new Backends(
+    new ModelFolder(config.modelsDir ?? packaged("examples/models"), logger),
+    // Only to look at documents: the serving threads call.
+    new Targets({ targets, threads: count, clock, random: Math.random }),
+  )
   const counters = withDeadlines(storage.archive)
   const publisher = new Publisher({
     experiments,
