@@ -101,6 +101,8 @@ export interface ModelEndpoint {
   readonly takes: Takes
   /** Whether it would be asked now: a target that keeps failing isn't for a while. Absent: always. */
   readonly isReady?: () => boolean
+  /** The most bytes of a body that it passes on; absent where it passes on none. */
+  readonly maxBodyBytes?: number
   /** What its server said of the model when it was last asked; undefined where it hasn't said. */
   readonly signature?: () => ModelSignature | undefined
   /** How it asks its server; absent where there is none. */
