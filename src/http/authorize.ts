@@ -53,20 +53,17 @@ export function requireApiKey({ keys, clock, refused }: KeyCheckParts): Authoriz
 
   const identify = (call: Call, now: number): ApiKey => {
     const presented = presentedKey(call)
-    const found = presented === undefined ? undefined : keys.find(presented)
-    const key = found !== undefined && now < found.expiresAt ? found : undefined
-    // A call without a key guesses nothing; neither does one whose key was right until now.
-    const isGuess = presented !== undefined && found === undefined
-    const waitMs =
-      key === undefined ? (isGuess ? guesses.wrong(call.peer, now) : 0) : guesses.right(call.peer, key.digest, now)
+    const key = presented === undefined ? undefined : keys.find(presented)
+    let waitMs = 0
+    if (key?.guessable === true) waitMs = guesses.right(call.peer, key.digest, now)
+    else if (key === undefined && presented !== undefined)
+      waitMs = guesses.wrong(call.peer, keys.digest(presented), now)
     if (waitMs > 0) throw limited(waitMs, "Too many wrong keys came from this address.")
-    if (key === undefined) {
-      throw new GatewayError("unauthorized", {
-        detail:
-          "Send Authorization: Bearer <key> with a key that is in force: one of API_KEYS, or one made under /admin/keys.",
-      })
-    }
-    return key
+    if (key !== undefined && now < key.expiresAt) return key
+    throw new GatewayError("unauthorized", {
+      detail:
+        "Send Authorization: Bearer <key> with a key that is in force: one of API_KEYS, or one made under /admin/keys.",
+    })
   }
 
   return (call, permission, experiment) => {
