@@ -15,6 +15,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   export: async () => (await import("./export.ts")).exportRows,
   rebuild: async () => (await import("./rebuild.ts")).rebuild,
   outcomes: async () => (await import("./outcomes.ts")).outcomes,
+  keys: async () => (await import("./keys.ts")).keys,
   demo: async () => (await import("./demo.ts")).demo,
 }
 

@@ -103,9 +103,9 @@ const KEYED_PRODUCERS: Readonly<Partial<Record<ErrorCode, Produce>>> = {
   forbidden: ({ postJson }) =>
     postJson("/predict", { features: FEATURES }, { authorization: "Bearer secret-of-a-reader" }),
   rate_limited: async ({ request }) => {
-    const wrong = () => request("/metrics", { headers: { authorization: "Bearer guessed" } })
-    for (let guess = 1; guess <= 10; guess++) expect((await wrong()).status).toBe(401)
-    return await wrong()
+    const wrong = (guess: number) => request("/metrics", { headers: { authorization: `Bearer guess-${guess}` } })
+    for (let guess = 1; guess <= 10; guess++) expect((await wrong(guess)).status).toBe(401)
+    return await wrong(11)
   },
 }
 
