@@ -82,7 +82,7 @@ python_packages_of() {
     schemathesis) echo "schemathesis==4.32.5" ;;
     moto) echo "moto[server]==5.2.5" ;;
     vowpalwabbit) echo "vowpalwabbit==9.11.9" ;;
-    open-bandit-pipeline) echo "numpy==2.4.6 pandas==2.3.3 scikit-learn==1.9.1 scipy==1.17.1 pyyaml tqdm matplotlib seaborn" ;;
+    open-bandit-pipeline) echo "numpy==2.4.6 pandas==2.3.3 scikit-learn==1.9.1 scipy==1.17.1 pyyaml==6.0.3 tqdm==4.70.1" ;;
     pyspark) echo "pyspark==4.3.0" ;;
   esac
 }

@@ -8,10 +8,17 @@ import { tooLarge } from "./read-body.ts"
 /** Reads a request's body whole, as `Call.readBytes` says. A runtime may have a shorter way to its bytes than the Request's. */
 export type ReadBytes = (c: Context, maxBytes: number) => Promise<Uint8Array>
 
+/** The address that a request came from, as far as the runtime knows it. */
+export type PeerOf = (c: Context) => string | undefined
+
 /** The application as a fetch handler: what a Worker is, and what Node's server falls back to. */
-export function mountOnHono({ routes, notFound, failed }: Application, readBytes: ReadBytes): Hono {
+export function mountOnHono(
+  { routes, notFound, failed }: Application,
+  readBytes: ReadBytes,
+  peerOf: PeerOf = () => undefined,
+): Hono {
   const app = new Hono()
-  const callOf = (c: Context, verb = ""): Call => new HonoCall(c, readBytes, verb)
+  const callOf = (c: Context, verb = ""): Call => new HonoCall(c, readBytes, peerOf, verb)
   for (const { path, methods, refuse } of routes) {
     // `{name}:predict`: to the router the parameter is all of the segment.
     const [, verb] = /\}(:\w+)$/.exec(path) ?? []
@@ -34,12 +41,14 @@ class HonoCall implements Call {
   readonly context: CallContext
   readonly #c: Context
   readonly #readBytes: ReadBytes
+  readonly #peerOf: PeerOf
   readonly #verb: string
 
   /** @param verb what the path has behind its last parameter within the same segment */
-  constructor(c: Context, readBytes: ReadBytes, verb: string) {
+  constructor(c: Context, readBytes: ReadBytes, peerOf: PeerOf, verb: string) {
     this.#c = c
     this.#readBytes = readBytes
+    this.#peerOf = peerOf
     this.#verb = verb
     this.context = new CallContext((name) => c.req.header(name))
   }
@@ -52,6 +61,10 @@ class HonoCall implements Call {
     const { url } = this.#c.req
     // The first slash behind that of "https://".
     return url.slice(url.indexOf("/", "https://".length))
+  }
+
+  get peer(): string | undefined {
+    return this.#peerOf(this.#c)
   }
 
   header(name: string): string | undefined {

@@ -12,6 +12,8 @@ import {
 import { OPERATIONS } from "./contract/operations.ts"
 import { IN_A_LINE, MAX_REWARDS } from "./contract/reward-body.ts"
 import { NAMED_SCHEMAS, type SchemaName } from "./contract/schemas.ts"
+import { partitionOf } from "./overload/partition.ts"
+import { shedCode } from "./overload/shed-answer.ts"
 import { PROBLEMS, toProblem } from "./problem.ts"
 
 export type JsonSchema = z.core.JSONSchema.BaseSchema
@@ -51,6 +53,7 @@ function assemble() {
           "The same under the protocols of other model servers: a client moves by changing its base URL. Errors have the protocol's own form. Not for browsers.",
       },
       { name: "Experiments", description: "Read what is served, what is known and why a choice is made." },
+      { name: "Keys", description: "Make, list and revoke API keys." },
       { name: "Operations", description: "Health, metrics and this contract." },
     ],
     paths: mapped(byPath, (operations) => mapped(new Map(operations.map((one) => [one.method, one])), toOperation)),
@@ -60,7 +63,8 @@ function assemble() {
         apiKey: {
           type: "http",
           scheme: "bearer",
-          description: "A key of API_KEYS. Not needed where none are configured.",
+          description:
+            "A key of API_KEYS, or one made under /admin/keys. Not needed where neither API_KEYS nor OIDC_ISSUER is set.",
         },
       },
     },
@@ -143,10 +147,15 @@ function toOperation(operation: Operation): Record<string, unknown> {
 
 /** Every problem that an operation can answer. */
 export function problemsOf(operation: Operation): readonly ErrorCode[] {
-  const { permission, request, problems = [] } = operation
+  const { permission, request, problems = [], path, method } = operation
   const forBodies = request === undefined ? [] : BODY_PROBLEMS
-  const forKeys: readonly ErrorCode[] = permission === undefined ? [] : ["unauthorized", "forbidden"]
-  return [...new Set([...forBodies, ...problems, ...forKeys, ...COMMON_PROBLEMS])]
+  const forKeys: readonly ErrorCode[] = permission === undefined ? [] : ["unauthorized", "forbidden", "rate_limited"]
+  const forAdmin: readonly ErrorCode[] = path.startsWith("/admin/") ? ["identity_unavailable"] : []
+  const forChanges: readonly ErrorCode[] = forAdmin.length > 0 && method !== "get" ? ["origin_not_allowed"] : []
+  const partition = partitionOf(operation)
+  const whenOverloaded = partition === undefined ? [] : [shedCode(partition)]
+  const forCallers = [...forKeys, ...forAdmin, ...forChanges, ...whenOverloaded]
+  return [...new Set([...forBodies, ...problems, ...forCallers, ...COMMON_PROBLEMS])]
 }
 
 function toContents(contents: readonly Content[]): Record<string, unknown> {

@@ -36,6 +36,9 @@ const predict = {
     "experiment_not_found",
     "not_acceptable",
     "backend_failed",
+    "backend_unavailable",
+    "wrong_shape",
+    "not_taken",
     "deadline_exceeded",
   ],
 } as const satisfies Partial<Operation>
@@ -45,6 +48,7 @@ export const PREDICT_OPERATIONS = [
     ...predict,
     id: "predict",
     path: "/predict",
+    scope: "handler",
     summary: "Choose a variant and predict with it",
     description:
       "Decides on a variant for the unit, asks its model, logs the decision and answers. A body with none of experiment, features and instances " +

@@ -6,6 +6,7 @@ import * as inference from "./dialects/inference-body.ts"
 import * as seldon from "./dialects/seldon-body.ts"
 import { tensorFlowAnswerSchema, tensorFlowRequestSchema } from "./dialects/tensorflow-body.ts"
 import { featuresSchema } from "./features.ts"
+import { keyWishSchema } from "./key-body.ts"
 import { featureBodySchema, predictBodySchema } from "./predict-body.ts"
 import { rewardItemSchema } from "./reward-body.ts"
 
@@ -50,6 +51,9 @@ export const NAMED_SCHEMAS = {
   Statistics: answers.statisticsSchema,
   Allocation: answers.allocationSchema,
   Explanation: answers.explanationSchema,
+  KeyWish: keyWishSchema,
+  MadeKey: answers.madeKeySchema,
+  KeyList: answers.keyListSchema,
   Problem: answers.problemSchema,
   Liveness: answers.livenessSchema,
   Healthcheck: answers.healthcheckSchema,

@@ -5,7 +5,7 @@ import { STATIC_ANSWER } from "../../app/static-answer.ts"
 import { requestDeadlineMs } from "../../domain/deadline.ts"
 import { GatewayError } from "../../domain/errors.ts"
 import { parseExperimentId } from "../../domain/experiment.ts"
-import type { Authorize } from "../authorize.ts"
+import { type Authorize, requireScope } from "../authorize.ts"
 import type { Answer } from "../call.ts"
 import { readPredictBody } from "../contract/predict-body.ts"
 import type { Metrics } from "../metrics.ts"
@@ -24,13 +24,14 @@ const DECIMAL = /^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$/
 
 /** `POST /predict` and `POST /predict/{experiment}`. */
 export function predictRoute(deps: PredictRouteDeps): OperationHandler {
-  return async (call, readBody) => {
+  return async (call, readBody, caller) => {
     checkAccept(call.header("accept"))
     const askedMs = readDeadline(call.header("x-deadline-ms"))
     const { bytes } = await readBody(call)
     const body = readPredictBody(parseJsonBytes(bytes), hasNoEscapes(bytes))
     if (body.variant !== undefined) deps.authorize(call, "force")
     const served = findExperiment(deps.experiments, body.experiment, call.param("experiment"))
+    requireScope(caller, served.snapshot.experiment.id)
     const prediction = await deps.predict({
       served,
       unitId: body.unitId,
