@@ -15,7 +15,7 @@ import type { Command, Io } from "./command.ts"
 import { refuse } from "./refusal.ts"
 
 const LOOK_EVERY_MS = 500
-const TYPES = ["decision", "reward", "experiment"] as const
+const TYPES = ["decision", "reward", "experiment", "audit"] as const
 /** A repeated event comes soon after the first, but for revisions, which every log has. */
 const REMEMBERED_EVENTS = 100_000
 
@@ -36,7 +36,7 @@ has a log: they are printed one after the other, each in its order.
                    being deleted until they were printed
   --follow         goes on as the log grows, until it is stopped
   --experiment ID  only events of this experiment
-  --type TYPE      only decision, reward or experiment events
+  --type TYPE      only decision, reward, experiment or audit events
 
   npm run cli -- outcomes tail --type reward | head`,
   run: async (args, io) => {
@@ -83,7 +83,8 @@ function mistakeIn(positionals: readonly string[], type: string | undefined, fol
 }
 
 function matches(event: OutcomeEvent, experiment: string | undefined, type: string | undefined): boolean {
-  return (experiment === undefined || event.experiment === experiment) && (type === undefined || event.type === type)
+  const of = event.type === "audit" ? undefined : event.experiment
+  return (experiment === undefined || of === experiment) && (type === undefined || event.type === type)
 }
 
 /** Prints lines that are events, each event id once. */

@@ -1,8 +1,11 @@
 import { availableParallelism } from "node:os"
-import { resolve } from "node:path"
+import { join, resolve } from "node:path"
+import { DocumentParser } from "../adapters/experiment-folder/document-parser.ts"
+import { AuditFile } from "../adapters/ndjson/audit-log.ts"
 import type { TextOutput } from "../adapters/pino/lines-for-people.ts"
 import { createLogger } from "../adapters/pino/logger.ts"
 import { lockFolder } from "../adapters/sqlite/folder-lock.ts"
+import { AuditTrail } from "../app/audit-trail.ts"
 import { createRecoveringExperiments } from "../app/recovering-store.ts"
 import type { Config } from "../config.ts"
 import { createGateway } from "./gateway.ts"
@@ -18,7 +21,7 @@ import { type RunningGateway, runGateway, type Start } from "./running-gateway.t
 import { Storage } from "./storage.ts"
 import { startThreads } from "./threads/start-threads.ts"
 import { TurnEnd } from "./turn-end.ts"
-import { packaged, retainedLogs, Upkeep } from "./upkeep.ts"
+import { AUDIT_FILE, packaged, retainedLogs, Upkeep } from "./upkeep.ts"
 
 /**
  * Starts the gateway on Node.
@@ -69,12 +72,23 @@ async function startInThisThread({ config, dataDir, logger, unlock }: Start): Pr
   const models = new ModelFolder(config.modelsDir ?? packaged("examples/models"), logger)
   const parts = createNodeParts(config, keys, turnEnd)
   const state = { draining: false }
+  const audit = new AuditTrail({
+    log: new AuditFile(join(dataDir, AUDIT_FILE)),
+    stream: (event) => recorder.recordAudit(event),
+    clock,
+    logger,
+  })
+  const parser = new DocumentParser()
   const gateway = createGateway({
     ...parts.serving,
     recorder,
     counters: store,
     experimentStore: createRecoveringExperiments(experimentStore, store),
     endpointOf: (backend) => models.endpoint(backend.model),
+    check: (backend) => models.check(backend),
+    fileOf: (id) => upkeep.fileOf(id),
+    parseText: (text) => parser.parse(text),
+    audit,
     logger,
     defaultExperiment: config.defaultExperiment,
     readings: {
@@ -117,7 +131,10 @@ async function startInThisThread({ config, dataDir, logger, unlock }: Start): Pr
         state.draining = true
       },
       stopListening: () => stopListening(server, config.drainSeconds),
-      close: () => recording.close(),
+      close: async () => {
+        await audit.close()
+        await recording.close()
+      },
     },
     release: async () => {
       await storage.database.close()

@@ -5,7 +5,7 @@ import { GatewayError } from "../domain/errors.ts"
 import type { Clock } from "../ports/clock.ts"
 import type { CounterStore } from "../ports/counter-store.ts"
 import type { Logger } from "../ports/logger.ts"
-import { ANYBODY, type Authorize } from "./authorize.ts"
+import { ANYBODY, type Authorize, type Caller } from "./authorize.ts"
 import { type Answer, type AnswerCall, type Call, withHeaders } from "./call.ts"
 import { readRequestId } from "./call-context.ts"
 import { OPERATIONS, type OperationId } from "./contract/operations.ts"
@@ -13,13 +13,25 @@ import { CrossOrigin } from "./cross-origin.ts"
 import type { Metrics } from "./metrics.ts"
 import { bodyReader, type OperationHandler } from "./operation-handler.ts"
 import { problemAnswer } from "./problem.ts"
-import { docsRoute, openApiRoute, problemPageRoute, rootRoute } from "./routes/docs.ts"
+import { type AuditRouteDeps, auditRoute } from "./routes/audit.ts"
+import { docsRoute, experimentSchemaRoute, openApiRoute, problemPageRoute, rootRoute } from "./routes/docs.ts"
+import {
+  type EditRouteDeps,
+  patchExperimentRoute,
+  promoteRoute,
+  putExperimentRoute,
+  removeExperimentRoute,
+  rollbackRoute,
+  transitionRoute,
+} from "./routes/experiment-edits.ts"
+import { diffRoute, type HistoryRouteDeps, historyRoute, revisionRoute } from "./routes/experiment-history.ts"
 import {
   allocationRoute,
   explainRoute,
   listExperimentsRoute,
   readExperimentRoute,
   statisticsRoute,
+  type WriteYaml,
 } from "./routes/experiments.ts"
 import { healthcheckRoute, healthzRoute, metricsRoute, type ReadParts, readyzRoute } from "./routes/health.ts"
 import { predictRoute } from "./routes/predict.ts"
@@ -27,7 +39,7 @@ import { getRewardPixelRoute, getRewardRoute, postRewardRoute } from "./routes/r
 import type { Compress } from "./static-answer.ts"
 
 /** Everything the HTTP layer needs, built once per process or isolate by an entry. */
-export interface ApplicationDeps {
+export interface ApplicationDeps extends EditRouteDeps, HistoryRouteDeps, AuditRouteDeps {
   readonly experiments: ServedExperiments
   readonly predict: (command: PredictCommand) => Promise<Prediction>
   readonly reward: (commands: readonly RewardCommand[]) => Promise<(RewardReceipt | GatewayError)[]>
@@ -37,6 +49,7 @@ export interface ApplicationDeps {
   readonly metrics: Metrics
   readonly authorize: Authorize
   readonly readParts: ReadParts
+  readonly writeYaml: WriteYaml
   readonly compress?: Compress | undefined
   /** Origins of the pages that may post rewards; none when left out. */
   readonly rewardOrigins?: readonly string[] | undefined
@@ -126,6 +139,12 @@ export function createApplication(deps: ApplicationDeps): Application {
     }
   }
 
+  /** Who wanted to change something and did not get it. */
+  const noteRefusal = (id: OperationId, call: Call, caller: Caller, { code }: GatewayError): void => {
+    const subject = call.param("experiment") ?? ""
+    void deps.audit.note({ actor: caller.name, action: id, subject, outcome: "refused", code })
+  }
+
   const timed = ({ id, path, tag, permission, request }: MountedOperation, refuse: Route["refuse"]): AnswerCall => {
     const handle = handlers[id]
     const readBody = bodyReader(request)
@@ -135,14 +154,17 @@ export function createApplication(deps: ApplicationDeps): Application {
     return async (call) => {
       const startedMs = clock.monotonicMs()
       let answer: Answer
+      let caller: Caller = ANYBODY
       try {
         // Servers ask the GET of a path for its HEAD; a HEAD must not count a reward.
         if (takesPostbacks && call.method === "HEAD") return crossOrigin.share(call, refuse(call))
         // A postback that is too long has a token that is too long: its route says so.
         if (!takesPostbacks && call.target.length > MAX_TARGET_LENGTH) throw new GatewayError("uri_too_long")
-        const caller = permission === undefined ? ANYBODY : deps.authorize(call, permission)
+        if (permission !== undefined) caller = deps.authorize(call, permission)
         answer = identified(call, await handle(call, readBody, caller))
       } catch (error) {
+        if (permission === "edit" && error instanceof GatewayError && !isWithoutKey(error))
+          noteRefusal(id, call, caller, error)
         answer = failed(call, error)
       } finally {
         metrics.observe(route, (clock.monotonicMs() - startedMs) / 1000)
@@ -157,6 +179,11 @@ export function createApplication(deps: ApplicationDeps): Application {
       failed(call, new GatewayError("not_found", { detail: "There is nothing at this path. See /openapi.json." })),
     failed,
   }
+}
+
+/** Whoever has no valid key is counted, not recorded: nobody can fill a disk. */
+function isWithoutKey({ code }: GatewayError): boolean {
+  return code === "unauthorized" || code === "forbidden"
 }
 
 /** The answer with the id that its caller gave the request; a problem gets one in any case, to ask us about it. */
@@ -184,12 +211,26 @@ function createHandlers(
     readStatistics: statisticsRoute(deps),
     readAllocation: allocationRoute(deps),
     explainChoice: explainRoute(deps),
+    putExperiment: putExperimentRoute(deps),
+    patchExperiment: patchExperimentRoute(deps),
+    removeExperiment: removeExperimentRoute(deps),
+    startExperiment: transitionRoute(deps, "start"),
+    pauseExperiment: transitionRoute(deps, "pause"),
+    resumeExperiment: transitionRoute(deps, "resume"),
+    concludeExperiment: transitionRoute(deps, "conclude"),
+    promoteVariant: promoteRoute(deps),
+    rollbackExperiment: rollbackRoute(deps),
+    readHistory: historyRoute(deps),
+    readRevision: revisionRoute(deps),
+    readDiff: diffRoute(deps),
+    readAudit: auditRoute(deps),
     root: rootRoute,
     healthz: healthzRoute,
     readyz: readyzRoute(deps.readParts),
     healthcheck: healthcheckRoute,
     metrics: metricsRoute(deps.metrics),
     openapi: openApiRoute(deps.compress),
+    experimentSchema: experimentSchemaRoute(deps.compress),
     docs: docsRoute(deps.compress),
     problem: problemPageRoute(deps.compress),
   }

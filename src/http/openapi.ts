@@ -29,6 +29,12 @@ export function openApiDocument(): OpenApiDocument {
   return assembled
 }
 
+/** An experiment document's schema by itself, as people write it. */
+export function experimentJsonSchema(): JsonSchema {
+  const schema = z.toJSONSchema(NAMED_SCHEMAS.Experiment, { io: "input", target: "draft-2020-12" })
+  return { ...schema, title: "Experiment document of bandit-gateway" }
+}
+
 function assemble() {
   const byPath = Map.groupBy(OPERATIONS, ({ path }) => path)
   return {
@@ -43,7 +49,10 @@ function assemble() {
     tags: [
       { name: "Predict", description: "Ask for predictions; each is one decision." },
       { name: "Reward", description: "Say what a decision earned." },
-      { name: "Experiments", description: "Read what is served, what is known and why a choice is made." },
+      {
+        name: "Experiments",
+        description: "Edit what is served, read what is known, why a choice is made and who changed what.",
+      },
       { name: "Operations", description: "Health, metrics and this contract." },
     ],
     paths: mapped(byPath, (operations) => mapped(new Map(operations.map((one) => [one.method, one])), toOperation)),

@@ -3,12 +3,14 @@ import type { MetricObjectWithValues, MetricValue } from "prom-client"
 import type { AllocatedBy } from "#policies/allocate.ts"
 import type { Allocation } from "#policies/policy.ts"
 import type { ModelParts } from "../../adapters/embedded-scorer/artifact.ts"
+import type { EditCommand, EditResult } from "../../app/edit-experiment.ts"
 import type { Config } from "../../config.ts"
 import type { Definitions } from "../../domain/definitions.ts"
-import type { ExperimentEvent } from "../../domain/events.ts"
+import type { AuditEvent, ExperimentEvent } from "../../domain/events.ts"
 import type { Experiment } from "../../domain/experiment.ts"
 import type { SnapshotLineage } from "../../domain/snapshot.ts"
 import type { PartStates } from "../../http/routes/health.ts"
+import type { AuditLine, AuditQuery, AuditRecord } from "../../ports/audit-log.ts"
 import type { Keys } from "../kept-keys.ts"
 import type { RecordingState } from "../recording.ts"
 
@@ -37,6 +39,12 @@ export interface ControlFunctions {
   readParts(): Promise<PartStates>
   /** Metrics of the whole process, in Prometheus' text format. */
   expose(): Promise<string>
+  /** Edits an experiment, and settles when every thread serves it so. @throws GatewayError as `createEditExperiment` says */
+  edit(command: EditCommand): Promise<EditResult>
+  /** @throws GatewayError `audit_unavailable` */
+  readAudit(query: AuditQuery): Promise<readonly AuditLine[]>
+  /** Records what was refused. */
+  noteRefusal(record: AuditRecord): Promise<void>
   /** Writes a line of the operational log. */
   say(line: string): void
 }
@@ -49,6 +57,8 @@ export interface ServingFunctions {
   recover(): Promise<void>
   /** Writes a revision to its own log, durably. @throws GatewayError `log_unavailable` */
   logRevision(event: ExperimentEvent): Promise<void>
+  /** Writes how far the audit trail reaches to its own log, durably. @throws GatewayError `log_unavailable` */
+  logAudit(event: AuditEvent): Promise<void>
   /** Learns what rewards of an experiment mean, before any thread decides by it. */
   learn(known: KnownDefinitions): void
   serve(served: PlainServed): void

@@ -80,6 +80,7 @@ export const experimentListSchema = z.object({
       variants: z.array(z.string()),
     }),
   ),
+  nextCursor: z.string().optional().describe("Where there are more"),
 })
 
 export const statisticsSchema = z.object({

@@ -38,7 +38,7 @@ export interface RequestBody {
 /** One method of one path: what its handler is mounted by, and what the OpenAPI document and the page tell. */
 export interface Operation {
   readonly id: string
-  readonly method: "get" | "post" | "options"
+  readonly method: "get" | "post" | "put" | "patch" | "delete" | "options"
   /** With `{name}` for each path parameter. */
   readonly path: string
   readonly tag: "Predict" | "Reward" | "Experiments" | "Operations"

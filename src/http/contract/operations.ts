@@ -1,5 +1,7 @@
+import { EDIT_OPERATIONS } from "./edit-operations.ts"
 import { EXPERIMENT_OPERATIONS } from "./experiment-operations.ts"
 import { GATEWAY_OPERATIONS } from "./gateway-operations.ts"
+import { HISTORY_OPERATIONS } from "./history-operations.ts"
 import type { Operation } from "./operation.ts"
 import { PREDICT_OPERATIONS } from "./predict-operations.ts"
 import { REWARD_OPERATIONS } from "./reward-operations.ts"
@@ -9,6 +11,8 @@ const ALL = [
   ...PREDICT_OPERATIONS,
   ...REWARD_OPERATIONS,
   ...EXPERIMENT_OPERATIONS,
+  ...EDIT_OPERATIONS,
+  ...HISTORY_OPERATIONS,
   ...GATEWAY_OPERATIONS,
 ] as const satisfies readonly Operation[]
 

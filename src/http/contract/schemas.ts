@@ -1,6 +1,7 @@
 import type * as z from "zod"
 import { experimentSchema } from "../../domain/experiment.ts"
 import * as answers from "./answers.ts"
+import * as edits from "./edit-answers.ts"
 import { featuresSchema } from "./features.ts"
 import { predictBodySchema } from "./predict-body.ts"
 import { rewardItemSchema } from "./reward-body.ts"
@@ -14,6 +15,11 @@ export const NAMED_SCHEMAS = {
   RewardReceipt: answers.rewardReceiptSchema,
   RewardBatchAnswer: answers.rewardBatchAnswerSchema,
   Experiment: experimentSchema,
+  ExperimentPatch: edits.experimentPatchSchema,
+  ExperimentEdit: edits.experimentEditSchema,
+  ExperimentHistory: edits.experimentHistorySchema,
+  ExperimentDiff: edits.experimentDiffSchema,
+  AuditPage: edits.auditPageSchema,
   ExperimentList: answers.experimentListSchema,
   Statistics: answers.statisticsSchema,
   Allocation: answers.allocationSchema,
