@@ -64,9 +64,7 @@ export class AuditTrail {
   /** Nobody waits for it. Of several heads that come while one is on its way, the last tells of all. */
   #stream(head: AuditHead): void {
     this.#head = head
-    this.#streaming ??= this.#streamNewest().finally(() => {
-      this.#streaming = undefined
-    })
+    this.#streaming ??= this.#streamNewest()
   }
 
   async #streamNewest(): Promise<void> {
@@ -82,5 +80,6 @@ export class AuditTrail {
         logger.warn({ chain, seq, error: String(error) }, "the head of the audit trail is not in the outcome log yet")
       }
     }
+    this.#streaming = undefined
   }
 }

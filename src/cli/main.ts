@@ -14,6 +14,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   evaluate: async () => (await import("./evaluate.ts")).evaluate,
   rebuild: async () => (await import("./rebuild.ts")).rebuild,
   outcomes: async () => (await import("./outcomes.ts")).outcomes,
+  audit: async () => (await import("./audit.ts")).audit,
   demo: async () => (await import("./demo.ts")).demo,
 }
 

@@ -40,9 +40,7 @@ export class AuditFile implements AuditLog {
   append(record: AuditRecord, at: number): Promise<AuditHead> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ record, at, resolve, reject })
-      this.#underWay ??= this.#writeAll().finally(() => {
-        this.#underWay = undefined
-      })
+      this.#underWay ??= this.#writeAll()
     })
   }
 
@@ -86,6 +84,8 @@ export class AuditFile implements AuditLog {
         for (const waiting of together) waiting.reject(unavailable(cause))
       }
     }
+    // In the same breath as the last look: a record that comes later begins anew.
+    this.#underWay = undefined
   }
 
   async #write(together: readonly Waiting[]): Promise<AuditHead[]> {
