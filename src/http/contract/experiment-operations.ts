@@ -48,6 +48,16 @@ export const EXPERIMENT_OPERATIONS = [
     ...readOne,
     id: "readExperiment",
     path: "/admin/experiments/{experiment}",
+    parameters: [
+      experimentInPath,
+      {
+        name: "Accept",
+        in: "header",
+        required: false,
+        description: "application/yaml for the document in YAML",
+        schema: { type: "string" },
+      },
+    ],
     summary: "One experiment's document",
     description:
       "The document in force, defaults filled in, and its revision, which is also the ETag. As YAML where the caller accepts application/yaml, with the revision in a comment.",
