@@ -1,6 +1,6 @@
 import { createTextMac } from "../adapters/node-crypto/mac.ts"
 import { createPredict, type PredictDeps } from "../app/predict.ts"
-import { Publisher } from "../app/publish.ts"
+import { Publisher, type PublisherDeps } from "../app/publish.ts"
 import { Reallocator } from "../app/reallocate.ts"
 import type { Recorder } from "../app/recorder.ts"
 import { createReward } from "../app/reward.ts"
@@ -14,6 +14,7 @@ import { type Readings, watchExperiments } from "../http/gauges.ts"
 import { Metrics } from "../http/metrics.ts"
 import type { ReadParts } from "../http/routes/health.ts"
 import type { Compress } from "../http/static-answer.ts"
+import type { AllocationStore } from "../ports/allocation-store.ts"
 import type { Clock } from "../ports/clock.ts"
 import type { CounterStore } from "../ports/counter-store.ts"
 import type { ExperimentStore } from "../ports/experiment-store.ts"
@@ -75,6 +76,9 @@ export function createServing(parts: ServingParts): Application {
 /** What a runtime brings for all of a gateway. */
 export interface GatewayParts extends Omit<ServingParts, "experiments" | "metrics"> {
   readonly experimentStore: ExperimentStore
+  /** The allocations that gateways share; undefined where there is one gateway. */
+  readonly allocations?: AllocationStore | undefined
+  readonly lastAllocation?: PublisherDeps["lastAllocation"]
   readonly endpointOf: (backend: Experiment["variants"][number]["backend"]) => ModelEndpoint
   readonly defaultExperiment: string | undefined
   readonly readings: Readings
@@ -96,6 +100,7 @@ export function createGateway(parts: GatewayParts): Gateway {
     experiments,
     store: parts.experimentStore,
     counters,
+    lastAllocation: parts.lastAllocation,
     recorder: parts.recorder,
     endpointOf: parts.endpointOf,
     clock,
@@ -109,6 +114,6 @@ export function createGateway(parts: GatewayParts): Gateway {
     metrics,
     experiments,
     publisher,
-    reallocator: new Reallocator({ experiments, counters, clock, logger }),
+    reallocator: new Reallocator({ experiments, counters, allocations: parts.allocations, clock, logger }),
   }
 }

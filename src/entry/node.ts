@@ -15,6 +15,7 @@ import { partStates, recordingFails } from "./part-states.ts"
 import { retentionReadings, storageReading } from "./readings.ts"
 import { openRecording } from "./recording.ts"
 import { type RunningGateway, runGateway, type Start } from "./running-gateway.ts"
+import { openShared, sharedAllocations } from "./shared-store.ts"
 import { Storage } from "./storage.ts"
 import { startThreads } from "./threads/start-threads.ts"
 import { TurnEnd } from "./turn-end.ts"
@@ -50,7 +51,8 @@ export async function startGateway(
 }
 
 async function startInThisThread({ config, dataDir, logger, unlock }: Start): Promise<RunningGateway> {
-  const storage = new Storage({ dataDir, threads: 1, clock, logger })
+  const shared = await openShared(config, logger)
+  const storage = new Storage({ dataDir, threads: 1, shared, clock, logger })
   const { archive, experimentStore } = storage
   const prepare = () => storage.prepare()
   const turnEnd = new TurnEnd()
@@ -59,6 +61,7 @@ async function startInThisThread({ config, dataDir, logger, unlock }: Start): Pr
     thread: 1,
     archive,
     experimentStore,
+    durability: config.rewardDurability,
     prepare,
     turnEnd,
     clock,
@@ -73,6 +76,7 @@ async function startInThisThread({ config, dataDir, logger, unlock }: Start): Pr
     ...parts.serving,
     recorder,
     counters: store,
+    ...(await sharedAllocations(shared, dataDir, logger)),
     experimentStore: createRecoveringExperiments(experimentStore, store),
     endpointOf: (backend) => models.endpoint(backend.model),
     logger,
@@ -93,6 +97,7 @@ async function startInThisThread({ config, dataDir, logger, unlock }: Start): Pr
           served: gateway.experiments.all().length,
           problems: upkeep.problems,
           keyProblem: keys.problem(),
+          shared: shared?.state(),
         },
         recording.state(),
       ),
@@ -103,6 +108,7 @@ async function startInThisThread({ config, dataDir, logger, unlock }: Start): Pr
     logs,
   )
   await upkeep.publishAll()
+  shared?.onPublished(() => upkeep.lookNow())
   const server = parts.createServer(gateway.application, gateway.metrics, () => state.draining)
   const port = await listen(server, config)
   return runGateway({
@@ -121,6 +127,7 @@ async function startInThisThread({ config, dataDir, logger, unlock }: Start): Pr
     },
     release: async () => {
       await storage.database.close()
+      await shared?.close()
       unlock()
     },
   })

@@ -23,6 +23,7 @@ import type { Storage } from "./storage.ts"
 
 const LOOK_EVERY_MS = 1000
 const RETAIN_EVERY_MS = 60_000
+const TIDY_EVERY_MS = 30_000
 const DAY_MS = 86_400_000
 const REALLOCATE_EVERY_MS = 50
 
@@ -93,12 +94,18 @@ export class Upkeep {
     requireExperiment(config, ids, this.#documents.problems.map(describeProblem))
   }
 
+  /** Looks for documents and revisions without waiting for the next turn. */
+  lookNow(): void {
+    void this.#documents.look()
+  }
+
   start(): void {
     const { reallocator, recovery, storage } = this.#parts
     this.#timers = [
       setInterval(() => void this.#documents.look(), LOOK_EVERY_MS),
       setInterval(() => void this.#tryAgain(), LOOK_EVERY_MS),
       setInterval(() => void reallocator.tick(), REALLOCATE_EVERY_MS),
+      setInterval(() => void storage.tidyUp(), TIDY_EVERY_MS),
       setInterval(() => {
         void storage.noteUnwritten()
         // What a store holds that has not caught up is no checkpoint.

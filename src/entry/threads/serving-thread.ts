@@ -8,13 +8,15 @@ import { ServedExperiments } from "../../app/served-experiments.ts"
 import { TIMED_OUT, within } from "../../app/within.ts"
 import { GatewayError } from "../../domain/errors.ts"
 import { Metrics } from "../../http/metrics.ts"
+import type { Logger } from "../../ports/logger.ts"
 import { createServing } from "../gateway.ts"
 import { listen, stopListening } from "../listen.ts"
 import { machineClock as clock } from "../machine-clock.ts"
 import { createNodeParts } from "../node-parts.ts"
 import { recordingFails, serverState } from "../part-states.ts"
 import { storageReading } from "../readings.ts"
-import { openRecording } from "../recording.ts"
+import { openRecording, type RecordingOptions } from "../recording.ts"
+import { openSharedStore } from "../shared-store.ts"
 import { TurnEnd } from "../turn-end.ts"
 import { Calls } from "./calls.ts"
 import type { ControlFunctions, ServingFunctions, ThreadSettings } from "./functions.ts"
@@ -29,13 +31,13 @@ type Control = Calls<ControlFunctions>
 
 async function openThread({ thread, dataDir, config, keys }: ThreadSettings, control: Control) {
   const logger = createLineLogger(config.logLevel, { write: (line) => control.tell("say", line, []) })
-  const database = new DatabasePort((port) => control.tell("connectDatabase", port, [port]))
+  const stores = await openStores(config, control, logger)
   const turnEnd = new TurnEnd()
   const recording = await openRecording({
     dataDir,
     thread,
-    archive: createSqliteCounterStore(database),
-    experimentStore: withDeadlines(createSqliteExperimentStore(database)),
+    ...stores,
+    durability: config.rewardDurability,
     prepare: () => control.call("prepare", undefined),
     turnEnd,
     clock,
@@ -87,6 +89,23 @@ async function openThread({ thread, dataDir, config, keys }: ThreadSettings, con
     state: () => recording.state(),
   }
   return { functions, isRecovered: () => store.recovered }
+}
+
+/** The store that this thread folds into: that of the control thread, or the one that gateways share. */
+async function openStores(
+  { redis, rewardDurability }: ThreadSettings["config"],
+  control: Control,
+  logger: Logger,
+): Promise<Pick<RecordingOptions, "archive" | "experimentStore">> {
+  if (redis !== undefined) {
+    const { archive, experimentStore } = await openSharedStore(redis, rewardDurability, clock, logger)
+    return { archive, experimentStore: withDeadlines(experimentStore) }
+  }
+  const database = new DatabasePort((port) => control.tell("connectDatabase", port, [port]))
+  return {
+    archive: createSqliteCounterStore(database),
+    experimentStore: withDeadlines(createSqliteExperimentStore(database)),
+  }
 }
 
 async function inTime<T>(answer: Promise<T>): Promise<T> {

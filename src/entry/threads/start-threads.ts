@@ -13,6 +13,7 @@ import { ModelFolder } from "../model-folder.ts"
 import { partStates, recordingOfAll } from "../part-states.ts"
 import { retentionReadings, storageReading } from "../readings.ts"
 import { type RunningGateway, runGateway, type Start } from "../running-gateway.ts"
+import { openShared, sharedAllocations } from "../shared-store.ts"
 import { Storage } from "../storage.ts"
 import { packaged, retainedLogs, Upkeep } from "../upkeep.ts"
 import type { ControlFunctions } from "./functions.ts"
@@ -32,7 +33,8 @@ const CLOSE_WITHIN_MS = 12_000
  */
 export async function startThreads(start: Start, count: number): Promise<RunningGateway> {
   const { config, dataDir, logger } = start
-  const storage = new Storage({ dataDir, threads: count, clock, logger })
+  const shared = await openShared(config, logger)
+  const storage = new Storage({ dataDir, threads: count, shared, clock, logger })
   const keys = await openKeys(config, dataDir, logger)
   const registry = new Registry()
   const draining = { now: false }
@@ -50,10 +52,12 @@ export async function startThreads(start: Start, count: number): Promise<Running
   const recovery = new ThreadsRecovery(threads)
   const models = new ModelFolder(config.modelsDir ?? packaged("examples/models"), logger)
   const counters = withDeadlines(storage.archive)
+  const { allocations, lastAllocation } = await sharedAllocations(shared, dataDir, logger)
   const publisher = new Publisher({
     experiments,
     store: createRecoveringExperiments(storage.experimentStore, recovery),
     counters,
+    lastAllocation,
     recorder: {
       // Each log is read without the others: all have every revision.
       recordExperiment: async (event) => void (await threads.callAll("logRevision", event)),
@@ -63,7 +67,7 @@ export async function startThreads(start: Start, count: number): Promise<Running
     logger,
     keyId: signingKeys[0].id,
   })
-  const reallocator = new Reallocator({ experiments, counters, clock, logger })
+  const reallocator = new Reallocator({ experiments, counters, allocations, clock, logger })
   const parts = { config, dataDir, storage, keys, models, experiments, publisher, reallocator, recovery, clock, logger }
   let upkeep: Upkeep | undefined
 
@@ -74,6 +78,7 @@ export async function startThreads(start: Start, count: number): Promise<Running
         served: experiments.all().length,
         problems: upkeep?.problems ?? 0,
         keyProblem: keys.problem(),
+        shared: shared?.state(),
       },
       recordingOfAll(await state.recordings()),
     )
@@ -91,6 +96,7 @@ export async function startThreads(start: Start, count: number): Promise<Running
       ),
     })
     await upkeep.publishAll()
+    shared?.onPublished(() => upkeep?.lookNow())
     await experiments.told()
     await requireFreePort(config)
     const port = await threads.listen(config.port)
@@ -122,6 +128,7 @@ export async function startThreads(start: Start, count: number): Promise<Running
   async function end(): Promise<void> {
     await threads.end()
     await storage.database.close()
+    await shared?.close()
   }
 
   try {
