@@ -21,6 +21,7 @@ import { partStates, recordingFails } from "./part-states.ts"
 import { retentionReadings, storageReading } from "./readings.ts"
 import { openRecording } from "./recording.ts"
 import { type RunningGateway, runGateway, type Start } from "./running-gateway.ts"
+import { openShared, sharedAllocations } from "./shared-store.ts"
 import { shippingOf } from "./shipping/stream-shipping.ts"
 import { Storage } from "./storage.ts"
 import { configuredTargets, Targets } from "./targets.ts"
@@ -58,7 +59,8 @@ export async function startGateway(
 }
 
 async function startInThisThread({ config, dataDir, logger, unlock }: Start): Promise<RunningGateway> {
-  const storage = new Storage({ dataDir, threads: 1, clock, logger })
+  const shared = await openShared(config, logger)
+  const storage = new Storage({ dataDir, threads: 1, shared, clock, logger })
   const { archive, experimentStore } = storage
   const prepare = () => storage.prepare()
   const turnEnd = new TurnEnd()
@@ -67,6 +69,7 @@ async function startInThisThread({ config, dataDir, logger, unlock }: Start): Pr
     thread: 1,
     archive,
     experimentStore,
+    durability: config.rewardDurability,
     prepare,
     turnEnd,
     clock,
@@ -92,6 +95,7 @@ async function startInThisThread({ config, dataDir, logger, unlock }: Start): Pr
     ...parts.serving,
     recorder,
     counters: store,
+    ...(await sharedAllocations(shared, dataDir, logger)),
     experimentStore: createRecoveringExperiments(experimentStore, store),
     endpointOf: (backend) => backends.endpointOf(backend),
     check: (backend) => backends.check(backend),
@@ -118,6 +122,7 @@ async function startInThisThread({ config, dataDir, logger, unlock }: Start): Pr
           problems: upkeep.problems,
           keyProblem: keys.problem(),
           stream: shipping?.part,
+          shared: shared?.state(),
         },
         recording.state(),
       ),
@@ -128,6 +133,7 @@ async function startInThisThread({ config, dataDir, logger, unlock }: Start): Pr
     logs,
   )
   await upkeep.publishAll()
+  shared?.onPublished(() => upkeep.lookNow())
   const server = parts.createServer(gateway.application, gateway.metrics, () => state.draining)
   const port = await listen(server, config)
   shipping?.start()
@@ -152,6 +158,7 @@ async function startInThisThread({ config, dataDir, logger, unlock }: Start): Pr
     release: async () => {
       await targets.close()
       await storage.database.close()
+      await shared?.close()
       unlock()
     },
   })
