@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto"
+import { hash } from "node:crypto"
 import type { Hono } from "hono"
 import { loadArtifact } from "../adapters/embedded-scorer/artifact.ts"
 import { checkDocument, parseText } from "../adapters/experiment-folder/document.ts"
@@ -65,7 +65,7 @@ export async function createBundledGateway(
   const { signingKeys, unitKey } = isolateKeys(config, bundle.insecureLocal)
   const { putInForce: _, ...authorization } = createAuthorization(config, clock)
   const audit = new AuditTrail({
-    log: createMemoryAuditLog((text) => createHash("sha256").update(text).digest("hex")),
+    log: createMemoryAuditLog((text) => hash("sha256", text, "hex")),
     stream: (event) => recorder.recordAudit(event),
     clock,
     logger,
