@@ -2,7 +2,7 @@
 # Installs what tests, load tests and benchmarks need beside npm packages, where it is missing, and says what it does.
 # Needs nothing when all is there. Without root or network it says what to install and exits 1.
 #
-#   scripts/setup-tools.sh [tool...]     default: all of redis-server chromium curl script nginx wrk taskset cc k6 schemathesis
+#   scripts/setup-tools.sh [tool...]     default: all of redis-server chromium curl jq script nginx wrk taskset cc k6 schemathesis
 #
 # k6 is built from source into ${XDG_CACHE_HOME:-$HOME/.cache}/bandit-gateway/bin, where loadtest/ looks first; schemathesis is installed with pip
 # into a virtual environment beside it, where test/tools/ looks.
@@ -92,7 +92,7 @@ install_schemathesis() {
 }
 
 tools=("$@")
-if [ ${#tools[@]} -eq 0 ]; then tools=(redis-server chromium curl script nginx wrk taskset cc k6 schemathesis); fi
+if [ ${#tools[@]} -eq 0 ]; then tools=(redis-server chromium curl jq script nginx wrk taskset cc k6 schemathesis); fi
 
 packages=()
 failed=0
