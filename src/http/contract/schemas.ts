@@ -56,6 +56,7 @@ export const NAMED_SCHEMAS = {
   KeyList: answers.keyListSchema,
   Problem: answers.problemSchema,
   Liveness: answers.livenessSchema,
+  RootLiveness: answers.rootLivenessSchema,
   Healthcheck: answers.healthcheckSchema,
   Readiness: answers.readinessSchema,
 } as const satisfies Record<string, z.ZodType>

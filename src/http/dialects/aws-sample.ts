@@ -29,9 +29,9 @@ const STRATEGIES = new Map(
 
 /** `POST /invocation`. */
 export function sampleInvocationRoute(deps: PredictRouteDeps): OperationHandler {
-  return async (call, readBody) => {
+  return async (call, readBody, caller) => {
     const request = readShape(sampleInvocationSchema, await readJson(call, readBody))
-    const served = findNamed(deps.experiments, request.endpoint_name)
+    const served = findNamed(deps.experiments, request.endpoint_name, caller)
     const { data, content_type: contentType, user_id: user, inference_id: inferenceId } = request
     const ids = inferenceId === undefined ? {} : { "x-amzn-sagemaker-inference-id": inferenceId }
     const bytes = new TextEncoder().encode(data)
@@ -59,9 +59,9 @@ export function sampleInvocationRoute(deps: PredictRouteDeps): OperationHandler 
 
 /** `POST /conversion`. */
 export function sampleConversionRoute(deps: CreditDeps): OperationHandler {
-  return async (call, readBody) => {
+  return async (call, readBody, caller) => {
     const request = readShape(sampleConversionSchema, await readJson(call, readBody))
-    const served = findNamed(deps.experiments, request.endpoint_name)
+    const served = findNamed(deps.experiments, request.endpoint_name, caller)
     const { token, value, status } = await creditOne(deps, request.decision, request.reward, served)
     return jsonAnswer({
       strategy: strategyOf(served),
@@ -77,9 +77,9 @@ export function sampleConversionRoute(deps: CreditDeps): OperationHandler {
 
 /** `POST /stats`. */
 export function sampleStatsRoute(deps: ExperimentRouteDeps): OperationHandler {
-  return async (call, readBody) => {
+  return async (call, readBody, caller) => {
     const { endpoint_name } = readShape(sampleStatsSchema, await readJson(call, readBody))
-    const served = findNamed(deps.experiments, endpoint_name)
+    const served = findNamed(deps.experiments, endpoint_name, caller)
     const { policy, variants } = served.snapshot.experiment
     const { variants: statistics } = await readStatistics(served.snapshot, deps.counters, deps.clock)
     return jsonAnswer({
