@@ -7,7 +7,7 @@ import * as seldon from "./dialects/seldon-body.ts"
 import { tensorFlowAnswerSchema, tensorFlowRequestSchema } from "./dialects/tensorflow-body.ts"
 import { featuresSchema } from "./features.ts"
 import { keyWishSchema } from "./key-body.ts"
-import { featureBodySchema, predictBodySchema } from "./predict-body.ts"
+import { featureBodySchema, featureRequestSchema, predictBodySchema } from "./predict-body.ts"
 import { rewardItemSchema } from "./reward-body.ts"
 
 /** The schemas that have a name in the contract, in the order of the page. */
@@ -18,6 +18,7 @@ export const NAMED_SCHEMAS = {
   RewardItem: rewardItemSchema,
   RewardReceipt: answers.rewardReceiptSchema,
   RewardBatchAnswer: answers.rewardBatchAnswerSchema,
+  FeatureRequest: featureRequestSchema,
   FeatureBody: featureBodySchema,
   PlainPrediction: answers.plainPredictionSchema,
   AsyncInvocation: sample.asyncInvocationSchema,

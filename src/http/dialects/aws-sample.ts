@@ -36,7 +36,7 @@ export function sampleInvocationRoute(deps: PredictRouteDeps): OperationHandler 
     const ids = inferenceId === undefined ? {} : { "x-amzn-sagemaker-inference-id": inferenceId }
     const bytes = new TextEncoder().encode(data)
     const payload = { protocol: "sagemaker", bytes, contentType, headers: ids } as const
-    const question = takeBody(served, payload, () => readData(data, contentType, served))
+    const question = takeBody(served, payload, () => readData(data, contentType))
     const reply = await ask(deps, call, served, {
       ...question,
       unitId: unitInHeader(call) ?? user ?? question.unitId,
@@ -103,13 +103,13 @@ async function readJson(call: Call, readBody: BodyReader): Promise<unknown> {
   return parseJsonBytes((await readBody(call)).bytes)
 }
 
-function readData(data: string, contentType: string, served: Served) {
+function readData(data: string, contentType: string) {
   if (contentType !== "application/json") {
     throw new GatewayError("validation_failed", {
       errors: [{ pointer: "/content_type", detail: "must be application/json: this endpoint's models take features" }],
     })
   }
-  return readFeatureBody(parseJson(data), served)
+  return readFeatureBody(parseJson(data))
 }
 
 /** What the model said: its JSON as it is, anything else as text. */

@@ -42,7 +42,7 @@ export function invokeEndpointRoute(deps: PredictRouteDeps): OperationHandler {
     const unit = unitInHeader(call) ?? unitInAttributes(call)
     const payload = await readPayload(call, readBody, "sagemaker", maxBodyBytes(served, "sagemaker"), PASSED)
     const { bytes } = payload
-    const read = () => readFeatureBody(parseJsonBytes(bytes), served, hasNoEscapes(bytes))
+    const read = () => readFeatureBody(parseJsonBytes(bytes), hasNoEscapes(bytes))
     const question = takeBody(served, payload, read)
     const reply = await ask(deps, call, served, {
       ...question,

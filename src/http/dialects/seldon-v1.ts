@@ -24,7 +24,7 @@ export function seldonPredictRoute(deps: PredictRouteDeps): OperationHandler {
     const unit = unitInHeader(call)
     const bytes = await readMessage(call, readBody, maxBodyBytes(served, PROTOCOL))
     const payload = { protocol: PROTOCOL, bytes, contentType: "application/json", headers: {} } as const
-    const { read, ...question } = takeBody(served, payload, () => readPredictions(bytes, served), {
+    const { read, ...question } = takeBody(served, payload, () => readPredictions(bytes), {
       json: bytes,
       path: ["meta", "tags", "unitId"],
     })
@@ -62,13 +62,13 @@ async function readMessage(call: Call, readBody: BodyReader, maxBytes?: number):
   throw new GatewayError("bad_request", { detail: "A form must have its message in the field json." })
 }
 
-function readPredictions(bytes: Uint8Array, served: Served) {
+function readPredictions(bytes: Uint8Array) {
   const request = readShape(seldonRequestSchema, parseJsonBytes(bytes))
   const { data, jsonData, meta } = request
   if ((data === undefined) === (jsonData === undefined)) {
     refuse([{ pointer: "", detail: "must have either data or jsonData" }])
   }
-  const body = data === undefined ? readFeatureBody(jsonData, served) : readRows(data)
+  const body = data === undefined ? readFeatureBody(jsonData) : readRows(data)
   const featuresAt = data === undefined ? `/jsonData${body.featuresAt}` : body.featuresAt
   return { ...body, request, featuresAt, unitId: meta?.tags?.unitId ?? body.unitId }
 }
