@@ -23,6 +23,17 @@ export interface OidcSetting {
   readonly roles: readonly { readonly role: string; readonly permissions: readonly string[] }[]
 }
 
+/** Where Redis is, as `REDIS_URL` says it. */
+export interface RedisSetting {
+  readonly kind: "single" | "sentinel" | "cluster"
+  readonly nodes: readonly { readonly host: string; readonly port: number }[]
+  readonly masterName: string | undefined
+  readonly tls: boolean
+  readonly username: string | undefined
+  readonly password: string | undefined
+  readonly database: number
+}
+
 export interface Config {
   readonly host: string
   readonly port: number
@@ -61,6 +72,10 @@ export interface Config {
   readonly kinesisStream: string | undefined
   /** How long a stop may then send what is left. */
   readonly kinesisDrainSeconds: number
+  /** Undefined: counters and revisions are kept in the data folder. */
+  readonly redis: RedisSetting | undefined
+  /** Where a reward is durable when it is answered: in the data folder's log, or in Redis. */
+  readonly rewardDurability: "log" | "store"
   /** How long new connections are still taken after SIGTERM. */
   readonly shutdownDelaySeconds: number
   /** How long open requests may then take. */
@@ -288,7 +303,49 @@ function isOverloadLimit(name: string): name is OverloadLimit {
   return Object.hasOwn(OVERLOAD_LIMITS, name)
 }
 
-const unsupported = (feature: string) => z.never(`is not supported by this version: ${feature}`).optional()
+const REDIS_KINDS = { redis: "single", "redis+sentinel": "sentinel", "redis+cluster": "cluster" } as const
+const REDIS_PORTS = { single: 6_379, sentinel: 26_379, cluster: 6_379 } as const
+const NODE = /^(\[[0-9a-f:.]{2,45}\]|[a-z0-9](?:[a-z0-9._-]{0,253}[a-z0-9])?)(?::(\d{1,5}))?$/i
+
+const redisUrl = z.string().transform((text, context): RedisSetting => {
+  const [, secure, scheme = "", login, hosts = "", path = ""] =
+    /^redis(s?)(\+sentinel|\+cluster)?:\/\/(?:([^@/]*)@)?([^@/]+)(?:\/(.*))?$/.exec(text.trim()) ?? []
+  const kind = REDIS_KINDS[`redis${scheme}` as keyof typeof REDIS_KINDS] ?? "single"
+  const nodes = hosts.split(",").flatMap((node) => {
+    const [, host = "", port = String(REDIS_PORTS[kind])] = NODE.exec(node.trim()) ?? []
+    return host === "" || Number(port) < 1 || Number(port) > 65_535
+      ? []
+      : [{ host: host.replace(/^\[|\]$/g, ""), port: Number(port) }]
+  })
+  const wanted = { single: /^\d{0,4}$/, sentinel: /^[A-Za-z0-9._-]{1,64}(?:\/\d{1,4})?$/, cluster: /^$/ }[kind]
+  const complete = nodes.length === hosts.split(",").length && (kind !== "single" || nodes.length === 1)
+  const credentials = readLogin(login)
+  if (secure === undefined || !complete || !wanted.test(path) || credentials === undefined) {
+    context.addIssue({
+      code: "custom",
+      message:
+        "must be redis://user:password@host:port/database, redis+sentinel://host:port,host:port/master-name or redis+cluster://host:port,host:port, with rediss for TLS; what a password has of @ / : % is written as %40 %2F %3A %25",
+    })
+    return z.NEVER
+  }
+  const [master = "", database = ""] = kind === "sentinel" ? path.split("/") : ["", path]
+  const masterName = kind === "sentinel" ? master : undefined
+  return { kind, nodes, masterName, tls: secure === "s", ...credentials, database: Number(database) }
+})
+
+/** User and password of a URL; undefined where they are not encoded as in one. */
+function readLogin(
+  login: string | undefined,
+): { readonly username: string | undefined; readonly password: string | undefined } | undefined {
+  if (login === undefined) return { username: undefined, password: undefined }
+  const [user = "", password = ""] = login.split(":")
+  if (login.split(":").length > 2 || password === "") return undefined
+  try {
+    return { username: user === "" ? undefined : decodeURIComponent(user), password: decodeURIComponent(password) }
+  } catch {
+    return undefined
+  }
+}
 
 const schema = z.object({
   HOST: z.string().min(1, "must be an address or a host name").default("127.0.0.1"),
@@ -328,12 +385,13 @@ const schema = z.object({
   OVERLOAD_LIMITS: overloadLimits.optional(),
   SHUTDOWN_DELAY_SECONDS: z.coerce.number("must be a number of seconds").min(0).max(600).default(1),
   DRAIN_SECONDS: z.coerce.number("must be a number of seconds").min(0).max(600).default(5),
-  REDIS_URL: unsupported("counters live in DATA_DIR"),
   KINESIS_STREAM: z
     .string()
     .regex(/^[a-zA-Z0-9_.-]{1,128}$/, "must be a stream's name: 1 to 128 letters, digits, _, . or -")
     .optional(),
   KINESIS_DRAIN_SECONDS: z.coerce.number("must be a number of seconds").min(0).max(600).default(3),
+  REDIS_URL: redisUrl.optional(),
+  REWARD_DURABILITY: z.enum(["log", "store"], "must be log or store").default("log"),
 })
 
 /** The names of all settings. */
@@ -358,6 +416,9 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
     problems.push(
       `API_KEYS must be set, since HOST ${host} can be reached from other machines; or set HOST to 127.0.0.1`,
     )
+  }
+  if (given["REWARD_DURABILITY"] === "store" && given["REDIS_URL"] === undefined) {
+    problems.push("REWARD_DURABILITY store needs REDIS_URL: without it the log in DATA_DIR is what there is")
   }
   if (problems.length > 0 || !parsed.success) throw new ConfigError(problems)
   const settings = parsed.data
@@ -391,6 +452,8 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
     overload: given["OVERLOAD_LIMITS"] === undefined ? OVERLOAD_DEFAULTS : settings.OVERLOAD_LIMITS,
     kinesisStream: settings.KINESIS_STREAM,
     kinesisDrainSeconds: settings.KINESIS_DRAIN_SECONDS,
+    redis: settings.REDIS_URL,
+    rewardDurability: settings.REWARD_DURABILITY,
     shutdownDelaySeconds: settings.SHUTDOWN_DELAY_SECONDS,
     drainSeconds: settings.DRAIN_SECONDS,
   }

@@ -9,13 +9,15 @@ import { ServedExperiments } from "../../app/served-experiments.ts"
 import { TIMED_OUT, within } from "../../app/within.ts"
 import { GatewayError } from "../../domain/errors.ts"
 import { Metrics } from "../../http/metrics.ts"
+import type { Logger } from "../../ports/logger.ts"
 import { createServing } from "../gateway.ts"
 import { listen, stopListening } from "../listen.ts"
 import { machineClock as clock } from "../machine-clock.ts"
 import { createNodeParts } from "../node-parts.ts"
 import { recordingFails, serverState } from "../part-states.ts"
 import { storageReading } from "../readings.ts"
-import { openRecording } from "../recording.ts"
+import { openRecording, type RecordingOptions } from "../recording.ts"
+import { openSharedStore } from "../shared-store.ts"
 import { Targets } from "../targets.ts"
 import { TurnEnd } from "../turn-end.ts"
 import { Calls } from "./calls.ts"
@@ -32,13 +34,13 @@ type Control = Calls<ControlFunctions>
 async function openThread(settings: ThreadSettings, control: Control) {
   const { thread, threads, dataDir, config, keys } = settings
   const logger = createLineLogger(config.logLevel, { write: (line) => control.tell("say", line, []) })
-  const database = new DatabasePort((port) => control.tell("connectDatabase", port, [port]))
+  const stores = await openStores(config, control, logger)
   const turnEnd = new TurnEnd()
   const recording = await openRecording({
     dataDir,
     thread,
-    archive: createSqliteCounterStore(database),
-    experimentStore: withDeadlines(createSqliteExperimentStore(database)),
+    ...stores,
+    durability: config.rewardDurability,
     prepare: () => control.call("prepare", undefined),
     turnEnd,
     clock,
@@ -64,6 +66,13 @@ async function openThread(settings: ThreadSettings, control: Control) {
     metrics,
     recorder,
     counters: store,
+    experimentStore: stores.experimentStore,
+    // Whoever edits waits for as long as the control thread takes: an edit that was given up may still be made.
+    editExperiment: (command) => control.call("edit", command),
+    audit: {
+      read: (query) => inTime(control.call("readAudit", query)),
+      note: async (record) => control.tell("noteRefusal", record, []),
+    },
     logger,
     // Its own word on draining is the newest.
     readParts: async () => ({
@@ -76,6 +85,7 @@ async function openThread(settings: ThreadSettings, control: Control) {
   const functions: Omit<ServingFunctions, "open"> = {
     recover: () => store.recover(),
     logRevision: (event) => recorder.recordExperiment(event),
+    logAudit: (event) => recorder.recordAudit(event),
     learn: ({ experiment, definitions }) => experiments.learn(experiment, definitions),
     serve: (plain) => {
       const known = experiments.all().flatMap(({ endpoints }) => endpoints)
@@ -100,6 +110,23 @@ async function openThread(settings: ThreadSettings, control: Control) {
     state: () => recording.state(),
   }
   return { functions, isRecovered: () => store.recovered }
+}
+
+/** The store that this thread folds into: that of the control thread, or the one that gateways share. */
+async function openStores(
+  { redis, rewardDurability }: ThreadSettings["config"],
+  control: Control,
+  logger: Logger,
+): Promise<Pick<RecordingOptions, "archive" | "experimentStore">> {
+  if (redis !== undefined) {
+    const { archive, experimentStore } = await openSharedStore(redis, rewardDurability, clock, logger)
+    return { archive, experimentStore: withDeadlines(experimentStore) }
+  }
+  const database = new DatabasePort((port) => control.tell("connectDatabase", port, [port]))
+  return {
+    archive: createSqliteCounterStore(database),
+    experimentStore: withDeadlines(createSqliteExperimentStore(database)),
+  }
 }
 
 async function inTime<T>(answer: Promise<T>): Promise<T> {
