@@ -218,6 +218,8 @@ export const explanationSchema = z.object({
 
 export const livenessSchema = z.object({ status: z.literal("ok") })
 
+export const rootLivenessSchema = z.object({ status: z.literal("alive") })
+
 export const healthcheckSchema = z.object({ health: z.literal("ok") })
 
 export const readinessSchema = z.object({
