@@ -68,7 +68,12 @@ async function startInThisThread({ config, dataDir, logger, unlock }: Start): Pr
   })
   const { recorder, store } = recording
   const keys = await openKeys(config, dataDir, logger)
-  const targets = new Targets({ targets: await configuredTargets(config), threads: 1, clock, random: Math.random })
+  const targets = await Targets.open({
+    targets: await configuredTargets(config),
+    threads: 1,
+    clock,
+    random: Math.random,
+  })
   const backends = new Backends(new ModelFolder(config.modelsDir ?? packaged("examples/models"), logger), targets)
   const parts = createNodeParts(config, keys, turnEnd)
   const state = { draining: false }

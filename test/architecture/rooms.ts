@@ -24,6 +24,7 @@ const ADAPTER_PACKAGES: Readonly<Record<string, readonly string[]>> = {
   "node-crypto": ["node:crypto"],
   "node-files": ["node:*"],
   pino: ["pino"],
+  sagemaker: ["@aws-sdk/client-sagemaker-runtime", "node:crypto"],
   sqlite: ["node:*"],
   undici: ["undici", "node:dns"],
 }

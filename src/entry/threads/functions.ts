@@ -4,7 +4,7 @@ import type { AllocatedBy } from "#policies/allocate.ts"
 import type { Allocation } from "#policies/policy.ts"
 import type { ModelParts } from "../../adapters/embedded-scorer/artifact.ts"
 import type { Config } from "../../config.ts"
-import type { Target } from "../../domain/backends/target.ts"
+import type { LocatedTarget } from "../../domain/backends/target.ts"
 import type { Definitions } from "../../domain/definitions.ts"
 import type { ExperimentEvent } from "../../domain/events.ts"
 import type { Experiment } from "../../domain/experiment.ts"
@@ -22,7 +22,7 @@ export interface ThreadSettings {
   readonly thread: number
   readonly dataDir: string
   readonly config: Config
-  readonly targets: ReadonlyMap<string, Target>
+  readonly targets: ReadonlyMap<string, LocatedTarget>
   /** How many there are. */
   readonly threads: number
   readonly keys: Keys

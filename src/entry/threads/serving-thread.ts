@@ -46,7 +46,7 @@ async function openThread(settings: ThreadSettings, control: Control) {
   const { recorder, store } = recording
   const experiments = new ServedExperiments(config.defaultExperiment)
   const parts = createNodeParts(config, keys, turnEnd)
-  const targets = new Targets({ targets: settings.targets, threads, clock, random: Math.random })
+  const targets = await Targets.open({ targets: settings.targets, threads, clock, random: Math.random })
   const state = { draining: false }
   const metrics = new Metrics(
     { ...storageReading(() => recordingFails(recording.state())), ...recording.readings, ...parts.readings },
