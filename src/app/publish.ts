@@ -17,6 +17,7 @@ import { toEvent } from "./revision-event.ts"
 import { definitionsOf, lineageAfter } from "./revision-lineage.ts"
 import type { ServedExperiments } from "./served-experiments.ts"
 import { withStaticAnswer } from "./static-answer.ts"
+import { refuseTakenNames } from "./taken-names.ts"
 import { TIMED_OUT, within } from "./within.ts"
 
 export interface PublisherDeps {
@@ -113,10 +114,12 @@ export class Publisher {
    *
    * @param after revision that the author has seen; the newest known here when left out
    * @returns the revision that is served
-   * @throws GatewayError `revision_conflict` when another revision is the newest: `catchUp` and decide anew; `store_unavailable`
+   * @throws GatewayError `revision_conflict` when another revision is the newest: `catchUp` and decide anew; `validation_failed` where its id or one
+   *         of its names is another experiment's; `store_unavailable`
    */
   async publish(experiment: Experiment, author: Author, after?: number): Promise<number> {
     await this.#expect(experiment.id, after)
+    refuseTakenNames(experiment, this.#newest.values())
     const before = this.#newest.get(experiment.id)
     const content = this.#contentOf(experiment)
     const diff = contentDiff(before, content)

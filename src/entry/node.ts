@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os"
 import { resolve } from "node:path"
+import { createKeyFile } from "../adapters/node-files/key-file.ts"
 import type { TextOutput } from "../adapters/pino/lines-for-people.ts"
 import { createLogger } from "../adapters/pino/logger.ts"
 import { lockFolder } from "../adapters/sqlite/folder-lock.ts"
@@ -8,6 +9,7 @@ import type { Config } from "../config.ts"
 import { Backends } from "./backends.ts"
 import { createGateway } from "./gateway.ts"
 import { openKeys } from "./kept-keys.ts"
+import { createKeyManagement } from "./key-management.ts"
 import { listen, stopListening } from "./listen.ts"
 import { machineClock as clock } from "./machine-clock.ts"
 import { ModelFolder } from "./model-folder.ts"
@@ -16,6 +18,7 @@ import { partStates, recordingFails } from "./part-states.ts"
 import { retentionReadings, storageReading } from "./readings.ts"
 import { openRecording } from "./recording.ts"
 import { type RunningGateway, runGateway, type Start } from "./running-gateway.ts"
+import { shippingOf } from "./shipping/stream-shipping.ts"
 import { Storage } from "./storage.ts"
 import { configuredTargets, Targets } from "./targets.ts"
 import { startThreads } from "./threads/start-threads.ts"
@@ -75,8 +78,11 @@ async function startInThisThread({ config, dataDir, logger, unlock }: Start): Pr
     random: Math.random,
   })
   const backends = new Backends(new ModelFolder(config.modelsDir ?? packaged("examples/models"), logger), targets)
-  const parts = createNodeParts(config, keys, turnEnd)
+  const apiKeys = createKeyManagement(createKeyFile(dataDir), (live) => parts.putInForce(live), logger)
+  const parts = createNodeParts(config, keys, apiKeys, turnEnd, logger)
+  await apiKeys.open()
   const state = { draining: false }
+  const shipping = shippingOf({ config, dataDir, logger })
   const gateway = createGateway({
     ...parts.serving,
     recorder,
@@ -93,6 +99,7 @@ async function startInThisThread({ config, dataDir, logger, unlock }: Start): Pr
         () => storage.lostFiles,
       ),
       ...parts.readings,
+      ...shipping?.readings,
     },
     readParts: () =>
       partStates(
@@ -101,21 +108,24 @@ async function startInThisThread({ config, dataDir, logger, unlock }: Start): Pr
           served: gateway.experiments.all().length,
           problems: upkeep.problems,
           keyProblem: keys.problem(),
+          stream: shipping?.part,
         },
         recording.state(),
       ),
   })
   const logs = await retainedLogs(dataDir, logger)
   const upkeep = new Upkeep(
-    { config, dataDir, storage, keys, backends, ...gateway, recovery: store, clock, logger },
+    { config, dataDir, storage, keys, apiKeys, backends, ...gateway, recovery: store, clock, logger },
     logs,
   )
   await upkeep.publishAll()
   const server = parts.createServer(gateway.application, gateway.metrics, () => state.draining)
   const port = await listen(server, config)
+  shipping?.start()
   return runGateway({
     config,
     upkeep,
+    shipping,
     logger,
     server: {
       port,

@@ -4,6 +4,7 @@ import { createSqliteCounterStore } from "../../adapters/sqlite/counter-store.ts
 import { DatabasePort } from "../../adapters/sqlite/database-port.ts"
 import { createSqliteExperimentStore } from "../../adapters/sqlite/experiment-store.ts"
 import { withDeadlines } from "../../app/deadline.ts"
+import type { ManageKeys } from "../../app/manage-keys.ts"
 import { ServedExperiments } from "../../app/served-experiments.ts"
 import { TIMED_OUT, within } from "../../app/within.ts"
 import { GatewayError } from "../../domain/errors.ts"
@@ -45,7 +46,12 @@ async function openThread(settings: ThreadSettings, control: Control) {
   })
   const { recorder, store } = recording
   const experiments = new ServedExperiments(config.defaultExperiment)
-  const parts = createNodeParts(config, keys, turnEnd)
+  const manageKeys: ManageKeys = {
+    list: () => control.call("listKeys", undefined),
+    make: (wish, actor) => control.call("makeKey", { wish, actor }),
+    revoke: (id) => control.call("revokeKey", id),
+  }
+  const parts = createNodeParts(config, keys, manageKeys, turnEnd, logger)
   const targets = await Targets.open({ targets: settings.targets, threads, clock, random: Math.random })
   const state = { draining: false }
   const metrics = new Metrics(
@@ -80,6 +86,7 @@ async function openThread(settings: ThreadSettings, control: Control) {
       if (served !== undefined) experiments.publish(replanned(served, plan))
     },
     remove: (id) => experiments.remove(id),
+    putInForce: parts.putInForce,
     listen: (port) => listen(server, { host: config.host, port }, true),
     drain: () => {
       state.draining = true

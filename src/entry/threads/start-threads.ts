@@ -1,5 +1,7 @@
 import { Registry } from "prom-client"
+import { createKeyFile } from "../../adapters/node-files/key-file.ts"
 import { withDeadlines } from "../../app/deadline.ts"
+import type { LiveKey } from "../../app/manage-keys.ts"
 import { Publisher } from "../../app/publish.ts"
 import { Reallocator } from "../../app/reallocate.ts"
 import { createRecoveringExperiments } from "../../app/recovering-store.ts"
@@ -8,12 +10,14 @@ import { watchExperiments, watchReadings } from "../../http/gauges.ts"
 import type { PartState } from "../../http/routes/health.ts"
 import { Backends } from "../backends.ts"
 import { openKeys } from "../kept-keys.ts"
+import { createKeyManagement } from "../key-management.ts"
 import { requireFreePort } from "../listen.ts"
 import { machineClock as clock } from "../machine-clock.ts"
 import { ModelFolder } from "../model-folder.ts"
 import { partStates, recordingOfAll } from "../part-states.ts"
 import { retentionReadings, storageReading } from "../readings.ts"
 import { type RunningGateway, runGateway, type Start } from "../running-gateway.ts"
+import { shippingOf } from "../shipping/stream-shipping.ts"
 import { Storage } from "../storage.ts"
 import { configuredTargets, Targets } from "../targets.ts"
 import { packaged, retainedLogs, Upkeep } from "../upkeep.ts"
@@ -43,6 +47,9 @@ export async function startThreads(start: Start, count: number): Promise<Running
     prepare: () => storage.prepare(),
     readParts: async () => ({ ...(await readParts()), threads: threadsState(count, experiments.untold) }),
     expose: () => state.expose(),
+    listKeys: () => apiKeys.list(),
+    makeKey: ({ wish, actor }) => apiKeys.make(wish, actor),
+    revokeKey: (id) => apiKeys.revoke(id),
     say: (line) => logger.take(line),
   }
   const { signingKeys, unitKey } = keys
@@ -53,6 +60,8 @@ export async function startThreads(start: Start, count: number): Promise<Running
     control,
   )
   const state = new ProcessState(threads, registry)
+  const tellKeys = (live: readonly LiveKey[]) => threads.callAll("putInForce", live)
+  const apiKeys = createKeyManagement(createKeyFile(dataDir), tellKeys, logger)
   const experiments = new ToldExperiments(config.defaultExperiment, threads)
   const recovery = new ThreadsRecovery(threads)
   const backends = new Backends(
@@ -81,6 +90,7 @@ export async function startThreads(start: Start, count: number): Promise<Running
     storage,
     keys,
     backends,
+    apiKeys,
     experiments,
     publisher,
     reallocator,
@@ -88,6 +98,7 @@ export async function startThreads(start: Start, count: number): Promise<Running
     clock,
     logger,
   }
+  const shipping = shippingOf(start)
   let upkeep: Upkeep | undefined
 
   const readParts = async () =>
@@ -97,12 +108,14 @@ export async function startThreads(start: Start, count: number): Promise<Running
         served: experiments.all().length,
         problems: upkeep?.problems ?? 0,
         keyProblem: keys.problem(),
+        stream: shipping?.part,
       },
       recordingOfAll(await state.recordings()),
     )
 
   async function run(): Promise<RunningGateway> {
     await recovery.open()
+    await apiKeys.open()
     upkeep = new Upkeep(parts, await retainedLogs(dataDir, logger))
     const { retained } = upkeep
     watchExperiments(registry, experiments, counters, clock)
@@ -112,14 +125,17 @@ export async function startThreads(start: Start, count: number): Promise<Running
         () => retained,
         () => storage.lostFiles,
       ),
+      ...shipping?.readings,
     })
     await upkeep.publishAll()
     await experiments.told()
     await requireFreePort(config)
     const port = await threads.listen(config.port)
+    shipping?.start()
     return runGateway({
       ...start,
       upkeep,
+      shipping,
       server: {
         port,
         died: threads.died,
