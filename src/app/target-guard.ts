@@ -89,6 +89,11 @@ export class TargetGuard {
     return model
   }
 
+  /** Models that are left alone now, or about to be tried. */
+  get failing(): readonly CallHealth[] {
+    return this.#models.map((model) => model.health()).filter(({ circuit }) => circuit !== "closed")
+  }
+
   /** By circuit state: how many models of the target there are. */
   circuits(): Readonly<Record<CircuitState, number>> {
     const circuits = { closed: 0, open: 0, half_open: 0 }

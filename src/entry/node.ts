@@ -6,6 +6,7 @@ import { createLogger } from "../adapters/pino/logger.ts"
 import { lockFolder } from "../adapters/sqlite/folder-lock.ts"
 import { createRecoveringExperiments } from "../app/recovering-store.ts"
 import type { Config } from "../config.ts"
+import { watchTargets } from "../http/target-gauges.ts"
 import { Backends } from "./backends.ts"
 import { createGateway } from "./gateway.ts"
 import { openKeys } from "./kept-keys.ts"
@@ -14,7 +15,7 @@ import { listen, stopListening } from "./listen.ts"
 import { machineClock as clock } from "./machine-clock.ts"
 import { ModelFolder } from "./model-folder.ts"
 import { createNodeParts } from "./node-parts.ts"
-import { partStates, recordingFails } from "./part-states.ts"
+import { partStates, recordingFails, targetsState } from "./part-states.ts"
 import { retentionReadings, storageReading } from "./readings.ts"
 import { openRecording } from "./recording.ts"
 import { type RunningGateway, runGateway, type Start } from "./running-gateway.ts"
@@ -101,8 +102,8 @@ async function startInThisThread({ config, dataDir, logger, unlock }: Start): Pr
       ...parts.readings,
       ...shipping?.readings,
     },
-    readParts: () =>
-      partStates(
+    readParts: () => ({
+      ...partStates(
         {
           draining: state.draining,
           served: gateway.experiments.all().length,
@@ -112,7 +113,10 @@ async function startInThisThread({ config, dataDir, logger, unlock }: Start): Pr
         },
         recording.state(),
       ),
+      ...targetsState(targets.guards),
+    }),
   })
+  watchTargets(gateway.metrics.registry, () => targets.guards)
   const logs = await retainedLogs(dataDir, logger)
   const upkeep = new Upkeep(
     { config, dataDir, storage, keys, apiKeys, backends, ...gateway, recovery: store, clock, logger },

@@ -165,8 +165,8 @@ function handlerOver(calls: ModelCalls) {
 }
 
 /** The connection adds these itself. */
-function withoutOwn({ host: _, "content-length": __, ...headers }: Record<string, string>): Record<string, string> {
-  return headers
+function withoutOwn(headers: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => name !== "host" && name !== "content-length"))
 }
 
 /** Headers as the SDK's input; what counts seconds is a number there. */

@@ -39,7 +39,7 @@ export class RequestSigner {
    */
   sign(request: SignedRequest, credentials: Credentials, now: number): Record<string, string> {
     const { method, path, host, body } = request
-    const time = `${new Date(now).toISOString().replace(/[:-]|\.\d{3}/g, "")}`
+    const time = new Date(now).toISOString().replace(/[:-]|\.\d{3}/g, "")
     const day = time.slice(0, 8)
     const headers: Record<string, string> = { ...request.headers, "x-amz-date": time }
     if (credentials.sessionToken !== undefined) headers["x-amz-security-token"] = credentials.sessionToken

@@ -9,11 +9,12 @@ import { ServedExperiments } from "../../app/served-experiments.ts"
 import { TIMED_OUT, within } from "../../app/within.ts"
 import { GatewayError } from "../../domain/errors.ts"
 import { Metrics } from "../../http/metrics.ts"
+import { watchTargets } from "../../http/target-gauges.ts"
 import { createServing } from "../gateway.ts"
 import { listen, stopListening } from "../listen.ts"
 import { machineClock as clock } from "../machine-clock.ts"
 import { createNodeParts } from "../node-parts.ts"
-import { recordingFails, serverState } from "../part-states.ts"
+import { recordingFails, serverState, targetsState } from "../part-states.ts"
 import { storageReading } from "../readings.ts"
 import { openRecording } from "../recording.ts"
 import { Targets } from "../targets.ts"
@@ -58,6 +59,7 @@ async function openThread(settings: ThreadSettings, control: Control) {
     { ...storageReading(() => recordingFails(recording.state())), ...recording.readings, ...parts.readings },
     () => inTime(control.call("expose", undefined)),
   )
+  watchTargets(metrics.registry, () => targets.guards)
   const application = createServing({
     ...parts.serving,
     experiments,
@@ -69,6 +71,7 @@ async function openThread(settings: ThreadSettings, control: Control) {
     readParts: async () => ({
       ...(await inTime(control.call("readParts", undefined))),
       server: serverState(state.draining),
+      ...targetsState(targets.guards),
     }),
   })
   const server = parts.createServer(application, metrics, () => state.draining)

@@ -40,7 +40,12 @@ export function readExperimentRoute(deps: ExperimentRouteDeps): OperationHandler
 
 /** `GET /admin/experiments/{id}/stats`. */
 export function statisticsRoute(deps: ExperimentRouteDeps): OperationHandler {
-  return async (call) => jsonAnswer(await readStatistics(find(call, deps).snapshot, deps.counters, deps.clock))
+  return async (call) => {
+    const { snapshot, endpoints } = find(call, deps)
+    const statistics = await readStatistics(snapshot, deps.counters, deps.clock)
+    const variants = statistics.variants.map((variant, i) => ({ ...variant, target: endpoints[i]?.health?.() ?? null }))
+    return jsonAnswer({ ...statistics, variants })
+  }
 }
 
 /** `GET /admin/experiments/{id}/allocation`. */

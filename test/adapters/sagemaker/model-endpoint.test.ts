@@ -196,9 +196,10 @@ describe.each(TRANSPORTS)("given the transport %s and a server that verifies sig
     "takes no input from %s",
     async (location) => {
       const { asked, predict } = await modelBehind(transport, { mode: "async" })
-      const headers = location === undefined ? {} : { "x-amzn-sagemaker-inputlocation": location }
+      const headers: Record<string, string> =
+        location === undefined ? {} : { "x-amzn-sagemaker-inputlocation": location }
       const answer = predict({
-        payload: opaque({ protocol: "sagemaker-async", headers: headers as Record<string, string> }),
+        payload: opaque({ protocol: "sagemaker-async", headers }),
       })
       await expect(answer).rejects.toMatchObject({ code: "features_invalid" })
       expect(asked).toEqual([])
