@@ -75,7 +75,7 @@ install_k6() {
   fi
 }
 
-PYTHON_TOOLS=(schemathesis moto vowpalwabbit open-bandit-pipeline pyspark)
+PYTHON_TOOLS=(schemathesis moto vowpalwabbit open-bandit-pipeline pyspark clients seldon mlserver)
 
 python_packages_of() {
   case "$1" in
@@ -84,6 +84,9 @@ python_packages_of() {
     vowpalwabbit) echo "vowpalwabbit==9.11.9" ;;
     open-bandit-pipeline) echo "numpy==2.4.6 pandas==2.3.3 scikit-learn==1.9.1 scipy==1.17.1 pyyaml==6.0.3 tqdm==4.70.1" ;;
     pyspark) echo "pyspark==4.3.0" ;;
+    clients) echo "boto3==1.44.5 kserve==0.21.0 tritonclient[http]==2.73.0" ;;
+    seldon) echo "seldon-core==1.18.2 setuptools<81" ;;
+    mlserver) echo "mlserver==1.7.1 uvloop<0.22" ;;
   esac
 }
 
