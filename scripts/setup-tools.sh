@@ -75,7 +75,7 @@ install_k6() {
   fi
 }
 
-PYTHON_TOOLS=(schemathesis moto vowpalwabbit open-bandit-pipeline pyspark clients seldon)
+PYTHON_TOOLS=(schemathesis moto vowpalwabbit open-bandit-pipeline pyspark clients seldon mlserver)
 
 python_packages_of() {
   case "$1" in
@@ -86,6 +86,7 @@ python_packages_of() {
     pyspark) echo "pyspark==4.3.0" ;;
     clients) echo "boto3==1.44.5 kserve==0.21.0 tritonclient[http]==2.73.0" ;;
     seldon) echo "seldon-core==1.18.2 setuptools<81" ;;
+    mlserver) echo "mlserver==1.7.1 uvloop<0.22" ;;
   esac
 }
 

@@ -9,6 +9,7 @@ import { lockFolder } from "../adapters/sqlite/folder-lock.ts"
 import { AuditTrail } from "../app/audit-trail.ts"
 import { createRecoveringExperiments } from "../app/recovering-store.ts"
 import type { Config } from "../config.ts"
+import { watchTargets } from "../http/target-gauges.ts"
 import { Backends } from "./backends.ts"
 import { createGateway } from "./gateway.ts"
 import { openKeys } from "./kept-keys.ts"
@@ -17,7 +18,7 @@ import { listen, stopListening } from "./listen.ts"
 import { machineClock as clock } from "./machine-clock.ts"
 import { ModelFolder } from "./model-folder.ts"
 import { createNodeParts } from "./node-parts.ts"
-import { partStates, recordingFails } from "./part-states.ts"
+import { partStates, recordingFails, targetsState } from "./part-states.ts"
 import { retentionReadings, storageReading } from "./readings.ts"
 import { openRecording } from "./recording.ts"
 import { type RunningGateway, runGateway, type Start } from "./running-gateway.ts"
@@ -77,7 +78,12 @@ async function startInThisThread({ config, dataDir, logger, unlock }: Start): Pr
   })
   const { recorder, store } = recording
   const keys = await openKeys(config, dataDir, logger)
-  const targets = new Targets({ targets: await configuredTargets(config), threads: 1, clock, random: Math.random })
+  const targets = await Targets.open({
+    targets: await configuredTargets(config),
+    threads: 1,
+    clock,
+    random: Math.random,
+  })
   const backends = new Backends(new ModelFolder(config.modelsDir ?? packaged("examples/models"), logger), targets)
   const apiKeys = createKeyManagement(createKeyFile(dataDir), (live) => parts.putInForce(live), logger)
   const parts = createNodeParts(config, keys, apiKeys, turnEnd, logger)
@@ -114,8 +120,8 @@ async function startInThisThread({ config, dataDir, logger, unlock }: Start): Pr
       ...parts.readings,
       ...shipping?.readings,
     },
-    readParts: () =>
-      partStates(
+    readParts: () => ({
+      ...partStates(
         {
           draining: state.draining,
           served: gateway.experiments.all().length,
@@ -126,7 +132,10 @@ async function startInThisThread({ config, dataDir, logger, unlock }: Start): Pr
         },
         recording.state(),
       ),
+      ...targetsState(targets.guards),
+    }),
   })
+  watchTargets(gateway.metrics.registry, () => targets.guards)
   const logs = await retainedLogs(dataDir, logger)
   const upkeep = new Upkeep(
     { config, dataDir, storage, keys, apiKeys, backends, ...gateway, recovery: store, clock, logger },

@@ -28,6 +28,7 @@ const ADAPTER_PACKAGES: Readonly<Record<string, readonly string[]>> = {
   pino: ["pino"],
   redis: ["ioredis", "node:*"],
   s3: ["@aws-sdk/client-s3", "node:*"],
+  sagemaker: ["@aws-sdk/client-sagemaker-runtime", "node:crypto"],
   sqlite: ["node:*"],
   undici: ["undici", "node:dns"],
 }

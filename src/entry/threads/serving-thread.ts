@@ -9,12 +9,13 @@ import { ServedExperiments } from "../../app/served-experiments.ts"
 import { TIMED_OUT, within } from "../../app/within.ts"
 import { GatewayError } from "../../domain/errors.ts"
 import { Metrics } from "../../http/metrics.ts"
+import { watchTargets } from "../../http/target-gauges.ts"
 import type { Logger } from "../../ports/logger.ts"
 import { createServing } from "../gateway.ts"
 import { listen, stopListening } from "../listen.ts"
 import { machineClock as clock } from "../machine-clock.ts"
 import { createNodeParts } from "../node-parts.ts"
-import { recordingFails, serverState } from "../part-states.ts"
+import { recordingFails, serverState, targetsState } from "../part-states.ts"
 import { storageReading } from "../readings.ts"
 import { openRecording, type RecordingOptions } from "../recording.ts"
 import { openSharedStore } from "../shared-store.ts"
@@ -54,12 +55,13 @@ async function openThread(settings: ThreadSettings, control: Control) {
     revoke: (id) => control.call("revokeKey", id),
   }
   const parts = createNodeParts(config, keys, manageKeys, turnEnd, logger)
-  const targets = new Targets({ targets: settings.targets, threads, clock, random: Math.random })
+  const targets = await Targets.open({ targets: settings.targets, threads, clock, random: Math.random })
   const state = { draining: false }
   const metrics = new Metrics(
     { ...storageReading(() => recordingFails(recording.state())), ...recording.readings, ...parts.readings },
     () => inTime(control.call("expose", undefined)),
   )
+  watchTargets(metrics.registry, () => targets.guards)
   const application = createServing({
     ...parts.serving,
     experiments,
@@ -78,6 +80,7 @@ async function openThread(settings: ThreadSettings, control: Control) {
     readParts: async () => ({
       ...(await inTime(control.call("readParts", undefined))),
       server: serverState(state.draining),
+      ...targetsState(targets.guards),
     }),
   })
   const server = parts.createServer(application, metrics, () => state.draining)

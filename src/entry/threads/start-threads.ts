@@ -85,7 +85,7 @@ export async function startThreads(start: Start, count: number): Promise<Running
   const backends = new Backends(
     new ModelFolder(config.modelsDir ?? packaged("examples/models"), logger),
     // Only to look at documents: the serving threads call.
-    new Targets({ targets, threads: count, clock, random: Math.random }),
+    await Targets.open({ targets, threads: count, clock, random: Math.random }),
   )
   const counters = withDeadlines(storage.archive)
   const store = createRecoveringExperiments(storage.experimentStore, recovery)
