@@ -12,6 +12,17 @@ export interface SigningKeySetting {
   readonly key: Uint8Array
 }
 
+/** An identity provider whose users may use /admin. */
+export interface OidcSetting {
+  /** As tokens name it, exactly. */
+  readonly issuer: string
+  readonly audience: string
+  /** The claim that has a user's roles or groups; a dot leads into an object. */
+  readonly roleClaim: string
+  /** What each role or group may do. */
+  readonly roles: readonly { readonly role: string; readonly permissions: readonly string[] }[]
+}
+
 export interface Config {
   readonly host: string
   readonly port: number
@@ -26,6 +37,11 @@ export interface Config {
   /** Undefined: made once and kept in the data folder. */
   readonly unitKey: Uint8Array | undefined
   readonly apiKeys: readonly ApiKeySetting[]
+  readonly oidc: OidcSetting | undefined
+  /** Whether callers need a key or a token: API keys or an identity provider are configured. */
+  readonly needsKeys: boolean
+  /** Where browsers find the gateway, behind a proxy. */
+  readonly publicUrl: string | undefined
   /** Hosts served beside loopback names, in lower case, each with a port where only that port is meant. */
   readonly allowedHosts: readonly string[]
   /** Whether whoever names any host is served: callers need keys and no hosts were given. */
@@ -94,9 +110,7 @@ const apiKeys = z.string().transform((text, context) => {
       const parts = entry.split(":")
       if (parts.length === 1) return { name: `key-${index + 1}`, permissions: PERMISSIONS, secret: entry }
       const [name = "", permissions = "", secret = ""] = parts
-      // What `view` was called before there was anything to edit.
-      const granted = permissions.split("+").map((permission) => (permission === "read" ? "view" : permission))
-      return { name, permissions: granted, secret: parts.length === 3 ? secret : "" }
+      return { name, permissions: permissionsIn(permissions), secret: parts.length === 3 ? secret : "" }
     })
   const wrong = keys.some(({ name, permissions, secret }) => {
     const known = permissions.every((permission) => PERMISSIONS.includes(permission))
@@ -118,6 +132,38 @@ const apiKeys = z.string().transform((text, context) => {
   }
   return keys
 })
+
+/** Each of a list of permissions joined by `+`; `read` is what `view` was called before there was anything to edit. */
+function permissionsIn(text: string): string[] {
+  return text.split("+").map((permission) => (permission === "read" ? "view" : permission))
+}
+
+const oidcRoles = z.string().transform((text, context) => {
+  const roles = text.split(",").map((entry) => {
+    const cut = entry.lastIndexOf(":")
+    return { role: entry.slice(0, Math.max(0, cut)).trim(), permissions: permissionsIn(entry.slice(cut + 1).trim()) }
+  })
+  if (roles.every(({ role, permissions }) => role !== "" && permissions.every((one) => PERMISSIONS.includes(one)))) {
+    return roles
+  }
+  context.addIssue({
+    code: "custom",
+    message: `must be a list of role:permissions separated by commas, permissions from ${PERMISSIONS.join(", ")} joined by +, such as ml-team:view+edit`,
+  })
+  return z.NEVER
+})
+
+/** A role of each permission's name may do that. */
+const OWN_ROLES = PERMISSIONS.map((role) => ({ role, permissions: [role] }))
+
+/** An address on the web; `secure`: only this machine is spoken to without TLS. */
+function webAddress(secure: boolean, message: string) {
+  return z.string().refine((text) => {
+    const url = URL.parse(text)
+    if (url === null || url.username !== "" || url.search !== "" || url.hash !== "") return false
+    return url.protocol === "https:" || (url.protocol === "http:" && (!secure || isLoopback(url.hostname)))
+  }, message)
+}
 
 /** Names of the keys that share the first secret found twice. */
 function sharers(keys: readonly ApiKeySetting[]): string {
@@ -257,6 +303,11 @@ const schema = z.object({
   SIGNING_KEYS: signingKeys.optional(),
   UNIT_KEY: unitKey.optional(),
   API_KEYS: apiKeys.default([]),
+  PUBLIC_URL: webAddress(false, "must be an address such as https://gateway.example").optional(),
+  OIDC_ISSUER: webAddress(true, "must be an address such as https://login.example, with TLS").optional(),
+  OIDC_AUDIENCE: z.string().optional(),
+  OIDC_ROLE_CLAIM: z.string().default("roles"),
+  OIDC_ROLES: oidcRoles.default(OWN_ROLES),
   ALLOWED_HOSTS: allowedHosts.optional(),
   CORS_ORIGINS: corsOrigins.default([]),
   LOG_LEVEL: z.enum(["debug", "info", "warn", "error"], "must be debug, info, warn or error").default("info"),
@@ -280,7 +331,7 @@ export const SETTING_NAMES: readonly string[] = Object.keys(schema.shape)
 /**
  * Reads the settings from an environment.
  *
- * @throws ConfigError with the whole list: malformed settings, and an address that others can reach without API_KEYS
+ * @throws ConfigError with the whole list: malformed settings, and an address that others can reach where nobody needs a key
  */
 export function parseConfig(environment: Readonly<Record<string, string | undefined>>): Config {
   const given = Object.fromEntries(
@@ -289,13 +340,22 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
   const parsed = schema.safeParse(given)
   const problems = parsed.success ? [] : parsed.error.issues.map(({ path, message }) => `${path.join(".")} ${message}`)
   const host = given["HOST"] ?? "127.0.0.1"
-  if (!isLoopback(host) && given["API_KEYS"] === undefined) {
+  if (given["OIDC_ISSUER"] !== undefined && given["OIDC_AUDIENCE"] === undefined) {
+    problems.push("OIDC_AUDIENCE must be set with OIDC_ISSUER: it is what tokens for this gateway are told by")
+  }
+  if (!isLoopback(host) && given["API_KEYS"] === undefined && given["OIDC_ISSUER"] === undefined) {
     problems.push(
       `API_KEYS must be set, since HOST ${host} can be reached from other machines; or set HOST to 127.0.0.1`,
     )
   }
   if (problems.length > 0 || !parsed.success) throw new ConfigError(problems)
   const settings = parsed.data
+  const { OIDC_ISSUER: issuer, OIDC_AUDIENCE: audience } = settings
+  const oidc =
+    issuer === undefined || audience === undefined
+      ? undefined
+      : { issuer, audience, roleClaim: settings.OIDC_ROLE_CLAIM, roles: settings.OIDC_ROLES }
+  const needsKeys = settings.API_KEYS.length > 0 || oidc !== undefined
   return {
     host: settings.HOST,
     port: settings.PORT,
@@ -307,8 +367,11 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
     signingKeys: settings.SIGNING_KEYS,
     unitKey: settings.UNIT_KEY,
     apiKeys: settings.API_KEYS,
+    oidc,
+    needsKeys,
+    publicUrl: settings.PUBLIC_URL,
     allowedHosts: settings.ALLOWED_HOSTS ?? [],
-    servesAnyHost: settings.ALLOWED_HOSTS === undefined && settings.API_KEYS.length > 0,
+    servesAnyHost: settings.ALLOWED_HOSTS === undefined && needsKeys,
     corsOrigins: settings.CORS_ORIGINS,
     logLevel: settings.LOG_LEVEL,
     outcomesMaxBytes: settings.OUTCOMES_MAX_BYTES,
@@ -321,7 +384,7 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
 
 /** Whether an address can only be reached from this machine. */
 function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host)
+  return host === "localhost" || host === "::1" || host === "[::1]" || /^127(\.\d{1,3}){3}$/.test(host)
 }
 
 /** No bytes for what isn't base64url: too short for a key in any case. */

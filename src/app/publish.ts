@@ -1,3 +1,4 @@
+import type { Backend } from "../domain/backend.ts"
 import { type Definitions, definitionOf, type RevisionDefinition, withRevision } from "../domain/definitions.ts"
 import { GatewayError } from "../domain/errors.ts"
 import type { ExperimentEvent, RevisionSource } from "../domain/events.ts"
@@ -15,6 +16,8 @@ import { type Content, contentDiff, modelHashes } from "./revision-content.ts"
 import { toEvent } from "./revision-event.ts"
 import { definitionsOf, lineageAfter } from "./revision-lineage.ts"
 import type { ServedExperiments } from "./served-experiments.ts"
+import { withStaticAnswer } from "./static-answer.ts"
+import { refuseTakenNames } from "./taken-names.ts"
 import { TIMED_OUT, within } from "./within.ts"
 
 export interface PublisherDeps {
@@ -23,7 +26,7 @@ export interface PublisherDeps {
   readonly counters: CounterStore
   readonly recorder: { recordExperiment(event: ExperimentEvent): Promise<void> }
   /** What answers for a backend. Documents are checked against it before they come here. */
-  readonly endpointOf: (backend: Experiment["variants"][number]["backend"]) => ModelEndpoint
+  readonly endpointOf: (backend: Backend) => ModelEndpoint
   readonly clock: Clock
   readonly logger: Logger
   /** Key that signs new tokens. */
@@ -111,10 +114,12 @@ export class Publisher {
    *
    * @param after revision that the author has seen; the newest known here when left out
    * @returns the revision that is served
-   * @throws GatewayError `revision_conflict` when another revision is the newest: `catchUp` and decide anew; `store_unavailable`
+   * @throws GatewayError `revision_conflict` when another revision is the newest: `catchUp` and decide anew; `validation_failed` where its id or one
+   *         of its names is another experiment's; `store_unavailable`
    */
   async publish(experiment: Experiment, author: Author, after?: number): Promise<number> {
     await this.#expect(experiment.id, after)
+    refuseTakenNames(experiment, this.#newest.values())
     const before = this.#newest.get(experiment.id)
     const content = this.#contentOf(experiment)
     const diff = contentDiff(before, content)
@@ -143,7 +148,10 @@ export class Publisher {
     const revision = stored?.revision ?? 0
     const served = experiments.get(experiment.id)
     if (served?.snapshot.revision === revision) return
-    const endpoints = experiment.variants.map(({ backend }) => this.#deps.endpointOf(backend))
+    const endpoints = withStaticAnswer(
+      experiment,
+      experiment.variants.map(({ backend }) => this.#deps.endpointOf(backend)),
+    )
     const lineage = stored?.lineage ?? NO_LINEAGE
     const snapshot = await this.#snapshot(experiment, revision, lineage)
     // First the log, then the decisions that refer to it; at the first start on a full disk there is nothing that could be logged.

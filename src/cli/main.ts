@@ -12,6 +12,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   allocate: async () => (await import("./allocate.ts")).allocate,
   simulate: async () => (await import("./simulate.ts")).simulate,
   evaluate: async () => (await import("./evaluate.ts")).evaluate,
+  export: async () => (await import("./export.ts")).exportRows,
   rebuild: async () => (await import("./rebuild.ts")).rebuild,
   outcomes: async () => (await import("./outcomes.ts")).outcomes,
   demo: async () => (await import("./demo.ts")).demo,

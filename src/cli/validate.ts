@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util"
 import { ExperimentFolder } from "../adapters/experiment-folder/folder.ts"
 import { describeProblem } from "../domain/document-issues.ts"
+import { Backends } from "../entry/backends.ts"
 import { ModelFolder } from "../entry/model-folder.ts"
 import type { SourceDocument } from "../ports/document-source.ts"
 import type { Command } from "./command.ts"
@@ -24,10 +25,10 @@ Says everything that is wrong, as file:line:column, and exits 1 where anything i
       io.stderr.write(`bandit-gateway validate: name one file or folder. See bandit-gateway validate --help\n`)
       return 1
     }
-    const models = values.models === undefined ? undefined : new ModelFolder(values.models)
+    const backends = values.models === undefined ? undefined : new Backends(new ModelFolder(values.models))
     let documents: readonly SourceDocument[]
     try {
-      documents = await new ExperimentFolder(path, async (backend) => await models?.check(backend)).look()
+      documents = await new ExperimentFolder(path, async (backend) => await backends?.check(backend)).look()
     } catch (error) {
       io.stderr.write(
         `bandit-gateway validate: can't read ${path} (${(error as NodeJS.ErrnoException).code ?? String(error)})\n`,

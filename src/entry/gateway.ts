@@ -5,11 +5,10 @@ import { Reallocator } from "../app/reallocate.ts"
 import type { Recorder } from "../app/recorder.ts"
 import { createReward } from "../app/reward.ts"
 import { ServedExperiments } from "../app/served-experiments.ts"
+import type { Backend } from "../domain/backend.ts"
 import { createDecisionIds } from "../domain/decision-id.ts"
-import type { Experiment } from "../domain/experiment.ts"
 import type { SignText } from "../domain/token.ts"
-import { type Application, createApplication } from "../http/application.ts"
-import type { Authorize } from "../http/authorize.ts"
+import { type Application, type ApplicationDeps, createApplication } from "../http/application.ts"
 import { type Readings, watchExperiments } from "../http/gauges.ts"
 import { Metrics } from "../http/metrics.ts"
 import type { ReadParts } from "../http/routes/health.ts"
@@ -27,7 +26,8 @@ export interface SigningKey {
 }
 
 /** What answering requests takes: adapters, a clock, keys. */
-export interface ServingParts {
+export interface ServingParts
+  extends Pick<ApplicationDeps, "authorize" | "authorizeAdmin" | "requireOwnPage" | "keys" | "configuredKeys"> {
   readonly experiments: ServedExperiments
   readonly recorder: Recorder
   readonly counters: CounterStore
@@ -37,7 +37,6 @@ export interface ServingParts {
   readonly pseudonym: PredictDeps["pseudonym"]
   /** Newest first: the first signs, all verify. */
   readonly signingKeys: readonly [SigningKey, ...SigningKey[]]
-  readonly authorize: Authorize
   readonly metrics: Metrics
   readonly readParts: ReadParts
   /** How pages and contract are compressed, where the platform doesn't do it. */
@@ -66,6 +65,10 @@ export function createServing(parts: ServingParts): Application {
     logger: parts.logger,
     metrics: parts.metrics,
     authorize: parts.authorize,
+    authorizeAdmin: parts.authorizeAdmin,
+    requireOwnPage: parts.requireOwnPage,
+    keys: parts.keys,
+    configuredKeys: parts.configuredKeys,
     readParts: parts.readParts,
     compress: parts.compress,
     rewardOrigins: parts.rewardOrigins,
@@ -75,7 +78,7 @@ export function createServing(parts: ServingParts): Application {
 /** What a runtime brings for all of a gateway. */
 export interface GatewayParts extends Omit<ServingParts, "experiments" | "metrics"> {
   readonly experimentStore: ExperimentStore
-  readonly endpointOf: (backend: Experiment["variants"][number]["backend"]) => ModelEndpoint
+  readonly endpointOf: (backend: Backend) => ModelEndpoint
   readonly defaultExperiment: string | undefined
   readonly readings: Readings
 }

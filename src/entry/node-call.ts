@@ -42,6 +42,10 @@ export class NodeCall implements Call {
     return this.#context
   }
 
+  get peer(): string | undefined {
+    return this.#incoming.socket.remoteAddress
+  }
+
   /** As fetch has it: every value of a repeated header, also of those of which Node's `headers` keeps one. */
   header(name: string): string | undefined {
     const { rawHeaders } = this.#incoming

@@ -63,10 +63,14 @@ export function createNodeServer(application: Application, options: NodeServerOp
     peers.dismiss(socket, rawAnswer(error))
   }
   const throughHono = new WeakMap<object, AdmittedRequest>()
-  const app = mountOnHono(application, (c, maxBytes) => {
-    const { incoming, outgoing } = c.env as HttpBindings
-    return bodies.read(incoming, outgoing, maxBytes, throughHono.get(incoming))
-  })
+  const app = mountOnHono(
+    application,
+    (c, maxBytes) => {
+      const { incoming, outgoing } = c.env as HttpBindings
+      return bodies.read(incoming, outgoing, maxBytes, throughHono.get(incoming))
+    },
+    (c) => (c.env as HttpBindings).incoming.socket.remoteAddress,
+  )
   const askHono = getRequestListener(app.fetch, {
     overrideGlobalObjects: true,
     // What a request without a host is taken to have asked.

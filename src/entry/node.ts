@@ -1,12 +1,15 @@
 import { availableParallelism } from "node:os"
 import { resolve } from "node:path"
+import { createKeyFile } from "../adapters/node-files/key-file.ts"
 import type { TextOutput } from "../adapters/pino/lines-for-people.ts"
 import { createLogger } from "../adapters/pino/logger.ts"
 import { lockFolder } from "../adapters/sqlite/folder-lock.ts"
 import { createRecoveringExperiments } from "../app/recovering-store.ts"
 import type { Config } from "../config.ts"
+import { Backends } from "./backends.ts"
 import { createGateway } from "./gateway.ts"
 import { openKeys } from "./kept-keys.ts"
+import { createKeyManagement } from "./key-management.ts"
 import { listen, stopListening } from "./listen.ts"
 import { machineClock as clock } from "./machine-clock.ts"
 import { ModelFolder } from "./model-folder.ts"
@@ -66,15 +69,17 @@ async function startInThisThread({ config, dataDir, logger, unlock }: Start): Pr
   })
   const { recorder, store } = recording
   const keys = await openKeys(config, dataDir, logger)
-  const models = new ModelFolder(config.modelsDir ?? packaged("examples/models"), logger)
-  const parts = createNodeParts(config, keys, turnEnd, logger)
+  const backends = new Backends(new ModelFolder(config.modelsDir ?? packaged("examples/models"), logger))
+  const apiKeys = createKeyManagement(createKeyFile(dataDir), (live) => parts.putInForce(live), logger)
+  const parts = createNodeParts(config, keys, apiKeys, { turnEnd, logger })
+  await apiKeys.open()
   const state = { draining: false }
   const gateway = createGateway({
     ...parts.serving,
     recorder,
     counters: store,
     experimentStore: createRecoveringExperiments(experimentStore, store),
-    endpointOf: (backend) => models.endpoint(backend.model),
+    endpointOf: (backend) => backends.endpointOf(backend),
     logger,
     defaultExperiment: config.defaultExperiment,
     readings: {
@@ -99,7 +104,7 @@ async function startInThisThread({ config, dataDir, logger, unlock }: Start): Pr
   })
   const logs = await retainedLogs(dataDir, logger)
   const upkeep = new Upkeep(
-    { config, dataDir, storage, keys, models, ...gateway, recovery: store, clock, logger },
+    { config, dataDir, storage, keys, apiKeys, backends, ...gateway, recovery: store, clock, logger },
     logs,
   )
   await upkeep.publishAll()

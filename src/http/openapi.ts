@@ -1,5 +1,6 @@
 import * as z from "zod"
 import { type ErrorCode, GatewayError } from "../domain/errors.ts"
+import { DIALECT_PROBLEMS, dialectStatus } from "./contract/dialects/dialect.ts"
 import {
   BODY_PROBLEMS,
   COMMON_PROBLEMS,
@@ -45,7 +46,13 @@ function assemble() {
     tags: [
       { name: "Predict", description: "Ask for predictions; each is one decision." },
       { name: "Reward", description: "Say what a decision earned." },
+      {
+        name: "Dialects",
+        description:
+          "The same under the protocols of other model servers: a client moves by changing its base URL. Errors have the protocol's own form. Not for browsers.",
+      },
       { name: "Experiments", description: "Read what is served, what is known and why a choice is made." },
+      { name: "Keys", description: "Make, list and revoke API keys." },
       { name: "Operations", description: "Health, metrics and this contract." },
     ],
     paths: mapped(byPath, (operations) => mapped(new Map(operations.map((one) => [one.method, one])), toOperation)),
@@ -55,7 +62,8 @@ function assemble() {
         apiKey: {
           type: "http",
           scheme: "bearer",
-          description: "A key of API_KEYS. Not needed where none are configured.",
+          description:
+            "A key of API_KEYS, or one made under /admin/keys. Not needed where neither API_KEYS nor OIDC_ISSUER is set.",
         },
       },
     },
@@ -129,8 +137,8 @@ function toOperation(operation: Operation): Record<string, unknown> {
     responses: {
       ...mapped(new Map(answers.map((one) => [one.status, one])), toAnswer),
       ...mapped(
-        Map.groupBy(problemsOf(operation), (code) => PROBLEMS[code].status),
-        toProblemAnswer,
+        Map.groupBy(problemsOf(operation), (code) => statusOf(operation, code)),
+        (codes) => toProblemAnswer(operation, codes),
       ),
     },
   }
@@ -138,12 +146,15 @@ function toOperation(operation: Operation): Record<string, unknown> {
 
 /** Every problem that an operation can answer. */
 export function problemsOf(operation: Operation): readonly ErrorCode[] {
-  const { permission, request, problems = [] } = operation
+  const { permission, request, problems = [], path, method } = operation
   const forBodies = request === undefined ? [] : BODY_PROBLEMS
-  const forKeys: readonly ErrorCode[] = permission === undefined ? [] : ["unauthorized", "forbidden"]
+  const forKeys: readonly ErrorCode[] = permission === undefined ? [] : ["unauthorized", "forbidden", "rate_limited"]
+  const forAdmin: readonly ErrorCode[] = path.startsWith("/admin/") ? ["identity_unavailable"] : []
+  const forChanges: readonly ErrorCode[] = forAdmin.length > 0 && method !== "get" ? ["origin_not_allowed"] : []
   const partition = partitionOf(operation)
   const whenOverloaded = partition === undefined ? [] : [shedCode(partition)]
-  return [...new Set([...forBodies, ...problems, ...forKeys, ...whenOverloaded, ...COMMON_PROBLEMS])]
+  const forCallers = [...forKeys, ...forAdmin, ...forChanges, ...whenOverloaded]
+  return [...new Set([...forBodies, ...problems, ...forCallers, ...COMMON_PROBLEMS])]
 }
 
 function toContents(contents: readonly Content[]): Record<string, unknown> {
@@ -184,13 +195,24 @@ function toAnswer({ description, content, headers }: OperationAnswer): Record<st
   }
 }
 
-/** Codes that share a status share an answer, with one example each. */
-function toProblemAnswer(codes: readonly ErrorCode[]): Record<string, unknown> {
-  const examples = codes.map((code) => [code, { value: toProblem(new GatewayError(code)) }])
+function statusOf({ dialect }: Operation, code: ErrorCode): number {
+  const { status } = PROBLEMS[code]
+  return dialect === undefined ? status : dialectStatus(dialect, code, status)
+}
+
+/** Codes that share a status share an answer, with one example each. Of a dialect only what is refused unread is a problem document. */
+function toProblemAnswer(operation: Operation, codes: readonly ErrorCode[]): Record<string, unknown> {
+  const { dialect } = operation
+  const partition = partitionOf(operation)
+  const unread = partition === undefined ? COMMON_PROBLEMS : [...COMMON_PROBLEMS, shedCode(partition)]
+  const documents = dialect === undefined ? codes : codes.filter((code) => unread.includes(code))
+  const examples = documents.map((code) => [code, { value: toProblem(new GatewayError(code)) }])
+  const asDocument = { schema: { $ref: refTo("Problem") }, examples: Object.fromEntries(examples) }
   return {
     description: codes.map((code) => PROBLEMS[code].title).join("; "),
     content: {
-      "application/problem+json": { schema: { $ref: refTo("Problem") }, examples: Object.fromEntries(examples) },
+      ...(dialect && { "application/json": { schema: { $ref: refTo(DIALECT_PROBLEMS[dialect].schema) } } }),
+      ...(documents.length > 0 && { "application/problem+json": asDocument }),
     },
   }
 }

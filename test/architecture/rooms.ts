@@ -19,9 +19,12 @@ const ADAPTER_PACKAGES: Readonly<Record<string, readonly string[]>> = {
   "embedded-scorer": ["zod", "node:fs", "node:fs/promises", "node:path"],
   "experiment-folder": ["yaml", "node:*"],
   ndjson: ["node:*"],
+  jose: ["jose"],
   "node-crypto": ["node:crypto"],
-  "node-files": ["node:*"],
+  "node-files": ["zod", "node:*"],
   pino: ["pino"],
+  redis: ["ioredis", "node:*"],
+  s3: ["@aws-sdk/client-s3", "node:*"],
   sqlite: ["node:*"],
 }
 

@@ -1,21 +1,24 @@
-import { hash } from "node:crypto"
+import { randomFillSync } from "node:crypto"
 import { fileURLToPath } from "node:url"
 import { loadModelFolder } from "#src/adapters/embedded-scorer/folder.ts"
 import { createMemoryCounterStore } from "#src/adapters/memory/counter-store.ts"
 import { createMemoryExperimentStore } from "#src/adapters/memory/experiment-store.ts"
+import { createMemoryKeyStore } from "#src/adapters/memory/key-store.ts"
 import { MemoryModelEndpoint } from "#src/adapters/memory/model-endpoint.ts"
 import { createMemoryOutcomeLog } from "#src/adapters/memory/outcome-log.ts"
 import { createPseudonyms } from "#src/adapters/node-crypto/mac.ts"
 import { withDeadlines } from "#src/app/deadline.ts"
+import { KeyManagement } from "#src/app/manage-keys.ts"
 import { createRecorder } from "#src/app/recorder.ts"
-import type { ApiKeySetting } from "#src/config.ts"
+import type { ApiKeySetting, OidcSetting } from "#src/config.ts"
 import { GatewayError } from "#src/domain/errors.ts"
 import { type Experiment, parseExperiment } from "#src/domain/experiment.ts"
-import { authorization } from "#src/entry/authorization.ts"
+import { createAuthorization, digestSecret, NO_KEYS_NEEDED } from "#src/entry/authorization.ts"
 import { createGateway } from "#src/entry/gateway.ts"
 import { mountOnHono, readRequestBytes } from "#src/http/hono.ts"
 import type { PartState } from "#src/http/routes/health.ts"
 import type { Compress } from "#src/http/static-answer.ts"
+import type { KeyStore } from "#src/ports/key-store.ts"
 import type { ModelEndpoint } from "#src/ports/model-endpoint.ts"
 import { ALL_OF_CHAMPION } from "#test/outcomes.ts"
 import { GatedStore } from "../app/gated-store.ts"
@@ -46,6 +49,9 @@ function bannerDocument(changes: Readonly<Record<string, unknown>> = {}) {
 
 export interface GatewayOptions {
   readonly apiKeys?: readonly ApiKeySetting[]
+  readonly oidc?: OidcSetting
+  readonly publicUrl?: string
+  readonly keyStore?: KeyStore
   readonly defaultExperiment?: string
   /** What takes the requests: Hono by itself, as in a Worker, or Node's server on a port. Default: Hono. */
   readonly through?: "hono" | "node"
@@ -80,11 +86,24 @@ export async function createTestGateway(options: GatewayOptions = {}) {
   const parts: Record<string, PartState> = { server: { ready: true, required: true } }
   let readParts = () => parts
   let random = 0
+  const needsKeys = options.apiKeys !== undefined || options.oidc !== undefined
+  const { putInForce, ...authorization } = createAuthorization(
+    { apiKeys: options.apiKeys ?? [], oidc: options.oidc, needsKeys, publicUrl: options.publicUrl },
+    clock,
+  )
+  const keys = new KeyManagement({
+    store: options.keyStore ?? createMemoryKeyStore(),
+    clock,
+    logger,
+    randomBytes: (target) => void randomFillSync(target),
+    digest: digestSecret,
+    putInForce,
+  })
   const gateway = createGateway({
     recorder,
     counters,
     experimentStore: createMemoryExperimentStore(),
-    endpointOf: ({ model }): ModelEndpoint => models.get(model) ?? embedded,
+    endpointOf: ({ model }): ModelEndpoint => models.get(model ?? "") ?? embedded,
     clock,
     logger,
     randomBytes: (target) => {
@@ -95,7 +114,8 @@ export async function createTestGateway(options: GatewayOptions = {}) {
     },
     pseudonym: createPseudonyms(new Uint8Array(32).fill(8)),
     signingKeys: [SIGNING_KEY],
-    authorize: authorization(options.apiKeys ?? [], (secret) => hash("sha256", secret, "base64url")),
+    ...authorization,
+    keys: needsKeys ? keys : { unmanaged: NO_KEYS_NEEDED },
     defaultExperiment: options.defaultExperiment,
     readings: {},
     readParts: () => readParts(),
@@ -122,6 +142,7 @@ export async function createTestGateway(options: GatewayOptions = {}) {
     app,
     clock,
     logger,
+    keys,
     /** What the disk and the counters do from now on. */
     disk,
     store,

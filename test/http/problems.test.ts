@@ -31,6 +31,7 @@ const PRODUCERS: Readonly<Partial<Record<ErrorCode, Produce>>> = {
     await ahead.publish({ description: "edited" })
     return await request(`/reward?d=${await ahead.decide()}`)
   },
+  keys_not_managed: ({ postJson }) => postJson("/admin/keys", { name: "ads", permissions: ["predict"] }),
   method_not_allowed: ({ request }) => request("/predict"),
   not_acceptable: ({ postJson }) => postJson("/predict", { features: FEATURES }, { accept: "text/html" }),
   origin_not_allowed: ({ request }) =>
@@ -88,6 +89,11 @@ const KEYED_PRODUCERS: Readonly<Partial<Record<ErrorCode, Produce>>> = {
   unauthorized: ({ postJson }) => postJson("/predict", { features: FEATURES }),
   forbidden: ({ postJson }) =>
     postJson("/predict", { features: FEATURES }, { authorization: "Bearer secret-of-a-reader" }),
+  rate_limited: async ({ request }) => {
+    const wrong = () => request("/metrics", { headers: { authorization: "Bearer guessed" } })
+    for (let guess = 1; guess <= 10; guess++) expect((await wrong()).status).toBe(401)
+    return await wrong()
+  },
 }
 
 /** Problems that something else than the app answers with, and where they are tested. */
@@ -100,8 +106,11 @@ const ELSEWHERE: Readonly<Partial<Record<ErrorCode, string>>> = {
   admin_busy: "the Node server refuses before the app: entry/overload/gate.test.ts",
   headers_too_large: "the Node server refuses before the app: hostile-platform.test.ts",
   request_timeout: "the Node server gives up before the app: hostile-platform.test.ts",
+  too_many_keys: "a thousand keys have to be made first: app/manage-keys.test.ts",
+  identity_unavailable: "an identity provider has to be away: user-tokens.test.ts",
   revision_conflict: "two gateways publish at once: app/publish.test.ts",
   config_invalid: "a start refuses, and the command line: nothing over HTTP edits configuration",
+  not_implemented: "a dialect's own answer: dialects/sagemaker.test.ts",
   not_configured: "a Worker without keys answers so before there is an app: test/runtime",
 }
 

@@ -3,12 +3,14 @@ import type { MetricObjectWithValues, MetricValue } from "prom-client"
 import type { AllocatedBy } from "#policies/allocate.ts"
 import type { Allocation } from "#policies/policy.ts"
 import type { ModelParts } from "../../adapters/embedded-scorer/artifact.ts"
+import type { KeyWish, LiveKey, MadeKey } from "../../app/manage-keys.ts"
 import type { Config } from "../../config.ts"
 import type { Definitions } from "../../domain/definitions.ts"
 import type { ExperimentEvent } from "../../domain/events.ts"
 import type { Experiment } from "../../domain/experiment.ts"
 import type { SnapshotLineage } from "../../domain/snapshot.ts"
 import type { PartStates } from "../../http/routes/health.ts"
+import type { StoredKey } from "../../ports/key-store.ts"
 import type { Keys } from "../kept-keys.ts"
 import type { RecordingState } from "../recording.ts"
 
@@ -37,6 +39,10 @@ export interface ControlFunctions {
   readParts(): Promise<PartStates>
   /** Metrics of the whole process, in Prometheus' text format. */
   expose(): Promise<string>
+  /** As `ManageKeys` has it, as the next two. */
+  listKeys(): Promise<readonly StoredKey[]>
+  makeKey(wanted: { readonly wish: KeyWish; readonly actor: string }): Promise<MadeKey>
+  revokeKey(id: string): Promise<boolean>
   /** Writes a line of the operational log. */
   say(line: string): void
 }
@@ -55,6 +61,8 @@ export interface ServingFunctions {
   /** Decides by a newer allocation of the revision that it serves. */
   replan(plan: PlainPlan): void
   remove(experiment: Experiment["id"]): void
+  /** Checks requests against these keys from now on. */
+  putInForce(keys: readonly LiveKey[]): void
   /** @returns the port that it listens on */
   listen(port: number): Promise<number>
   drain(): void

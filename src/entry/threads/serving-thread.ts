@@ -4,6 +4,7 @@ import { createSqliteCounterStore } from "../../adapters/sqlite/counter-store.ts
 import { DatabasePort } from "../../adapters/sqlite/database-port.ts"
 import { createSqliteExperimentStore } from "../../adapters/sqlite/experiment-store.ts"
 import { withDeadlines } from "../../app/deadline.ts"
+import type { ManageKeys } from "../../app/manage-keys.ts"
 import { ServedExperiments } from "../../app/served-experiments.ts"
 import { TIMED_OUT, within } from "../../app/within.ts"
 import { GatewayError } from "../../domain/errors.ts"
@@ -43,7 +44,12 @@ async function openThread({ thread, dataDir, config, keys }: ThreadSettings, con
   })
   const { recorder, store } = recording
   const experiments = new ServedExperiments(config.defaultExperiment)
-  const parts = createNodeParts(config, keys, turnEnd, logger)
+  const manageKeys: ManageKeys = {
+    list: () => control.call("listKeys", undefined),
+    make: (wish, actor) => control.call("makeKey", { wish, actor }),
+    revoke: (id) => control.call("revokeKey", id),
+  }
+  const parts = createNodeParts(config, keys, manageKeys, { turnEnd, logger })
   const state = { draining: false }
   const metrics = new Metrics(
     { ...storageReading(() => recordingFails(recording.state())), ...recording.readings, ...parts.readings },
@@ -77,6 +83,7 @@ async function openThread({ thread, dataDir, config, keys }: ThreadSettings, con
       if (served !== undefined) experiments.publish(replanned(served, plan))
     },
     remove: (id) => experiments.remove(id),
+    putInForce: parts.putInForce,
     listen: (port) => listen(server, { host: config.host, port }, true),
     drain: () => {
       state.draining = true

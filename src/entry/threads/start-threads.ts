@@ -1,12 +1,16 @@
 import { Registry } from "prom-client"
+import { createKeyFile } from "../../adapters/node-files/key-file.ts"
 import { withDeadlines } from "../../app/deadline.ts"
+import type { LiveKey } from "../../app/manage-keys.ts"
 import { Publisher } from "../../app/publish.ts"
 import { Reallocator } from "../../app/reallocate.ts"
 import { createRecoveringExperiments } from "../../app/recovering-store.ts"
 import { within } from "../../app/within.ts"
 import { watchExperiments, watchReadings } from "../../http/gauges.ts"
 import type { PartState } from "../../http/routes/health.ts"
+import { Backends } from "../backends.ts"
 import { openKeys } from "../kept-keys.ts"
+import { createKeyManagement } from "../key-management.ts"
 import { requireFreePort } from "../listen.ts"
 import { machineClock as clock } from "../machine-clock.ts"
 import { ModelFolder } from "../model-folder.ts"
@@ -41,14 +45,19 @@ export async function startThreads(start: Start, count: number): Promise<Running
     prepare: () => storage.prepare(),
     readParts: async () => ({ ...(await readParts()), threads: threadsState(count, experiments.untold) }),
     expose: () => state.expose(),
+    listKeys: () => apiKeys.list(),
+    makeKey: ({ wish, actor }) => apiKeys.make(wish, actor),
+    revokeKey: (id) => apiKeys.revoke(id),
     say: (line) => logger.take(line),
   }
   const { signingKeys, unitKey } = keys
   const threads = new ServingThreads(count, { dataDir, config, keys: { signingKeys, unitKey } }, control)
   const state = new ProcessState(threads, registry)
+  const tellKeys = (live: readonly LiveKey[]) => threads.callAll("putInForce", live)
+  const apiKeys = createKeyManagement(createKeyFile(dataDir), tellKeys, logger)
   const experiments = new ToldExperiments(config.defaultExperiment, threads)
   const recovery = new ThreadsRecovery(threads)
-  const models = new ModelFolder(config.modelsDir ?? packaged("examples/models"), logger)
+  const backends = new Backends(new ModelFolder(config.modelsDir ?? packaged("examples/models"), logger))
   const counters = withDeadlines(storage.archive)
   const publisher = new Publisher({
     experiments,
@@ -58,13 +67,26 @@ export async function startThreads(start: Start, count: number): Promise<Running
       // Each log is read without the others: all have every revision.
       recordExperiment: async (event) => void (await threads.callAll("logRevision", event)),
     },
-    endpointOf: (backend) => models.endpoint(backend.model),
+    endpointOf: (backend) => backends.endpointOf(backend),
     clock,
     logger,
     keyId: signingKeys[0].id,
   })
   const reallocator = new Reallocator({ experiments, counters, clock, logger })
-  const parts = { config, dataDir, storage, keys, models, experiments, publisher, reallocator, recovery, clock, logger }
+  const parts = {
+    config,
+    dataDir,
+    storage,
+    keys,
+    backends,
+    apiKeys,
+    experiments,
+    publisher,
+    reallocator,
+    recovery,
+    clock,
+    logger,
+  }
   let upkeep: Upkeep | undefined
 
   const readParts = async () =>
@@ -80,6 +102,7 @@ export async function startThreads(start: Start, count: number): Promise<Running
 
   async function run(): Promise<RunningGateway> {
     await recovery.open()
+    await apiKeys.open()
     upkeep = new Upkeep(parts, await retainedLogs(dataDir, logger))
     const { retained } = upkeep
     watchExperiments(registry, experiments, counters, clock)

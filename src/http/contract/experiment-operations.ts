@@ -14,8 +14,9 @@ export const EXPERIMENT_OPERATIONS = [
     ...read,
     id: "listExperiments",
     path: "/admin/experiments",
+    scope: "handler",
     summary: "The experiments that are served",
-    description: "Each with its status, revision, policy and variants.",
+    description: "Each with its status, revision, policy and variants. A key for some experiments sees those alone.",
     answers: [jsonAnswer(200, "The experiments", "ExperimentList")],
   },
   {

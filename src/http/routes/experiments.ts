@@ -3,6 +3,7 @@ import type { Served, ServedExperiments } from "../../app/served-experiments.ts"
 import { GatewayError } from "../../domain/errors.ts"
 import type { Clock } from "../../ports/clock.ts"
 import type { CounterStore } from "../../ports/counter-store.ts"
+import { mayUse } from "../authorize.ts"
 import { type Call, jsonAnswer, queryOf } from "../call.ts"
 import { isLongUnit, MAX_UNIT_LENGTH } from "../contract/predict-body.ts"
 import type { OperationHandler } from "../operation-handler.ts"
@@ -15,8 +16,9 @@ export interface ExperimentRouteDeps {
 
 /** `GET /admin/experiments`. */
 export function listExperimentsRoute({ experiments }: ExperimentRouteDeps): OperationHandler {
-  return () => {
-    const list = experiments.all().map(({ snapshot: { experiment, revision } }) => ({
+  return (_call, _readBody, caller) => {
+    const seen = experiments.all().filter(({ snapshot }) => mayUse(caller, snapshot.experiment.id))
+    const list = seen.map(({ snapshot: { experiment, revision } }) => ({
       id: experiment.id,
       description: experiment.description,
       status: experiment.status,

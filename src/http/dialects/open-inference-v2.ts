@@ -1,0 +1,102 @@
+import type { Served } from "../../app/served-experiments.ts"
+import { type Answer, type Call, jsonAnswer } from "../call.ts"
+import { type InferRequest, inferRequestSchema, OUTPUT_NAME } from "../contract/dialects/inference-body.ts"
+import { readShape } from "../contract/dialects/read-shape.ts"
+import type { OperationHandler } from "../operation-handler.ts"
+import type { ReadParts } from "../routes/health.ts"
+import type { PredictRouteDeps } from "../routes/predict.ts"
+import { parseJsonBytes } from "../strict-json.ts"
+import { ask, findNamed, type Reply, requireVariant, unitInHeader } from "./ask.ts"
+import { fp64Bytes, readRows, splitBody } from "./tensors.ts"
+
+/** Says where the JSON ends and the bytes of tensors begin. */
+const JSON_LENGTH = "inference-header-content-length"
+
+/** `GET /v2`: what this server is. */
+export const serverMetadataRoute: OperationHandler = () =>
+  jsonAnswer({ name: "bandit-gateway", version: "0.1.0", extensions: ["binary_tensor_data"] })
+
+/** `GET /v2/health/live`. */
+export const serverLiveRoute: OperationHandler = () => jsonAnswer({ live: true })
+
+/** `GET /v2/health/ready`: the specification calls the member `live`, servers call it `ready`. */
+export function serverReadyRoute(readParts: ReadParts): OperationHandler {
+  return async () => {
+    const parts = await readParts()
+    const ready = Object.values(parts).every((part) => part.ready || !part.required)
+    return jsonAnswer({ ready, live: ready }, ready ? 200 : 503)
+  }
+}
+
+/** `GET /v2/models/{name}`, and of a version. */
+export function modelMetadataRoute({ experiments }: PredictRouteDeps): OperationHandler {
+  return (call) => {
+    const served = findVersion(findNamed(experiments, call.param("name")), call)
+    const known = served.endpoints.flatMap(({ knownFeatures = [] }) => [...knownFeatures])
+    return jsonAnswer({
+      name: call.param("name"),
+      versions: served.snapshot.experiment.variants.flatMap(({ id, enabled }) => (enabled ? [id] : [])),
+      platform: "bandit-gateway",
+      inputs: [...new Set(known)].map((name) => ({ name, datatype: "BYTES", shape: [-1] })),
+      outputs: [{ name: OUTPUT_NAME, datatype: "FP64", shape: [-1] }],
+    })
+  }
+}
+
+/** `GET /v2/models/{name}/ready`, and of a version. */
+export function modelReadyRoute({ experiments }: PredictRouteDeps): OperationHandler {
+  return (call) => {
+    findVersion(findNamed(experiments, call.param("name")), call)
+    return jsonAnswer({ name: call.param("name"), ready: true })
+  }
+}
+
+/** `POST /v2/models/{name}/infer`, and of a version, which forces a variant. */
+export function inferRoute(deps: PredictRouteDeps): OperationHandler {
+  return async (call, readBody) => {
+    const served = findNamed(deps.experiments, call.param("name"))
+    const unit = unitInHeader(call)
+    const [json, binary] = splitBody((await readBody(call)).bytes, call.header(JSON_LENGTH))
+    const request = readShape(inferRequestSchema, parseJsonBytes(json))
+    const reply = await ask(deps, call, served, {
+      unitId: unit ?? request.parameters?.unitId,
+      instances: readRows(request, binary),
+      context: undefined,
+      slate: true,
+      featuresAt: "/inputs",
+      forcedVariant: call.param("version"),
+    })
+    return inferAnswer(call, request, reply)
+  }
+}
+
+function findVersion(served: Served, call: Call): Served {
+  const version = call.param("version")
+  if (version !== undefined) requireVariant(served, version)
+  return served
+}
+
+function inferAnswer(call: Call, request: InferRequest, { prediction, scores, headers }: Reply): Answer {
+  const asked = request.outputs?.[0]?.parameters?.binary_data
+  const asBytes = asked ?? request.parameters?.binary_data_output ?? false
+  const output = { name: OUTPUT_NAME, datatype: "FP64", shape: [scores.length] }
+  const size = { parameters: { binary_data_size: 8 * scores.length } }
+  const answer = jsonAnswer(
+    {
+      model_name: call.param("name"),
+      model_version: prediction.choice.variant,
+      id: request.id,
+      parameters: { decision: prediction.token },
+      outputs: [asBytes ? { ...output, ...size } : { ...output, data: scores }],
+    },
+    200,
+    headers,
+  )
+  if (!asBytes) return answer
+  const json = new TextEncoder().encode(String(answer.body))
+  const body = new Uint8Array(json.length + 8 * scores.length)
+  body.set(json)
+  body.set(fp64Bytes(scores), json.length)
+  const binary = { "content-type": "application/octet-stream", [JSON_LENGTH]: String(json.length) }
+  return { ...answer, headers: { ...answer.headers, ...binary }, body }
+}
