@@ -31,6 +31,8 @@ export interface Config {
   readonly dataDir: string
   readonly experimentsDir: string | undefined
   readonly modelsDir: string | undefined
+  /** Undefined: there are no targets. */
+  readonly targetsFile: string | undefined
   readonly defaultExperiment: string | undefined
   /** Undefined: made once and kept in the data folder. */
   readonly signingKeys: readonly SigningKeySetting[] | undefined
@@ -55,6 +57,10 @@ export interface Config {
   readonly outcomesMaxDays: number | undefined
   /** Limits that keep an overloaded gateway answering in time. Undefined: everybody is served, however late. */
   readonly overload: OverloadLimits | undefined
+  /** The Kinesis stream that outcomes go to. Undefined: none. */
+  readonly kinesisStream: string | undefined
+  /** How long a stop may then send what is left. */
+  readonly kinesisDrainSeconds: number
   /** How long new connections are still taken after SIGTERM. */
   readonly shutdownDelaySeconds: number
   /** How long open requests may then take. */
@@ -296,6 +302,7 @@ const schema = z.object({
   DATA_DIR: z.string().min(1, "must be a folder").default("./data"),
   EXPERIMENTS_DIR: z.string().min(1, "must be a folder").optional(),
   MODELS_DIR: z.string().min(1, "must be a folder").optional(),
+  TARGETS_FILE: z.string().min(1, "must be a file").optional(),
   DEFAULT_EXPERIMENT: z
     .string()
     .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, "must be an experiment's id")
@@ -322,7 +329,11 @@ const schema = z.object({
   SHUTDOWN_DELAY_SECONDS: z.coerce.number("must be a number of seconds").min(0).max(600).default(1),
   DRAIN_SECONDS: z.coerce.number("must be a number of seconds").min(0).max(600).default(5),
   REDIS_URL: unsupported("counters live in DATA_DIR"),
-  KINESIS_STREAM: unsupported("the outcome log lives in DATA_DIR"),
+  KINESIS_STREAM: z
+    .string()
+    .regex(/^[a-zA-Z0-9_.-]{1,128}$/, "must be a stream's name: 1 to 128 letters, digits, _, . or -")
+    .optional(),
+  KINESIS_DRAIN_SECONDS: z.coerce.number("must be a number of seconds").min(0).max(600).default(3),
 })
 
 /** The names of all settings. */
@@ -363,6 +374,7 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
     dataDir: settings.DATA_DIR,
     experimentsDir: settings.EXPERIMENTS_DIR,
     modelsDir: settings.MODELS_DIR,
+    targetsFile: settings.TARGETS_FILE,
     defaultExperiment: settings.DEFAULT_EXPERIMENT,
     signingKeys: settings.SIGNING_KEYS,
     unitKey: settings.UNIT_KEY,
@@ -377,6 +389,8 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
     outcomesMaxBytes: settings.OUTCOMES_MAX_BYTES,
     outcomesMaxDays: settings.OUTCOMES_MAX_DAYS,
     overload: given["OVERLOAD_LIMITS"] === undefined ? OVERLOAD_DEFAULTS : settings.OVERLOAD_LIMITS,
+    kinesisStream: settings.KINESIS_STREAM,
+    kinesisDrainSeconds: settings.KINESIS_DRAIN_SECONDS,
     shutdownDelaySeconds: settings.SHUTDOWN_DELAY_SECONDS,
     drainSeconds: settings.DRAIN_SECONDS,
   }

@@ -132,6 +132,17 @@ describe("given mistakes", () => {
   })
 })
 
+it("reads which stream outcomes go to", () => {
+  expect(parseConfig({})).toMatchObject({ kinesisStream: undefined, kinesisDrainSeconds: 3 })
+  expect(parseConfig({ KINESIS_STREAM: "ad-outcomes", KINESIS_DRAIN_SECONDS: "20" })).toMatchObject({
+    kinesisStream: "ad-outcomes",
+    kinesisDrainSeconds: 20,
+  })
+  expect(problemsOf({ KINESIS_STREAM: "arn:aws:kinesis:eu-west-1:1:stream/x" })).toEqual([
+    "KINESIS_STREAM must be a stream's name: 1 to 128 letters, digits, _, . or -",
+  ])
+})
+
 describe("given an address that others can reach", () => {
   it.each(["0.0.0.0", "::", "10.0.0.1", "example.com", "127.0.0.1.example.com"])(
     "refuses %s without API_KEYS",

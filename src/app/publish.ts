@@ -1,4 +1,4 @@
-import type { Backend } from "../domain/backend.ts"
+import type { Backend } from "../domain/backends/backend.ts"
 import { type Definitions, definitionOf, type RevisionDefinition, withRevision } from "../domain/definitions.ts"
 import { GatewayError } from "../domain/errors.ts"
 import type { ExperimentEvent, RevisionSource } from "../domain/events.ts"

@@ -37,7 +37,7 @@ export class LiteralRoutes {
         if (before !== undefined && name !== undefined && after !== undefined) {
           this.#slashes.add(before.split("/").length - 1)
           const known = this.#open.get(`${method} ${before}`) ?? []
-          this.#open.set(`${method} ${before}`, [...known, { answer, name, after, partition }])
+          this.#open.set(`${method} ${before}`, [...known, { answer, partition, name, after }])
         } else if (!path.includes("{"))
           this.#whole.set(`${method} ${path}`, { answer, parameter: undefined, partition })
       }
@@ -57,7 +57,7 @@ export class LiteralRoutes {
     let slash = 0
     for (let count = 1; slash >= 0; count++, slash = path.indexOf("/", slash + 1)) {
       const open = this.#slashes.has(count) ? this.#open.get(`${method} ${path.slice(0, slash + 1)}`) : undefined
-      for (const { answer, name, after, partition } of open ?? []) {
+      for (const { answer, partition, name, after } of open ?? []) {
         const value = path.slice(slash + 1, path.length - after.length)
         if (path.endsWith(after) && PLAIN_SEGMENT.test(value)) return { answer, parameter: { name, value }, partition }
       }

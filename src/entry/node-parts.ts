@@ -24,12 +24,7 @@ import type { TurnEnd } from "./turn-end.ts"
  *
  * @param manageKeys where API keys are made and revoked
  */
-export function createNodeParts(
-  config: Config,
-  keys: Keys,
-  manageKeys: ManageKeys,
-  { turnEnd, logger }: { readonly turnEnd: TurnEnd; readonly logger: Logger },
-) {
+export function createNodeParts(config: Config, keys: Keys, manageKeys: ManageKeys, turnEnd: TurnEnd, logger: Logger) {
   const peers = new Peers(limitsForThisProcess())
   const bodies = new IncomingBodies(undefined, turnEnd)
   const { putInForce, ...authorization } = createAuthorization(config, machineClock)

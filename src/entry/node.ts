@@ -18,7 +18,9 @@ import { partStates, recordingFails } from "./part-states.ts"
 import { retentionReadings, storageReading } from "./readings.ts"
 import { openRecording } from "./recording.ts"
 import { type RunningGateway, runGateway, type Start } from "./running-gateway.ts"
+import { shippingOf } from "./shipping/stream-shipping.ts"
 import { Storage } from "./storage.ts"
+import { configuredTargets, Targets } from "./targets.ts"
 import { startThreads } from "./threads/start-threads.ts"
 import { TurnEnd } from "./turn-end.ts"
 import { packaged, retainedLogs, Upkeep } from "./upkeep.ts"
@@ -69,11 +71,13 @@ async function startInThisThread({ config, dataDir, logger, unlock }: Start): Pr
   })
   const { recorder, store } = recording
   const keys = await openKeys(config, dataDir, logger)
-  const backends = new Backends(new ModelFolder(config.modelsDir ?? packaged("examples/models"), logger))
+  const targets = new Targets({ targets: await configuredTargets(config), threads: 1, clock, random: Math.random })
+  const backends = new Backends(new ModelFolder(config.modelsDir ?? packaged("examples/models"), logger), targets)
   const apiKeys = createKeyManagement(createKeyFile(dataDir), (live) => parts.putInForce(live), logger)
-  const parts = createNodeParts(config, keys, apiKeys, { turnEnd, logger })
+  const parts = createNodeParts(config, keys, apiKeys, turnEnd, logger)
   await apiKeys.open()
   const state = { draining: false }
+  const shipping = shippingOf({ config, dataDir, logger })
   const gateway = createGateway({
     ...parts.serving,
     recorder,
@@ -90,6 +94,7 @@ async function startInThisThread({ config, dataDir, logger, unlock }: Start): Pr
         () => storage.lostFiles,
       ),
       ...parts.readings,
+      ...shipping?.readings,
     },
     readParts: () =>
       partStates(
@@ -98,6 +103,7 @@ async function startInThisThread({ config, dataDir, logger, unlock }: Start): Pr
           served: gateway.experiments.all().length,
           problems: upkeep.problems,
           keyProblem: keys.problem(),
+          stream: shipping?.part,
         },
         recording.state(),
       ),
@@ -110,9 +116,11 @@ async function startInThisThread({ config, dataDir, logger, unlock }: Start): Pr
   await upkeep.publishAll()
   const server = parts.createServer(gateway.application, gateway.metrics, () => state.draining)
   const port = await listen(server, config)
+  shipping?.start()
   return runGateway({
     config,
     upkeep,
+    shipping,
     logger,
     server: {
       port,
@@ -125,6 +133,7 @@ async function startInThisThread({ config, dataDir, logger, unlock }: Start): Pr
       close: () => recording.close(),
     },
     release: async () => {
+      await targets.close()
       await storage.database.close()
       unlock()
     },

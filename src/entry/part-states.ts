@@ -10,11 +10,13 @@ export interface ServedState {
   readonly problems: number
   /** Why a key isn't kept yet. */
   readonly keyProblem: string | undefined
+  /** Undefined: no stream. */
+  readonly stream: PartState | undefined
 }
 
 /** The parts of the gateway as `/readyz` shows them. */
 export function partStates(state: ServedState, recording: RecordingState): PartStates {
-  const { served, problems, keyProblem } = state
+  const { served, problems, keyProblem, stream } = state
   const { logFails, droppedLines, storeFails, failedFolds, recovered } = recording
   return {
     server: serverState(state.draining),
@@ -30,6 +32,7 @@ export function partStates(state: ServedState, recording: RecordingState): PartS
       detail: recovered ? `${failedFolds} failed folds` : "not caught up with the outcome log yet",
     },
     ...(keyProblem === undefined ? {} : { keys: { ready: false, required: false, detail: keyProblem } }),
+    ...(stream === undefined ? {} : { stream }),
   }
 }
 

@@ -7,6 +7,7 @@ import {
   type Content,
   type Operation,
   type OperationAnswer,
+  type RequestBody,
 } from "./contract/operation.ts"
 import { OPERATIONS } from "./contract/operations.ts"
 import { IN_A_LINE, MAX_REWARDS } from "./contract/reward-body.ts"
@@ -130,7 +131,7 @@ function toOperation(operation: Operation): Record<string, unknown> {
     "x-permission": permission,
     parameters,
     requestBody: request && {
-      description: `At most ${request.maxBytes} bytes`,
+      description: sizeOf(request),
       required: true,
       content: toContents(request.contents),
     },
@@ -193,6 +194,13 @@ function toAnswer({ description, content, headers }: OperationAnswer): Record<st
       mapped(new Map(Object.entries(headers)), (text) => ({ description: text, schema: { type: "string" } })),
     content: content && toContents(content),
   }
+}
+
+/** How large a body may be, in words. */
+export function sizeOf({ maxBytes, maxPassedBytes }: RequestBody): string {
+  const least = `At most ${maxBytes.toLocaleString("en")} bytes`
+  if (maxPassedBytes === undefined) return least
+  return `${least}; up to ${maxPassedBytes.toLocaleString("en")} where the experiment's models are asked with the body as it is`
 }
 
 function statusOf({ dialect }: Operation, code: ErrorCode): number {

@@ -3,10 +3,15 @@ import type { Answer, Call } from "./call.ts"
 import type { RequestBody } from "./contract/operation.ts"
 import { type BodyRules, readBody } from "./read-body.ts"
 
-/** A request's body, read as its operation's contract allows; of at most so many bytes, where that is less. @throws GatewayError as `readBody` */
+/**
+ * A request's body, read as its operation's contract allows.
+ *
+ * @param maxBytes as many as the models take that it is passed on to; what the gateway itself reads when left out
+ * @throws GatewayError as `readBody`
+ */
 export type BodyReader = (
   call: Call,
-  atMostBytes?: number,
+  maxBytes?: number,
 ) => Promise<{ readonly bytes: Uint8Array; readonly mediaType: string }>
 
 /** What answers an operation, once the caller may have it. Whatever it throws is answered as a problem. */
@@ -19,6 +24,7 @@ export function bodyReader(request: RequestBody | undefined): BodyReader {
   }
   const mediaTypes = [...new Set(request.contents.map(({ mediaType }) => mediaType))]
   const rules: BodyRules = { mediaTypes, maxBytes: request.maxBytes }
-  return (call, atMostBytes) =>
-    readBody(call, atMostBytes === undefined ? rules : { mediaTypes, maxBytes: Math.min(rules.maxBytes, atMostBytes) })
+  const { maxPassedBytes = request.maxBytes } = request
+  return (call, maxBytes) =>
+    readBody(call, maxBytes === undefined ? rules : { mediaTypes, maxBytes: Math.min(maxPassedBytes, maxBytes) })
 }

@@ -174,6 +174,24 @@ export const PROBLEMS = {
     retryAfterSeconds: 1,
     help: "The chosen variant and the fallback failed.",
   },
+  backend_unavailable: {
+    status: 503,
+    title: "No variant can be asked now",
+    retryAfterSeconds: 1,
+    help: "The target of the chosen variant has failed so often that it is left alone for some seconds, or has as many calls under way as it may, and nothing else could answer.",
+  },
+  wrong_shape: {
+    status: 503,
+    title: "No variant gave a usable answer",
+    retryAfterSeconds: 1,
+    help: "What the model answered doesn't fit the request: another number of predictions, or something that is no finite number.",
+  },
+  not_taken: {
+    status: 503,
+    title: "No variant takes such a request",
+    retryAfterSeconds: 1,
+    help: "The chosen variant and those that could stand in for it can't be asked this way: a body in another protocol than they speak, or features without a declared request.",
+  },
   deadline_exceeded: {
     status: 503,
     title: "No variant answered in time",

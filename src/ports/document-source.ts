@@ -1,4 +1,4 @@
-import type { Backend } from "../domain/backend.ts"
+import type { Backend } from "../domain/backends/backend.ts"
 import type { DocumentProblem } from "../domain/document-issues.ts"
 import type { Experiment } from "../domain/experiment.ts"
 

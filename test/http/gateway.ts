@@ -83,6 +83,8 @@ export async function createTestGateway(options: GatewayOptions = {}) {
       new MemoryModelEndpoint({ model, remote: true, behaviour: { kind: "score", score: () => score } }),
     ]),
   )
+  // Asked with features, like an embedded model, unless a test says otherwise.
+  for (const model of models.values()) model.takes = { features: true, bodies: [] }
   const parts: Record<string, PartState> = { server: { ready: true, required: true } }
   let readParts = () => parts
   let random = 0

@@ -64,6 +64,19 @@ const PRODUCERS: Readonly<Partial<Record<ErrorCode, Produce>>> = {
     for (const model of models) model.behaviour = { kind: "fail", error: new Error("upstream said no") }
     return await postJson("/predict", { features: FEATURES })
   },
+  backend_unavailable: async ({ models, postJson }) => {
+    const error = new GatewayError("backend_unavailable")
+    for (const model of models) model.behaviour = { kind: "fail", error }
+    return await postJson("/predict", { features: FEATURES })
+  },
+  wrong_shape: async ({ models, postJson }) => {
+    for (const model of models) model.behaviour = { kind: "answer", answer: { kind: "scores", scores: [0.1, 0.2] } }
+    return await postJson("/predict", { features: FEATURES })
+  },
+  not_taken: async ({ models, postJson }) => {
+    for (const model of models) model.takes = { features: false, bodies: ["seldon-v1"] }
+    return await postJson("/predict", { features: FEATURES })
+  },
   deadline_exceeded: async ({ models, postJson }) => {
     for (const model of models) model.behaviour = { kind: "hang" }
     return await postJson("/predict", { features: FEATURES }, { "x-deadline-ms": "5" })

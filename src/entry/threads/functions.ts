@@ -5,6 +5,7 @@ import type { Allocation } from "#policies/policy.ts"
 import type { ModelParts } from "../../adapters/embedded-scorer/artifact.ts"
 import type { KeyWish, LiveKey, MadeKey } from "../../app/manage-keys.ts"
 import type { Config } from "../../config.ts"
+import type { Target } from "../../domain/backends/target.ts"
 import type { Definitions } from "../../domain/definitions.ts"
 import type { ExperimentEvent } from "../../domain/events.ts"
 import type { Experiment } from "../../domain/experiment.ts"
@@ -23,6 +24,9 @@ export interface ThreadSettings {
   readonly thread: number
   readonly dataDir: string
   readonly config: Config
+  readonly targets: ReadonlyMap<string, Target>
+  /** How many there are. */
+  readonly threads: number
   readonly keys: Keys
 }
 
@@ -85,8 +89,8 @@ export interface PlainServed {
   readonly lineage: SnapshotLineage
   readonly keyId: string
   readonly definitions: Definitions
-  /** By variant, in the document's order; weights in shared memory. */
-  readonly models: readonly ModelParts[]
+  /** By variant, in the document's order; weights in shared memory. Null for a model at a target: each thread calls it by itself. */
+  readonly models: readonly (ModelParts | null)[]
   readonly plan: PlainPlan
 }
 

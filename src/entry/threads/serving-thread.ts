@@ -16,6 +16,7 @@ import { createNodeParts } from "../node-parts.ts"
 import { recordingFails, serverState } from "../part-states.ts"
 import { storageReading } from "../readings.ts"
 import { openRecording } from "../recording.ts"
+import { Targets } from "../targets.ts"
 import { TurnEnd } from "../turn-end.ts"
 import { Calls } from "./calls.ts"
 import type { ControlFunctions, ServingFunctions, ThreadSettings } from "./functions.ts"
@@ -28,7 +29,8 @@ const CONTROL_WITHIN_MS = 2_000
 
 type Control = Calls<ControlFunctions>
 
-async function openThread({ thread, dataDir, config, keys }: ThreadSettings, control: Control) {
+async function openThread(settings: ThreadSettings, control: Control) {
+  const { thread, threads, dataDir, config, keys } = settings
   const logger = createLineLogger(config.logLevel, { write: (line) => control.tell("say", line, []) })
   const database = new DatabasePort((port) => control.tell("connectDatabase", port, [port]))
   const turnEnd = new TurnEnd()
@@ -49,7 +51,8 @@ async function openThread({ thread, dataDir, config, keys }: ThreadSettings, con
     make: (wish, actor) => control.call("makeKey", { wish, actor }),
     revoke: (id) => control.call("revokeKey", id),
   }
-  const parts = createNodeParts(config, keys, manageKeys, { turnEnd, logger })
+  const parts = createNodeParts(config, keys, manageKeys, turnEnd, logger)
+  const targets = new Targets({ targets: settings.targets, threads, clock, random: Math.random })
   const state = { draining: false }
   const metrics = new Metrics(
     { ...storageReading(() => recordingFails(recording.state())), ...recording.readings, ...parts.readings },
@@ -76,7 +79,7 @@ async function openThread({ thread, dataDir, config, keys }: ThreadSettings, con
     learn: ({ experiment, definitions }) => experiments.learn(experiment, definitions),
     serve: (plain) => {
       const known = experiments.all().flatMap(({ endpoints }) => endpoints)
-      experiments.publish(fromPlain(plain, known))
+      experiments.publish(fromPlain(plain, known, (backend) => targets.endpointOf(backend)))
     },
     replan: (plan) => {
       const served = experiments.get(plan.experiment)
@@ -89,7 +92,10 @@ async function openThread({ thread, dataDir, config, keys }: ThreadSettings, con
       state.draining = true
     },
     stopListening: () => stopListening(server, config.drainSeconds),
-    close: () => recording.close(),
+    close: async () => {
+      await targets.close()
+      await recording.close()
+    },
     metrics: () => metrics.registry.getMetricsAsJSON(),
     state: () => recording.state(),
   }

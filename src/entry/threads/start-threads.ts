@@ -17,7 +17,9 @@ import { ModelFolder } from "../model-folder.ts"
 import { partStates, recordingOfAll } from "../part-states.ts"
 import { retentionReadings, storageReading } from "../readings.ts"
 import { type RunningGateway, runGateway, type Start } from "../running-gateway.ts"
+import { shippingOf } from "../shipping/stream-shipping.ts"
 import { Storage } from "../storage.ts"
+import { configuredTargets, Targets } from "../targets.ts"
 import { packaged, retainedLogs, Upkeep } from "../upkeep.ts"
 import type { ControlFunctions } from "./functions.ts"
 import { ProcessState } from "./process-state.ts"
@@ -51,13 +53,22 @@ export async function startThreads(start: Start, count: number): Promise<Running
     say: (line) => logger.take(line),
   }
   const { signingKeys, unitKey } = keys
-  const threads = new ServingThreads(count, { dataDir, config, keys: { signingKeys, unitKey } }, control)
+  const targets = await configuredTargets(config)
+  const threads = new ServingThreads(
+    count,
+    { dataDir, config, targets, threads: count, keys: { signingKeys, unitKey } },
+    control,
+  )
   const state = new ProcessState(threads, registry)
   const tellKeys = (live: readonly LiveKey[]) => threads.callAll("putInForce", live)
   const apiKeys = createKeyManagement(createKeyFile(dataDir), tellKeys, logger)
   const experiments = new ToldExperiments(config.defaultExperiment, threads)
   const recovery = new ThreadsRecovery(threads)
-  const backends = new Backends(new ModelFolder(config.modelsDir ?? packaged("examples/models"), logger))
+  const backends = new Backends(
+    new ModelFolder(config.modelsDir ?? packaged("examples/models"), logger),
+    // Only to look at documents: the serving threads call.
+    new Targets({ targets, threads: count, clock, random: Math.random }),
+  )
   const counters = withDeadlines(storage.archive)
   const publisher = new Publisher({
     experiments,
@@ -87,6 +98,7 @@ export async function startThreads(start: Start, count: number): Promise<Running
     clock,
     logger,
   }
+  const shipping = shippingOf(start)
   let upkeep: Upkeep | undefined
 
   const readParts = async () =>
@@ -96,6 +108,7 @@ export async function startThreads(start: Start, count: number): Promise<Running
         served: experiments.all().length,
         problems: upkeep?.problems ?? 0,
         keyProblem: keys.problem(),
+        stream: shipping?.part,
       },
       recordingOfAll(await state.recordings()),
     )
@@ -112,14 +125,17 @@ export async function startThreads(start: Start, count: number): Promise<Running
         () => retained,
         () => storage.lostFiles,
       ),
+      ...shipping?.readings,
     })
     await upkeep.publishAll()
     await experiments.told()
     await requireFreePort(config)
     const port = await threads.listen(config.port)
+    shipping?.start()
     return runGateway({
       ...start,
       upkeep,
+      shipping,
       server: {
         port,
         died: threads.died,

@@ -34,7 +34,7 @@ const decided = {
   degraded: z.boolean().describe("Whether something else answered than what was chosen"),
   servedBy: z.string().optional().describe("The variant that answered, where degraded; `_static` where none could"),
   error: z
-    .enum(["deadline_exceeded", "backend_failed", "wrong_shape", "not_taken"])
+    .enum(["deadline_exceeded", "backend_failed", "backend_unavailable", "wrong_shape", "not_taken"])
     .optional()
     .describe("Why the chosen variant did not answer, where degraded"),
 }

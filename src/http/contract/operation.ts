@@ -36,6 +36,8 @@ export const ANY_MEDIA_TYPE = "*/*"
 /** What an operation takes: nothing but these media types, in UTF-8, and no more bytes. */
 export interface RequestBody {
   readonly maxBytes: number
+  /** Where that is more: what is passed on to models that take it. */
+  readonly maxPassedBytes?: number
   readonly contents: readonly Content[]
 }
 

@@ -36,6 +36,9 @@ const predict = {
     "experiment_not_found",
     "not_acceptable",
     "backend_failed",
+    "backend_unavailable",
+    "wrong_shape",
+    "not_taken",
     "deadline_exceeded",
   ],
 } as const satisfies Partial<Operation>

@@ -20,6 +20,7 @@ export const NAMED_SCHEMAS = {
   RewardBatchAnswer: answers.rewardBatchAnswerSchema,
   FeatureBody: featureBodySchema,
   PlainPrediction: answers.plainPredictionSchema,
+  AsyncInvocation: sample.asyncInvocationSchema,
   SageMakerError: sample.sageMakerErrorSchema,
   TensorFlowRequest: tensorFlowRequestSchema,
   TensorFlowAnswer: tensorFlowAnswerSchema,

@@ -2,13 +2,14 @@ import type { Prediction } from "../../app/predict.ts"
 import type { Served, ServedExperiments } from "../../app/served-experiments.ts"
 import { requestDeadlineMs } from "../../domain/deadline.ts"
 import { GatewayError } from "../../domain/errors.ts"
+import type { ModelAnswer, OpaqueRequest } from "../../ports/model-endpoint.ts"
 import type { Call } from "../call.ts"
 import { UNIT_IN_HEADER } from "../contract/dialects/operation-parts.ts"
 import type { FeatureValues } from "../contract/features.ts"
 import { decisionHeaders, type PredictRouteDeps, pointedInto, readDeadline } from "../routes/predict.ts"
 
-/** What a dialect's request asks, in the gateway's words. */
-export interface Question {
+/** What the gateway reads of a dialect's request. */
+export interface ReadRequest {
   readonly unitId: string | undefined
   readonly instances: readonly FeatureValues[]
   readonly context: FeatureValues | undefined
@@ -16,18 +17,23 @@ export interface Question {
   readonly slate: boolean
   /** Where a single instance's features are in the caller's body. */
   readonly featuresAt: string
-  readonly forcedVariant: string | undefined
 }
 
-/** A prediction for a dialect to write down. */
+/** What a dialect's request asks, in the gateway's words. */
+export interface Question extends ReadRequest {
+  readonly forcedVariant: string | undefined
+  /** The body as it came, for models that are asked with it. */
+  readonly payload: OpaqueRequest | undefined
+}
+
+/** What a model said to a dialect's request. */
 export interface Reply {
   readonly prediction: Prediction
   /** Of the model that answered. */
   readonly model: string
-  /** One per instance, in order. */
-  readonly scores: readonly number[]
-  /** The variant that answered. */
+  /** The variant that answered; the chosen one where the static answer did. */
   readonly servedBy: string
+  readonly result: ModelAnswer
   /** The decision, in the headers that every dialect has. */
   readonly headers: Readonly<Record<string, string>>
 }
@@ -41,9 +47,9 @@ export function findNamed(experiments: ServedExperiments, name: string | undefin
   throw new GatewayError("experiment_not_found", { detail })
 }
 
-/** Decides, asks the model, and answers what it said. @throws GatewayError as `predict` */
+/** Decides, and asks the model. @throws GatewayError as `predict` */
 export async function ask(deps: PredictRouteDeps, call: Call, served: Served, question: Question): Promise<Reply> {
-  const { unitId, instances, context, slate, forcedVariant } = question
+  const { unitId, instances, context, slate, forcedVariant, payload } = question
   if (forcedVariant !== undefined) {
     deps.authorize(call, "force")
     requireVariant(served, forcedVariant)
@@ -54,8 +60,8 @@ export async function ask(deps: PredictRouteDeps, call: Call, served: Served, qu
     instances,
     context,
     slate,
-    payload: undefined,
-    takesOpaque: false,
+    payload,
+    takesOpaque: payload !== undefined,
     traceHeaders: () => call.context.onward(),
     forcedVariant,
     deadlineMs: requestDeadlineMs(served.snapshot.experiment, readDeadline(call.header("x-deadline-ms"))),
@@ -63,14 +69,19 @@ export async function ask(deps: PredictRouteDeps, call: Call, served: Served, qu
   deps.metrics.predicted(prediction, served.endpoints, instances)
   const { answer } = prediction
   if (!answer.answered) throw pointedInto(question, answer.failure)
-  if (answer.result.kind !== "scores") throw new Error("asked for scores, answered by something else")
   return {
     prediction,
     model: answer.endpoint.model,
-    scores: answer.result.scores,
     servedBy: served.snapshot.experiment.variants[answer.servedIndex]?.id ?? prediction.choice.variant,
+    result: answer.result,
     headers: { ...decisionHeaders(prediction), "x-decision": prediction.token },
   }
+}
+
+/** The numbers of an answer that has them. */
+export function scoresOf({ result }: Reply): readonly number[] {
+  if (result.kind === "scores") return result.scores
+  throw new Error("asked for scores, answered by something else")
 }
 
 /** @throws GatewayError `bad_request` where an experiment has no such variant */

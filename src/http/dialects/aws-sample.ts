@@ -15,6 +15,7 @@ import { parseJson, parseJsonBytes } from "../strict-json.ts"
 import { ask, findNamed, type Reply, unitInHeader } from "./ask.ts"
 import { type CreditDeps, creditOne } from "./credit.ts"
 import { plainPrediction, readFeatureBody } from "./feature-body.ts"
+import { takeBody } from "./opaque.ts"
 
 /** The sample's words for policies; the others keep theirs. */
 const STRATEGIES = new Map(
@@ -31,11 +32,15 @@ export function sampleInvocationRoute(deps: PredictRouteDeps): OperationHandler 
   return async (call, readBody) => {
     const request = readShape(sampleInvocationSchema, await readJson(call, readBody))
     const served = findNamed(deps.experiments, request.endpoint_name)
-    const body = readData(request.data, request.content_type, served)
+    const { data, content_type: contentType, user_id: user, inference_id: inferenceId } = request
+    const ids = inferenceId === undefined ? {} : { "x-amzn-sagemaker-inference-id": inferenceId }
+    const bytes = new TextEncoder().encode(data)
+    const payload = { protocol: "sagemaker", bytes, contentType, headers: ids } as const
+    const question = takeBody(served, payload, () => readData(data, contentType, served))
     const reply = await ask(deps, call, served, {
-      ...body,
-      unitId: unitInHeader(call) ?? request.user_id ?? body.unitId,
-      forcedVariant: request.endpoint_variant ?? body.variant,
+      ...question,
+      unitId: unitInHeader(call) ?? user ?? question.unitId,
+      forcedVariant: request.endpoint_variant,
     })
     const { choice, decisionId, token } = reply.prediction
     const answer = {
@@ -43,10 +48,10 @@ export function sampleInvocationRoute(deps: PredictRouteDeps): OperationHandler 
       endpoint_name: request.endpoint_name,
       target_variant: choice.variant,
       endpoint_variant: reply.servedBy,
-      inference_id: request.inference_id ?? decisionId,
-      user_id: request.user_id ?? decisionId,
+      inference_id: inferenceId ?? decisionId,
+      user_id: user ?? decisionId,
       decision: token,
-      predictions: plainPrediction(reply, body.slate),
+      predictions: predictionsOf(reply, question.slate),
     }
     return jsonAnswer(answer, 200, reply.headers)
   }
@@ -105,6 +110,19 @@ function readData(data: string, contentType: string, served: Served) {
     })
   }
   return readFeatureBody(parseJson(data), served)
+}
+
+/** What the model said: its JSON as it is, anything else as text. */
+function predictionsOf(reply: Reply, slate: boolean): unknown {
+  const { result } = reply
+  if (result.kind !== "body") return plainPrediction(reply, slate)
+  const text = new TextDecoder().decode(result.body.bytes)
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    if (error instanceof SyntaxError) return text
+    throw error
+  }
 }
 
 function strategyOf({ snapshot }: Served, reply?: Reply): string {

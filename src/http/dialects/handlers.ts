@@ -13,7 +13,7 @@ import {
   serverMetadataRoute,
   serverReadyRoute,
 } from "./open-inference-v2.ts"
-import { invokeEndpointRoute, invokeStreamingRoute } from "./sagemaker.ts"
+import { invokeEndpointAsyncRoute, invokeEndpointRoute, invokeStreamingRoute } from "./sagemaker.ts"
 import { seldonFeedbackRoute, seldonPredictRoute } from "./seldon-v1.ts"
 import { listModelsRoute, modelStatusRoute, predictV1Route } from "./tensorflow-v1.ts"
 
@@ -32,6 +32,7 @@ export function createDialectHandlers(deps: DialectDeps): Readonly<Record<Dialec
   const seldonFeedback = seldonFeedbackRoute(deps)
   return {
     invokeEndpoint: invokeEndpointRoute(deps),
+    invokeEndpointAsync: invokeEndpointAsyncRoute(deps),
     invokeEndpointStreaming: invokeStreamingRoute,
     predictV1: predictV1Route(deps),
     listModelsV1: listModelsRoute(deps),

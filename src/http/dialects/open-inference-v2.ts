@@ -6,9 +6,12 @@ import type { OperationHandler } from "../operation-handler.ts"
 import type { ReadParts } from "../routes/health.ts"
 import type { PredictRouteDeps } from "../routes/predict.ts"
 import { parseJsonBytes } from "../strict-json.ts"
-import { ask, findNamed, type Reply, requireVariant, unitInHeader } from "./ask.ts"
+import { ask, findNamed, type Reply, requireVariant, scoresOf, unitInHeader } from "./ask.ts"
+import { bodyAnswer, headersOf, maxBodyBytes, takeBody } from "./opaque.ts"
+import { canAnswer } from "./readiness.ts"
 import { fp64Bytes, readRows, splitBody } from "./tensors.ts"
 
+const PROTOCOL = "open-inference-v2"
 /** Says where the JSON ends and the bytes of tensors begin. */
 const JSON_LENGTH = "inference-header-content-length"
 
@@ -46,8 +49,8 @@ export function modelMetadataRoute({ experiments }: PredictRouteDeps): Operation
 /** `GET /v2/models/{name}/ready`, and of a version. */
 export function modelReadyRoute({ experiments }: PredictRouteDeps): OperationHandler {
   return (call) => {
-    findVersion(findNamed(experiments, call.param("name")), call)
-    return jsonAnswer({ name: call.param("name"), ready: true })
+    const ready = canAnswer(findVersion(findNamed(experiments, call.param("name")), call))
+    return jsonAnswer({ name: call.param("name"), ready }, ready ? 200 : 503)
   }
 }
 
@@ -56,18 +59,29 @@ export function inferRoute(deps: PredictRouteDeps): OperationHandler {
   return async (call, readBody) => {
     const served = findNamed(deps.experiments, call.param("name"))
     const unit = unitInHeader(call)
-    const [json, binary] = splitBody((await readBody(call)).bytes, call.header(JSON_LENGTH))
-    const request = readShape(inferRequestSchema, parseJsonBytes(json))
+    const { bytes } = await readBody(call, maxBodyBytes(served, PROTOCOL))
+    const [json, binary] = splitBody(bytes, call.header(JSON_LENGTH))
+    const headers = headersOf(call, [JSON_LENGTH])
+    const payload = { protocol: PROTOCOL, bytes, contentType: call.header("content-type"), headers } as const
+    const { read, ...question } = takeBody(served, payload, () => readInfer(json, binary), {
+      json,
+      path: ["parameters", "unitId"],
+    })
     const reply = await ask(deps, call, served, {
-      unitId: unit ?? request.parameters?.unitId,
-      instances: readRows(request, binary),
-      context: undefined,
-      slate: true,
-      featuresAt: "/inputs",
+      ...question,
+      unitId: unit ?? question.unitId,
       forcedVariant: call.param("version"),
     })
-    return inferAnswer(call, request, reply)
+    if (reply.result.kind === "body") return bodyAnswer(reply.result.body, reply.headers)
+    return inferAnswer(call, read?.request, reply)
   }
+}
+
+function readInfer(json: Uint8Array, binary: Uint8Array) {
+  const request = readShape(inferRequestSchema, parseJsonBytes(json))
+  const { parameters } = request
+  const instances = readRows(request, binary)
+  return { request, unitId: parameters?.unitId, instances, context: undefined, slate: true, featuresAt: "/inputs" }
 }
 
 function findVersion(served: Served, call: Call): Served {
@@ -76,16 +90,19 @@ function findVersion(served: Served, call: Call): Served {
   return served
 }
 
-function inferAnswer(call: Call, request: InferRequest, { prediction, scores, headers }: Reply): Answer {
-  const asked = request.outputs?.[0]?.parameters?.binary_data
-  const asBytes = asked ?? request.parameters?.binary_data_output ?? false
+/** @param request what was read; undefined where the body was passed on */
+function inferAnswer(call: Call, request: InferRequest | undefined, reply: Reply): Answer {
+  const { prediction, headers } = reply
+  const scores = scoresOf(reply)
+  const asked = request?.outputs?.[0]?.parameters?.binary_data
+  const asBytes = asked ?? request?.parameters?.binary_data_output ?? false
   const output = { name: OUTPUT_NAME, datatype: "FP64", shape: [scores.length] }
   const size = { parameters: { binary_data_size: 8 * scores.length } }
   const answer = jsonAnswer(
     {
       model_name: call.param("name"),
       model_version: prediction.choice.variant,
-      id: request.id,
+      id: request?.id,
       parameters: { decision: prediction.token },
       outputs: [asBytes ? { ...output, ...size } : { ...output, data: scores }],
     },

@@ -7,10 +7,13 @@ import { type FeatureValues, readFeatures } from "../contract/features.ts"
 import { refuse } from "../contract/predict-body.ts"
 import type { BodyReader, OperationHandler } from "../operation-handler.ts"
 import type { PredictRouteDeps } from "../routes/predict.ts"
-import { decodeUtf8, parseJson } from "../strict-json.ts"
-import { ask, findNamed, type Reply, unitInHeader } from "./ask.ts"
+import { decodeUtf8, parseJsonBytes } from "../strict-json.ts"
+import { ask, findNamed, type Reply, scoresOf, unitInHeader } from "./ask.ts"
 import { type CreditDeps, creditOne } from "./credit.ts"
 import { plainPrediction, readFeatureBody } from "./feature-body.ts"
+import { bodyAnswer, maxBodyBytes, takeBody } from "./opaque.ts"
+
+const PROTOCOL = "seldon-v1"
 
 type Data = NonNullable<SeldonRequest["data"]>
 
@@ -19,21 +22,23 @@ export function seldonPredictRoute(deps: PredictRouteDeps): OperationHandler {
   return async (call, readBody) => {
     const served = findNamed(deps.experiments, call.param("name"))
     const unit = unitInHeader(call)
-    const request = readShape(seldonRequestSchema, await readMessage(call, readBody))
-    const { data, jsonData } = request
-    if ((data === undefined) === (jsonData === undefined)) {
-      refuse([{ pointer: "", detail: "must have either data or jsonData" }])
-    }
-    const body = data === undefined ? readFeatureBody(jsonData, served) : readRows(data)
+    const bytes = await readMessage(call, readBody, maxBodyBytes(served, PROTOCOL))
+    const payload = { protocol: PROTOCOL, bytes, contentType: "application/json", headers: {} } as const
+    const { read, ...question } = takeBody(served, payload, () => readPredictions(bytes, served), {
+      json: bytes,
+      path: ["meta", "tags", "unitId"],
+    })
     const reply = await ask(deps, call, served, {
-      ...body,
-      featuresAt: data === undefined ? `/jsonData${body.featuresAt}` : body.featuresAt,
-      unitId: unit ?? request.meta?.tags?.unitId ?? body.unitId,
+      ...question,
+      unitId: unit ?? question.unitId,
       forcedVariant: undefined,
     })
+    if (reply.result.kind === "body") return bodyAnswer(reply.result.body, reply.headers)
+    if (read === undefined) throw new Error("a body that was passed on is answered with a body")
+    const { data, meta } = read.request
     const answered =
-      data === undefined ? { jsonData: plainPrediction(reply, body.slate) } : { data: dataLike(data, reply) }
-    return jsonAnswer({ ...answered, meta: metaOf(request, served, reply) }, 200, reply.headers)
+      data === undefined ? { jsonData: plainPrediction(reply, read.slate) } : { data: dataLike(data, reply) }
+    return jsonAnswer({ ...answered, meta: metaOf(meta, served, reply) }, 200, reply.headers)
   }
 }
 
@@ -42,21 +47,30 @@ export function seldonFeedbackRoute(deps: CreditDeps): OperationHandler {
   return async (call, readBody) => {
     const name = call.param("name")
     const served = name === undefined ? undefined : findNamed(deps.experiments, name)
-    const { response, reward = 0 } = readShape(seldonFeedbackSchema, await readMessage(call, readBody))
+    const { response, reward = 0 } = readShape(seldonFeedbackSchema, parseJsonBytes(await readMessage(call, readBody)))
     const { status } = await creditOne(deps, response.meta.tags.decision, reward, served)
     return jsonAnswer({ data: { ndarray: [] }, meta: { tags: { status } } })
   }
 }
 
-/** A message as JSON, or as the form field in which Seldon's client sends it. */
-async function readMessage(call: Call, readBody: BodyReader): Promise<unknown> {
-  const { bytes, mediaType } = await readBody(call)
-  const text = decodeUtf8(bytes)
-  if (mediaType !== "application/x-www-form-urlencoded") return parseJson(text)
-  const field = new URLSearchParams(text).get("json")
-  if (field === null)
-    throw new GatewayError("bad_request", { detail: "A form must have its message in the field json." })
-  return parseJson(field)
+/** A message's JSON, or what the form field has in which Seldon's client sends it. */
+async function readMessage(call: Call, readBody: BodyReader, maxBytes?: number): Promise<Uint8Array> {
+  const { bytes, mediaType } = await readBody(call, maxBytes)
+  if (mediaType !== "application/x-www-form-urlencoded") return bytes
+  const field = new URLSearchParams(decodeUtf8(bytes)).get("json")
+  if (field !== null) return new TextEncoder().encode(field)
+  throw new GatewayError("bad_request", { detail: "A form must have its message in the field json." })
+}
+
+function readPredictions(bytes: Uint8Array, served: Served) {
+  const request = readShape(seldonRequestSchema, parseJsonBytes(bytes))
+  const { data, jsonData, meta } = request
+  if ((data === undefined) === (jsonData === undefined)) {
+    refuse([{ pointer: "", detail: "must have either data or jsonData" }])
+  }
+  const body = data === undefined ? readFeatureBody(jsonData, served) : readRows(data)
+  const featuresAt = data === undefined ? `/jsonData${body.featuresAt}` : body.featuresAt
+  return { ...body, request, featuresAt, unitId: meta?.tags?.unitId ?? body.unitId }
 }
 
 function readRows({ names, ndarray, tensor }: Data) {
@@ -88,13 +102,14 @@ function rowsOf(tensor: Data["tensor"]): number[][] {
 }
 
 /** Predictions in the kind that the request had. */
-function dataLike({ ndarray }: Data, { scores }: Reply) {
+function dataLike({ ndarray }: Data, reply: Reply) {
+  const scores = scoresOf(reply)
   const names = ["prediction"]
   if (ndarray !== undefined) return { names, ndarray: scores.map((score) => [score]) }
   return { names, tensor: { shape: [scores.length, 1], values: scores } }
 }
 
-function metaOf({ meta }: SeldonRequest, { snapshot }: Served, { prediction }: Reply) {
+function metaOf(meta: SeldonRequest["meta"], { snapshot }: Served, { prediction }: Reply) {
   const { choice, decisionId, token } = prediction
   return {
     puid: meta?.puid ?? decisionId,

@@ -1,6 +1,5 @@
 import * as z from "zod"
 import { EXPERIMENT_NAME } from "../../../domain/ids.ts"
-import { plainPredictionSchema } from "../answers.ts"
 import { unitId } from "../predict-body.ts"
 
 const MAX_INFERENCE_ID_LENGTH = 64
@@ -55,7 +54,9 @@ export const sampleInvocationAnswerSchema = z.object({
   inference_id: z.string(),
   user_id: z.string(),
   decision: z.string().max(200).describe("The decision token: post it back with the conversion"),
-  predictions: plainPredictionSchema,
+  predictions: z
+    .unknown()
+    .describe("A PlainPrediction, or what the endpoint answered: JSON where it is, else its text"),
 })
 
 export const sampleConversionAnswerSchema = z.object({
@@ -86,4 +87,5 @@ export const sampleStatsAnswerSchema = z.object({
 })
 
 export const awsSampleErrorSchema = z.object({ message: z.string() })
+export const asyncInvocationSchema = z.object({ InferenceId: z.string() })
 export const sageMakerErrorSchema = z.object({ message: z.string() })

@@ -3,11 +3,11 @@ import { jsonAnswer, type Operation } from "../operation.ts"
 import { deadline } from "../predict-operations.ts"
 import {
   asked,
-  bodyLike,
   decided,
   get,
   inHeader,
   nameInPath,
+  passedBodyLike,
   predicts,
   segment,
   unitHeader,
@@ -18,7 +18,7 @@ const versionInPath = segment("version", "A variant: forces it, which needs the 
 const inferred = {
   ...predicts,
   dialect: "open-inference-v2",
-  request: bodyLike("InferRequest", {
+  request: passedBodyLike("InferRequest", {
     inputs: Object.entries(FEATURES_EXAMPLE).map(([name, value]) => ({
       name,
       datatype: "BYTES",

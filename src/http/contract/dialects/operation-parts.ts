@@ -33,6 +33,9 @@ export const decided = {
   "server-timing": "Milliseconds of deciding and of the backend",
 }
 
+/** What SageMaker takes at most. */
+const MAX_PASSED_BYTES = 6_291_456
+
 /** These protocols' clients name what type they like, or none. */
 export function bodyLike(schema: SchemaName, example: unknown): RequestBody {
   const schemas = [schema]
@@ -41,6 +44,11 @@ export function bodyLike(schema: SchemaName, example: unknown): RequestBody {
     { mediaType: ANY_MEDIA_TYPE, schemas },
   ]
   return { maxBytes: 65_536, contents }
+}
+
+/** A body that goes on to models that speak the protocol. */
+export function passedBodyLike(schema: SchemaName, example: unknown): RequestBody {
+  return { ...bodyLike(schema, example), maxPassedBytes: MAX_PASSED_BYTES }
 }
 
 export const answersLike = (schema: SchemaName, example?: unknown) => [

@@ -5,6 +5,7 @@ import {
   answersLike,
   bodyLike,
   nameInPath,
+  passedBodyLike,
   post,
   predicts,
   rewardProblems,
@@ -17,7 +18,7 @@ const namespaceInPath = segment("namespace", "Not looked at", "ads")
 const seldonPredicts = {
   ...predicts,
   dialect: "seldon-v1",
-  request: bodyLike("SeldonRequest", {
+  request: passedBodyLike("SeldonRequest", {
     data: { names: Object.keys(FEATURES_EXAMPLE), ndarray: [Object.values(FEATURES_EXAMPLE)] },
   }),
   answers: answersLike("SeldonAnswer"),

@@ -1,7 +1,7 @@
 import { FEATURES_EXAMPLE, PREDICTION_EXAMPLE } from "../examples.ts"
 import { jsonAnswer, type Operation } from "../operation.ts"
 import { deadline } from "../predict-operations.ts"
-import { answersLike, asked, bodyLike, get, nameInPath, predicts, unitHeader } from "./operation-parts.ts"
+import { answersLike, asked, get, nameInPath, passedBodyLike, predicts, unitHeader } from "./operation-parts.ts"
 
 export const TENSORFLOW_V1_OPERATIONS = [
   {
@@ -12,7 +12,7 @@ export const TENSORFLOW_V1_OPERATIONS = [
     summary: "TensorFlow Serving and KServe V1: predict",
     description: "The unit is X-Unit-Id, else `unitId` of the body; the decision token is in the header x-decision.",
     parameters: [nameInPath, unitHeader, deadline],
-    request: bodyLike("TensorFlowRequest", { instances: [FEATURES_EXAMPLE] }),
+    request: passedBodyLike("TensorFlowRequest", { instances: [FEATURES_EXAMPLE] }),
     answers: answersLike("TensorFlowAnswer", { predictions: [PREDICTION_EXAMPLE.prediction] }),
   },
   {

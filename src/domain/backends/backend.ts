@@ -132,6 +132,8 @@ export const backendSchema = z.discriminatedUnion("kind", [embedded, http, sagem
 /** What answers for a variant. */
 export type Backend = z.output<typeof backendSchema>
 export type EmbeddedBackend = z.output<typeof embedded>
+/** A backend that is elsewhere. */
+export type RemoteBackend = HttpBackend | SageMakerBackend
 export type HttpBackend = z.output<typeof http>
 export type SageMakerBackend = z.output<typeof sagemaker>
 /** How features become a request. */
