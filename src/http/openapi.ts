@@ -212,9 +212,12 @@ function statusOf({ dialect }: Operation, code: ErrorCode): number {
   return dialect === undefined ? status : dialectStatus(dialect, code, status)
 }
 
-/** Codes that share a status share an answer, with one example each. Of a dialect only what is refused before its path is known is a problem document. */
-function toProblemAnswer({ dialect }: Operation, codes: readonly ErrorCode[]): Record<string, unknown> {
-  const documents = dialect === undefined ? codes : codes.filter((code) => COMMON_PROBLEMS.includes(code))
+/** Codes that share a status share an answer, with one example each. Of a dialect only what is refused unread is a problem document. */
+function toProblemAnswer(operation: Operation, codes: readonly ErrorCode[]): Record<string, unknown> {
+  const { dialect } = operation
+  const partition = partitionOf(operation)
+  const unread = partition === undefined ? COMMON_PROBLEMS : [...COMMON_PROBLEMS, shedCode(partition)]
+  const documents = dialect === undefined ? codes : codes.filter((code) => unread.includes(code))
   const examples = documents.map((code) => [code, { value: toProblem(new GatewayError(code)) }])
   const asDocument = { schema: { $ref: refTo("Problem") }, examples: Object.fromEntries(examples) }
   return {

@@ -9,14 +9,18 @@ export type Partition = (typeof PARTITIONS)[number]
 export type Shares = Readonly<Record<Partition, number>>
 
 const HEALTH: readonly string[] = ["healthz", "readyz", "healthcheck", "metrics"]
+/** Health checks of other protocols, and what these do beside predicting. */
+const DIALECT_HEALTH = /\/(?:live|ready)$/
+const DIALECT_REWARDS = /\/(?:feedback|conversion)$/
 
 /** Undefined for health checks and metrics, which are always answered: whoever looks after the gateway must see it while it is overloaded. */
-export function partitionOf({ id, tag, dialect, method, permission }: Operation): Partition | undefined {
-  if (tag === "Predict" || (dialect !== undefined && method === "post" && permission === "predict")) return "predict"
-  // Of what other protocols have, rewards and health checks need no key.
-  const isOpenDialect = dialect !== undefined && permission === undefined
-  if (tag === "Reward" || (isOpenDialect && method === "post")) return "reward"
-  return isOpenDialect || HEALTH.includes(id) ? undefined : "admin"
+export function partitionOf({ id, tag, path }: Pick<Operation, "id" | "tag" | "path">): Partition | undefined {
+  if (tag === "Predict") return "predict"
+  if (tag === "Reward") return "reward"
+  if (tag !== "Dialects") return HEALTH.includes(id) ? undefined : "admin"
+  if (DIALECT_HEALTH.test(path)) return undefined
+  if (DIALECT_REWARDS.test(path)) return "reward"
+  return path === "/stats" ? "admin" : "predict"
 }
 
 /** Counts of requests by partition. */
