@@ -1,3 +1,4 @@
+import type { Backend } from "../domain/backends/backend.ts"
 import { type Definitions, definitionOf, type RevisionDefinition, withRevision } from "../domain/definitions.ts"
 import { GatewayError } from "../domain/errors.ts"
 import type { ExperimentEvent, HeldStatus, RevisionSource } from "../domain/events.ts"
@@ -5,6 +6,8 @@ import type { Experiment } from "../domain/experiment.ts"
 import type { ExperimentId } from "../domain/ids.ts"
 import { onSchedule } from "../domain/schedule.ts"
 import { type Lineage, NO_LINEAGE, type SeriesStep, type SeriesWishes } from "../domain/series.ts"
+import { createSnapshot } from "../domain/snapshot.ts"
+import type { SharedAllocation } from "../ports/allocation-store.ts"
 import type { Clock } from "../ports/clock.ts"
 import type { CounterStore } from "../ports/counter-store.ts"
 import type { ExperimentStore, StoredRevision } from "../ports/experiment-store.ts"
@@ -18,16 +21,20 @@ import { type Content, contentDiff, modelHashes } from "./revision-content.ts"
 import { toEvent } from "./revision-event.ts"
 import { definitionsOf, lineageAfter } from "./revision-lineage.ts"
 import type { ServedExperiments } from "./served-experiments.ts"
+import { withStaticAnswer } from "./static-answer.ts"
+import { refuseTakenNames } from "./taken-names.ts"
 import { TIMED_OUT, within } from "./within.ts"
 
 export interface PublisherDeps {
   readonly experiments: ServedExperiments
   readonly store: ExperimentStore
   readonly counters: CounterStore
+  /** The last allocation that is known of an experiment, for when its statistics can't be read. */
+  readonly lastAllocation?: ((id: string) => SharedAllocation | undefined) | undefined
   readonly recorder: { recordExperiment(event: ExperimentEvent): Promise<void> }
   readonly audit: Pick<AuditTrail, "record" | "note">
   /** What answers for a backend. Documents are checked against it before they come here. */
-  readonly endpointOf: (backend: Experiment["variants"][number]["backend"]) => ModelEndpoint
+  readonly endpointOf: (backend: Backend) => ModelEndpoint
   readonly clock: Clock
   readonly logger: Logger
   /** Key that signs new tokens. */
@@ -156,8 +163,8 @@ export class Publisher {
    * Publishes one valid document: a new revision where it differs from the newest, else the newest as it is.
    *
    * @returns the revision that is served
-   * @throws GatewayError `revision_conflict` when another revision is the newest: `catchUp` and decide anew; `store_unavailable`,
-   *         `audit_unavailable`
+   * @throws GatewayError `revision_conflict` when another revision is the newest: `catchUp` and decide anew; `validation_failed` where its id or one
+   *         of its names is another experiment's; `store_unavailable`, `audit_unavailable`
    */
   async publish(experiment: Experiment, author: Author, publication: Publication = {}): Promise<number> {
     return await this.inTurn(experiment.id, (turn) => turn.publish(experiment, author, publication))
@@ -185,6 +192,7 @@ export class Publisher {
   async #publish(document: Experiment, author: Author, publication: Publication): Promise<number> {
     const { id } = document
     await this.#expect(id, publication.after)
+    refuseTakenNames(document, this.#newest.values())
     const { before, experiment, content, diff, lineage, held } = this.draft(document, publication)
     if (diff.length > 0 || held !== before?.held) {
       await this.#append({ id, ...content, lineage, diff, author, ...(held === undefined ? {} : { held }) })
@@ -218,7 +226,10 @@ export class Publisher {
     const revision = stored?.revision ?? 0
     const served = experiments.get(experiment.id)
     if (served?.snapshot.revision === revision) return
-    const endpoints = experiment.variants.map(({ backend }) => this.#deps.endpointOf(backend))
+    const endpoints = withStaticAnswer(
+      experiment,
+      experiment.variants.map(({ backend }) => this.#deps.endpointOf(backend)),
+    )
     const lineage = stored?.lineage ?? NO_LINEAGE
     const snapshot = await this.#snapshot(experiment, revision, lineage)
     // First the log, then the decisions that refer to it; at the first start on a full disk there is nothing that could be logged.
@@ -356,14 +367,21 @@ export class Publisher {
     return { document: JSON.parse(JSON.stringify(experiment)), models: modelHashes(experiment, endpoints) }
   }
 
-  /** Statistics that can't be read must not keep an edit from acting: it starts from none and is refreshed when they are back. */
+  /**
+   * Statistics that can't be read must not keep an edit from acting: it starts from the last allocation of this revision, or from none, and is
+   * refreshed when they are back.
+   */
   async #snapshot(experiment: Experiment, revision: number, lineage: Lineage) {
-    const { counters, clock, logger, keyId } = this.#deps
+    const { counters, lastAllocation, clock, logger, keyId } = this.#deps
     const base = { experiment, revision, lineage, keyId }
     try {
       return await allocateNow(base, counters, clock.now())
     } catch (error) {
       logger.warn({ experiment: experiment.id, error: String(error) }, "published without statistics")
+      const last = lastAllocation?.(experiment.id)
+      if (last?.revision === revision && last.allocation.length === experiment.variants.length) {
+        return createSnapshot({ ...base, stateVersion: last.stateVersion, plan: last })
+      }
       return allocateFrom(base, 0, [])
     }
   }

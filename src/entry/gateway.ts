@@ -3,20 +3,20 @@ import { createTextMac } from "../adapters/node-crypto/mac.ts"
 import type { AuditTrail } from "../app/audit-trail.ts"
 import { createEditExperiment, type EditDeps, type EditExperiment } from "../app/edit-experiment.ts"
 import { createPredict, type PredictDeps } from "../app/predict.ts"
-import { Publisher } from "../app/publish.ts"
+import { Publisher, type PublisherDeps } from "../app/publish.ts"
 import { Reallocator } from "../app/reallocate.ts"
 import type { Recorder } from "../app/recorder.ts"
 import { createReward } from "../app/reward.ts"
 import { ServedExperiments } from "../app/served-experiments.ts"
+import type { Backend } from "../domain/backends/backend.ts"
 import { createDecisionIds } from "../domain/decision-id.ts"
-import type { Experiment } from "../domain/experiment.ts"
 import type { SignText } from "../domain/token.ts"
-import { type Application, createApplication } from "../http/application.ts"
-import type { Authorize } from "../http/authorize.ts"
+import { type Application, type ApplicationDeps, createApplication } from "../http/application.ts"
 import { type Readings, watchExperiments } from "../http/gauges.ts"
 import { Metrics } from "../http/metrics.ts"
 import type { ReadParts } from "../http/routes/health.ts"
 import type { Compress } from "../http/static-answer.ts"
+import type { AllocationStore } from "../ports/allocation-store.ts"
 import type { Clock } from "../ports/clock.ts"
 import type { CounterStore } from "../ports/counter-store.ts"
 import type { ExperimentStore } from "../ports/experiment-store.ts"
@@ -30,7 +30,8 @@ export interface SigningKey {
 }
 
 /** What answering requests takes: adapters, a clock, keys. */
-export interface ServingParts {
+export interface ServingParts
+  extends Pick<ApplicationDeps, "authorize" | "authorizeAdmin" | "requireOwnPage" | "keys" | "configuredKeys"> {
   readonly experiments: ServedExperiments
   readonly recorder: Recorder
   readonly counters: CounterStore
@@ -40,7 +41,6 @@ export interface ServingParts {
   readonly pseudonym: PredictDeps["pseudonym"]
   /** Newest first: the first signs, all verify. */
   readonly signingKeys: readonly [SigningKey, ...SigningKey[]]
-  readonly authorize: Authorize
   readonly metrics: Metrics
   readonly readParts: ReadParts
   readonly editExperiment: EditExperiment
@@ -72,6 +72,10 @@ export function createServing(parts: ServingParts): Application {
     logger: parts.logger,
     metrics: parts.metrics,
     authorize: parts.authorize,
+    authorizeAdmin: parts.authorizeAdmin,
+    requireOwnPage: parts.requireOwnPage,
+    keys: parts.keys,
+    configuredKeys: parts.configuredKeys,
     readParts: parts.readParts,
     editExperiment: parts.editExperiment,
     experimentStore: parts.experimentStore,
@@ -90,7 +94,10 @@ export interface GatewayParts
   readonly audit: AuditTrail
   /** Reads the YAML of a call. */
   readonly parseText: Parameters<typeof createYamlReader>[0]
-  readonly endpointOf: (backend: Experiment["variants"][number]["backend"]) => ModelEndpoint
+  /** The allocations that gateways share; undefined where there is one gateway. */
+  readonly allocations?: AllocationStore | undefined
+  readonly lastAllocation?: PublisherDeps["lastAllocation"]
+  readonly endpointOf: (backend: Backend) => ModelEndpoint
   readonly defaultExperiment: string | undefined
   readonly readings: Readings
 }
@@ -111,6 +118,7 @@ export function createGateway(parts: GatewayParts): Gateway {
     experiments,
     store,
     counters,
+    lastAllocation: parts.lastAllocation,
     recorder: parts.recorder,
     audit: parts.audit,
     endpointOf: parts.endpointOf,
@@ -128,6 +136,6 @@ export function createGateway(parts: GatewayParts): Gateway {
     metrics,
     experiments,
     publisher,
-    reallocator: new Reallocator({ experiments, counters, clock, logger }),
+    reallocator: new Reallocator({ experiments, counters, allocations: parts.allocations, clock, logger }),
   }
 }

@@ -1,5 +1,6 @@
+import type { Backend } from "../domain/backends/backend.ts"
 import type { DocumentIssue, DocumentProblem } from "../domain/document-issues.ts"
-import type { Backend, Experiment } from "../domain/experiment.ts"
+import type { Experiment } from "../domain/experiment.ts"
 
 /** A document as it was last read: an experiment, or everything that is wrong with it. */
 export type ReadDocument =

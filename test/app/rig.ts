@@ -19,7 +19,7 @@ import { boundOf, metricsOf } from "#src/domain/metric.ts"
 import type { Context } from "#src/domain/plan.ts"
 import type { Clock } from "#src/ports/clock.ts"
 import type { ExperimentStore } from "#src/ports/experiment-store.ts"
-import type { OpaqueBody } from "#src/ports/model-endpoint.ts"
+import type { OpaqueRequest } from "#src/ports/model-endpoint.ts"
 import type { LogWrite } from "#src/ports/outcome-log.ts"
 import { ALL_OF_CHAMPION } from "#test/outcomes.ts"
 import { createRememberingLogger } from "../remembering-logger.ts"
@@ -72,7 +72,7 @@ export function createRig(options: { readonly store?: ExperimentStore } = {}) {
     counters,
     recorder,
     audit,
-    endpointOf: (backend) => model(backend.model),
+    endpointOf: (backend) => model(backend.model ?? ""),
     clock,
     logger,
     keyId: "k1",
@@ -121,7 +121,7 @@ export function createRig(options: { readonly store?: ExperimentStore } = {}) {
         instances?: number
         context?: Context
         takesOpaque?: boolean
-        payload?: OpaqueBody
+        payload?: OpaqueRequest
       } = {},
     ) => {
       const served = experiments.get("e")

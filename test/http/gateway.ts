@@ -1,24 +1,27 @@
-import { hash } from "node:crypto"
+import { hash, randomFillSync } from "node:crypto"
 import { fileURLToPath } from "node:url"
 import { loadModelFolder } from "#src/adapters/embedded-scorer/folder.ts"
 import { parseText } from "#src/adapters/experiment-folder/document.ts"
 import { createMemoryAuditLog } from "#src/adapters/memory/audit-log.ts"
 import { createMemoryCounterStore } from "#src/adapters/memory/counter-store.ts"
 import { createMemoryExperimentStore } from "#src/adapters/memory/experiment-store.ts"
+import { createMemoryKeyStore } from "#src/adapters/memory/key-store.ts"
 import { MemoryModelEndpoint } from "#src/adapters/memory/model-endpoint.ts"
 import { createMemoryOutcomeLog } from "#src/adapters/memory/outcome-log.ts"
 import { createPseudonyms } from "#src/adapters/node-crypto/mac.ts"
 import { AuditTrail } from "#src/app/audit-trail.ts"
 import { withDeadlines } from "#src/app/deadline.ts"
+import { KeyManagement } from "#src/app/manage-keys.ts"
 import { createRecorder } from "#src/app/recorder.ts"
-import type { ApiKeySetting } from "#src/config.ts"
+import type { ApiKeySetting, OidcSetting } from "#src/config.ts"
 import { GatewayError } from "#src/domain/errors.ts"
 import { type Experiment, parseExperiment } from "#src/domain/experiment.ts"
-import { authorization } from "#src/entry/authorization.ts"
+import { createAuthorization, digestSecret, NO_KEYS_NEEDED } from "#src/entry/authorization.ts"
 import { createGateway } from "#src/entry/gateway.ts"
 import { mountOnHono, readRequestBytes } from "#src/http/hono.ts"
 import type { PartState } from "#src/http/routes/health.ts"
 import type { Compress } from "#src/http/static-answer.ts"
+import type { KeyStore } from "#src/ports/key-store.ts"
 import type { ModelEndpoint } from "#src/ports/model-endpoint.ts"
 import { ALL_OF_CHAMPION } from "#test/outcomes.ts"
 import { GatedStore } from "../app/gated-store.ts"
@@ -49,6 +52,9 @@ export function bannerDocument(changes: Readonly<Record<string, unknown>> = {}) 
 
 export interface GatewayOptions {
   readonly apiKeys?: readonly ApiKeySetting[]
+  readonly oidc?: OidcSetting
+  readonly publicUrl?: string
+  readonly keyStore?: KeyStore
   readonly defaultExperiment?: string
   /** What takes the requests: Hono by itself, as in a Worker, or Node's server on a port. Default: Hono. */
   readonly through?: "hono" | "node"
@@ -82,9 +88,24 @@ export async function createTestGateway(options: GatewayOptions = {}) {
       new MemoryModelEndpoint({ model, remote: true, behaviour: { kind: "score", score: () => score } }),
     ]),
   )
+  // Asked with features, like an embedded model, unless a test says otherwise.
+  for (const model of models.values()) model.takes = { features: true, bodies: [] }
   const parts: Record<string, PartState> = { server: { ready: true, required: true } }
   let readParts = () => parts
   let random = 0
+  const needsKeys = options.apiKeys !== undefined || options.oidc !== undefined
+  const { putInForce, ...authorization } = createAuthorization(
+    { apiKeys: options.apiKeys ?? [], oidc: options.oidc, needsKeys, publicUrl: options.publicUrl },
+    clock,
+  )
+  const keys = new KeyManagement({
+    store: options.keyStore ?? createMemoryKeyStore(),
+    clock,
+    logger,
+    randomBytes: (target) => void randomFillSync(target),
+    digest: digestSecret,
+    putInForce,
+  })
   const files = new Map<string, string>()
   const trail = createMemoryAuditLog((text) => hash("sha256", text))
   const audit = new AuditTrail({
@@ -103,7 +124,7 @@ export async function createTestGateway(options: GatewayOptions = {}) {
     recorder,
     counters,
     experimentStore: createMemoryExperimentStore(),
-    endpointOf: ({ model }): ModelEndpoint => models.get(model) ?? embedded,
+    endpointOf: ({ model }): ModelEndpoint => models.get(model ?? "") ?? embedded,
     check: async (backend) => (backend.model === "missing" ? '"missing" can\'t be served' : undefined),
     fileOf: (id) => files.get(id),
     parseText,
@@ -118,7 +139,8 @@ export async function createTestGateway(options: GatewayOptions = {}) {
     },
     pseudonym: createPseudonyms(new Uint8Array(32).fill(8)),
     signingKeys: [SIGNING_KEY],
-    authorize: authorization(options.apiKeys ?? [], (secret) => hash("sha256", secret, "base64url")),
+    ...authorization,
+    keys: needsKeys ? keys : { unmanaged: NO_KEYS_NEEDED },
     defaultExperiment: options.defaultExperiment,
     readings: {},
     readParts: () => readParts(),
@@ -145,6 +167,7 @@ export async function createTestGateway(options: GatewayOptions = {}) {
     app,
     clock,
     logger,
+    keys,
     /** What the disk and the counters do from now on. */
     disk,
     store,

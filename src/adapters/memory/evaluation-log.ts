@@ -102,6 +102,9 @@ function prepare(events: readonly AboutExperiment[], query: EvaluationQuery): { 
       segment: segments.numbers,
       cell: cells.numbers,
       arrivals: kept.map(({ decisionId }) => (query.arrivals ? arrivalsOf(byDecision.get(decisionId) ?? []) : [])),
+      decisionId: query.whole === true ? kept.map(({ decisionId }) => decisionId) : [],
+      features:
+        query.whole === true ? kept.map(({ features }) => (features === null ? null : JSON.stringify(features))) : [],
     },
   }
 }

@@ -3,23 +3,30 @@ import { Registry } from "prom-client"
 import { DocumentParser } from "../../adapters/experiment-folder/document-parser.ts"
 import { createYamlReader } from "../../adapters/experiment-folder/yaml-text.ts"
 import { AuditFile } from "../../adapters/ndjson/audit-log.ts"
+import { createKeyFile } from "../../adapters/node-files/key-file.ts"
 import { AuditTrail } from "../../app/audit-trail.ts"
 import { withDeadlines } from "../../app/deadline.ts"
 import { createEditExperiment } from "../../app/edit-experiment.ts"
+import type { LiveKey } from "../../app/manage-keys.ts"
 import { Publisher } from "../../app/publish.ts"
 import { Reallocator } from "../../app/reallocate.ts"
 import { createRecoveringExperiments } from "../../app/recovering-store.ts"
 import { within } from "../../app/within.ts"
 import { watchExperiments, watchReadings } from "../../http/gauges.ts"
 import type { PartState } from "../../http/routes/health.ts"
+import { Backends } from "../backends.ts"
 import { openKeys } from "../kept-keys.ts"
+import { createKeyManagement } from "../key-management.ts"
 import { requireFreePort } from "../listen.ts"
 import { machineClock as clock } from "../machine-clock.ts"
 import { ModelFolder } from "../model-folder.ts"
 import { partStates, recordingOfAll } from "../part-states.ts"
 import { retentionReadings, storageReading } from "../readings.ts"
 import { type RunningGateway, runGateway, type Start } from "../running-gateway.ts"
+import { openShared, sharedAllocations } from "../shared-store.ts"
+import { shippingOf } from "../shipping/stream-shipping.ts"
 import { Storage } from "../storage.ts"
+import { configuredTargets, Targets } from "../targets.ts"
 import { AUDIT_FILE, packaged, retainedLogs, Upkeep } from "../upkeep.ts"
 import type { ControlFunctions } from "./functions.ts"
 import { ProcessState } from "./process-state.ts"
@@ -41,7 +48,8 @@ const TELL_WITHIN_MS = 2_000
  */
 export async function startThreads(start: Start, count: number): Promise<RunningGateway> {
   const { config, dataDir, logger } = start
-  const storage = new Storage({ dataDir, threads: count, clock, logger })
+  const shared = await openShared(config, logger)
+  const storage = new Storage({ dataDir, threads: count, shared, clock, logger })
   const keys = await openKeys(config, dataDir, logger)
   const registry = new Registry()
   const draining = { now: false }
@@ -50,6 +58,9 @@ export async function startThreads(start: Start, count: number): Promise<Running
     prepare: () => storage.prepare(),
     readParts: async () => ({ ...(await readParts()), threads: threadsState(count, experiments.untold) }),
     expose: () => state.expose(),
+    listKeys: () => apiKeys.list(),
+    makeKey: ({ wish, actor }) => apiKeys.make(wish, actor),
+    revokeKey: (id) => apiKeys.revoke(id),
     edit: async (command) => {
       const result = await editExperiment(command)
       await within(experiments.told(), TELL_WITHIN_MS)
@@ -60,11 +71,22 @@ export async function startThreads(start: Start, count: number): Promise<Running
     say: (line) => logger.take(line),
   }
   const { signingKeys, unitKey } = keys
-  const threads = new ServingThreads(count, { dataDir, config, keys: { signingKeys, unitKey } }, control)
+  const targets = await configuredTargets(config)
+  const threads = new ServingThreads(
+    count,
+    { dataDir, config, targets, threads: count, keys: { signingKeys, unitKey } },
+    control,
+  )
   const state = new ProcessState(threads, registry)
+  const tellKeys = (live: readonly LiveKey[]) => threads.callAll("putInForce", live)
+  const apiKeys = createKeyManagement(createKeyFile(dataDir), tellKeys, logger)
   const experiments = new ToldExperiments(config.defaultExperiment, threads)
   const recovery = new ThreadsRecovery(threads)
-  const models = new ModelFolder(config.modelsDir ?? packaged("examples/models"), logger)
+  const backends = new Backends(
+    new ModelFolder(config.modelsDir ?? packaged("examples/models"), logger),
+    // Only to look at documents: the serving threads call.
+    await Targets.open({ targets, threads: count, clock, random: Math.random }),
+  )
   const counters = withDeadlines(storage.archive)
   const store = createRecoveringExperiments(storage.experimentStore, recovery)
   const audit = new AuditTrail({
@@ -74,29 +96,45 @@ export async function startThreads(start: Start, count: number): Promise<Running
     clock,
     logger,
   })
+  const { allocations, lastAllocation } = await sharedAllocations(shared, dataDir, logger)
   const publisher = new Publisher({
     experiments,
     store,
     counters,
     audit,
+    lastAllocation,
     recorder: {
       // Each log is read without the others: all have every revision.
       recordExperiment: async (event) => void (await threads.callAll("logRevision", event)),
     },
-    endpointOf: (backend) => models.endpoint(backend.model),
+    endpointOf: (backend) => backends.endpointOf(backend),
     clock,
     logger,
     keyId: signingKeys[0].id,
   })
-  const reallocator = new Reallocator({ experiments, counters, clock, logger })
-  const parts = { config, dataDir, storage, keys, models, experiments, publisher, reallocator, recovery, clock, logger }
+  const reallocator = new Reallocator({ experiments, counters, allocations, clock, logger })
+  const parts = {
+    config,
+    dataDir,
+    storage,
+    keys,
+    backends,
+    apiKeys,
+    experiments,
+    publisher,
+    reallocator,
+    recovery,
+    clock,
+    logger,
+  }
+  const shipping = shippingOf(start)
   let upkeep: Upkeep | undefined
   const parser = new DocumentParser()
   const editExperiment = createEditExperiment({
     publisher,
     store,
     counters,
-    check: (backend) => models.check(backend),
+    check: (backend) => backends.check(backend),
     fileOf: (id) => upkeep?.fileOf(id),
     readYaml: createYamlReader((text) => parser.parse(text)),
     clock,
@@ -109,12 +147,15 @@ export async function startThreads(start: Start, count: number): Promise<Running
         served: experiments.all().length,
         problems: upkeep?.problems ?? 0,
         keyProblem: keys.problem(),
+        stream: shipping?.part,
+        shared: shared?.state(),
       },
       recordingOfAll(await state.recordings()),
     )
 
   async function run(): Promise<RunningGateway> {
     await recovery.open()
+    await apiKeys.open()
     upkeep = new Upkeep(parts, await retainedLogs(dataDir, logger))
     const { retained } = upkeep
     watchExperiments(registry, experiments, counters, clock)
@@ -124,14 +165,18 @@ export async function startThreads(start: Start, count: number): Promise<Running
         () => retained,
         () => storage.lostFiles,
       ),
+      ...shipping?.readings,
     })
     await upkeep.publishAll()
+    shared?.onPublished(() => upkeep?.lookNow())
     await experiments.told()
     await requireFreePort(config)
     const port = await threads.listen(config.port)
+    shipping?.start()
     return runGateway({
       ...start,
       upkeep,
+      shipping,
       server: {
         port,
         died: threads.died,
@@ -158,6 +203,7 @@ export async function startThreads(start: Start, count: number): Promise<Running
   async function end(): Promise<void> {
     await threads.end()
     await storage.database.close()
+    await shared?.close()
   }
 
   try {

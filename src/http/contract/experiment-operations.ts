@@ -15,8 +15,10 @@ export const EXPERIMENT_OPERATIONS = [
     ...read,
     id: "listExperiments",
     path: "/admin/experiments",
+    scope: "handler",
     summary: "The experiments that are served",
-    description: "By id, each with its status, revision, policy and variants.",
+    description:
+      "By id, each with its status, revision, policy and variants. A key for some experiments sees those alone.",
     parameters: [
       {
         name: "status",

@@ -3,6 +3,7 @@ import type { Served, ServedExperiments } from "../../app/served-experiments.ts"
 import { GatewayError } from "../../domain/errors.ts"
 import type { Clock } from "../../ports/clock.ts"
 import type { CounterStore } from "../../ports/counter-store.ts"
+import { mayUse } from "../authorize.ts"
 import { type Call, emptyAnswer, jsonAnswer, queryOf } from "../call.ts"
 import { entityTag, isKnown } from "../conditions.ts"
 import { MAX_PAGE } from "../contract/history-operations.ts"
@@ -25,7 +26,7 @@ const PAGE = 100
 
 /** `GET /admin/experiments`: by id. */
 export function listExperimentsRoute({ experiments }: ExperimentRouteDeps): OperationHandler {
-  return (call) => {
+  return (call, _readBody, caller) => {
     const query = new Query(call, ["status", "policy", "contains", "limit", "cursor"])
     const statuses = query.listOf("status", STATUSES)
     const policy = query.text("policy")
@@ -38,6 +39,7 @@ export function listExperimentsRoute({ experiments }: ExperimentRouteDeps): Oper
         const text = `${experiment.id} ${experiment.description}`.toLowerCase()
         return (
           experiment.id > after &&
+          mayUse(caller, experiment.id) &&
           (statuses.length === 0 || statuses.includes(experiment.status)) &&
           (policy === undefined || experiment.policy.kind === policy) &&
           text.includes(contained)
@@ -80,7 +82,12 @@ function wantsYaml(call: Call): boolean {
 
 /** `GET /admin/experiments/{id}/stats`. */
 export function statisticsRoute(deps: ExperimentRouteDeps): OperationHandler {
-  return async (call) => jsonAnswer(await readStatistics(find(call, deps).snapshot, deps.counters, deps.clock))
+  return async (call) => {
+    const { snapshot, endpoints } = find(call, deps)
+    const statistics = await readStatistics(snapshot, deps.counters, deps.clock)
+    const variants = statistics.variants.map((variant, i) => ({ ...variant, target: endpoints[i]?.health?.() ?? null }))
+    return jsonAnswer({ ...statistics, variants })
+  }
 }
 
 /** `GET /admin/experiments/{id}/allocation`. */
