@@ -31,8 +31,8 @@ export interface Backlog {
   readonly since: number | undefined
 }
 
-/** Lines that come within this time are sent together. Milliseconds. */
-const LOOK_EVERY = 250
+/** Lines that come within this time are sent together, so that calls are full: each costs as much as some hundred records. Milliseconds. */
+const LOOK_EVERY = 1_000
 const SAVE_EVERY = 1_000
 /** Before any event was seen. */
 const ASSUMED_EVENT_BYTES = 800
