@@ -21,7 +21,13 @@ export interface Question {
 }
 
 /** Why the chosen variant did not answer, in the gateway's own words. */
-export type AnswerError = "deadline_exceeded" | "backend_failed" | "wrong_shape" | "features_invalid" | "not_taken"
+export type AnswerError =
+  | "deadline_exceeded"
+  | "backend_failed"
+  | "backend_unavailable"
+  | "wrong_shape"
+  | "features_invalid"
+  | "not_taken"
 
 /** Somebody answered: the chosen variant (`error` is null), or one that stood in for it (`error` says why). */
 export interface Answered {
@@ -97,10 +103,10 @@ function callOf({ call, variants }: Question, index: number, timeoutMs: number):
   return { ...call, variant: variants[index]?.id ?? call.variant, timeoutMs }
 }
 
-/** @throws WrongShape for an answer that doesn't fit the question */
+/** @throws GatewayError `wrong_shape` for an answer that doesn't fit the question */
 function answered(question: Question, servedIndex: number, result: ModelAnswer, first: unknown): Answered {
   const fits = result.kind === "scores" ? fitsScores(question, result.scores) : question.takesOpaque
-  if (!fits) throw new WrongShape()
+  if (!fits) throw new GatewayError("wrong_shape", { detail: "The model's answer doesn't fit the request." })
   const endpoint = question.endpoints[servedIndex] as ModelEndpoint
   return { answered: true, result, endpoint, servedIndex, error: first === undefined ? null : reasonOf(first) }
 }
@@ -111,13 +117,10 @@ function fitsScores({ call: { instances } }: Question, scores: readonly number[]
   return scores.length === expected && scores.every(Number.isFinite)
 }
 
-class WrongShape extends Error {}
-class NotTaken extends Error {}
-
 /** Bounds the call: an endpoint that ignores its signal still can't hold the answer up. */
 async function inTime(question: Question, index: number, budgetMs: number): Promise<ModelAnswer> {
   const endpoint = question.endpoints[index] as ModelEndpoint
-  if (!canTake(endpoint, question)) throw new NotTaken("the endpoint can't take this kind of request")
+  if (!canTake(endpoint, question)) throw new GatewayError("not_taken")
   if (!endpoint.remote) return await endpoint.predict(callOf(question, index, LOCAL), undefined)
   const deadline = new GatewayError("deadline_exceeded", { detail: "No model answered within the deadline." })
   const timeoutMs = Math.min(budgetMs, endpoint.timeoutMs ?? Number.POSITIVE_INFINITY)
@@ -134,11 +137,16 @@ function isCallersMistake(error: unknown): boolean {
   return error instanceof GatewayError && error.code === "features_invalid"
 }
 
+const REASONS: ReadonlySet<string> = new Set<AnswerError>([
+  "deadline_exceeded",
+  "backend_unavailable",
+  "wrong_shape",
+  "features_invalid",
+  "not_taken",
+])
+
 function reasonOf(error: unknown): AnswerError {
-  if (error instanceof WrongShape) return "wrong_shape"
-  if (error instanceof NotTaken) return "not_taken"
-  if (!(error instanceof GatewayError)) return "backend_failed"
-  return error.code === "deadline_exceeded" || error.code === "features_invalid" ? error.code : "backend_failed"
+  return error instanceof GatewayError && REASONS.has(error.code) ? (error.code as AnswerError) : "backend_failed"
 }
 
 function asGatewayError(error: unknown): GatewayError {

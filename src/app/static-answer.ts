@@ -1,4 +1,4 @@
-import type { StaticAnswer } from "../domain/backend.ts"
+import type { StaticAnswer } from "../domain/backends/backend.ts"
 import type { Experiment } from "../domain/experiment.ts"
 import type { ModelAnswer, ModelEndpoint, WireProtocol } from "../ports/model-endpoint.ts"
 

@@ -2,16 +2,18 @@ import * as z from "zod"
 import { deepFreeze } from "#policies/deep-freeze.ts"
 import type { Policy } from "#policies/policy.ts"
 import { commonPolicyFields, findPolicy, isPolicyKind, policySchema } from "#policies/registry.ts"
-import { type Backend, backendSchema, NAME, staticAnswerSchema } from "./backend.ts"
+import { type Backend, backendSchema, isAsync, NAME, staticAnswerSchema } from "./backends/backend.ts"
 import { MAX_REWARD } from "./counters.ts"
 import { type DocumentIssue, parseShape, validFields } from "./document-issues.ts"
 import { type ReadableDocument, referenceIssues } from "./experiment-references.ts"
-import { EXPERIMENT_ID, type ExperimentId, type VariantId } from "./ids.ts"
+import { EXPERIMENT_ID, EXPERIMENT_NAME, type ExperimentId, type VariantId } from "./ids.ts"
+import { scheduleSchema } from "./schedule.ts"
 
 const VARIANT_ID = /^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$/
 /** More would not be told apart by any traffic. */
 const MAX_VARIANTS = 64
 const MAX_METRICS = 15
+const MAX_NAMES = 16
 const THIRTY_DAYS = 30 * 86_400
 
 const experimentId = z
@@ -25,6 +27,12 @@ const variantId = z
   .transform((id) => id as VariantId)
 
 const name = z.string().regex(NAME, "must be 1 to 64 letters, digits, dots, hyphens or underscores")
+
+/** As a path segment, "." and ".." mean other things. */
+const otherName = z
+  .string()
+  .regex(EXPERIMENT_NAME, "must be 1 to 128 letters, digits, dots, hyphens or underscores")
+  .refine((text) => text !== "." && text !== "..", "must be more than dots")
 
 const seconds = z
   .number()
@@ -96,11 +104,19 @@ const memorySchema = z.discriminatedUnion("kind", [
 
 const documentSchema = z.strictObject({
   id: experimentId.describe("What requests and tokens call it; never changes"),
+  names: z
+    .array(otherName)
+    .max(MAX_NAMES)
+    .default([])
+    .describe(
+      "What other protocols' clients call it beside its id: their endpoint, model or deployment; no other experiment's",
+    ),
   description: z.string().max(1000).default("").describe("For people"),
   status: z
     .enum(["draft", "running", "paused", "concluded"])
     .default("running")
     .describe("Only a running experiment is learned from; the others serve the control"),
+  schedule: scheduleSchema.optional().describe("When the status changes by itself"),
   stickiness: z
     .enum(["unit", "request"])
     .default("unit")
@@ -179,9 +195,10 @@ function readable(document: unknown): ReadableDocument {
   const { control, fallback, policy } = fieldsOf(document)
   const reward = validFields(rewardSchema, fieldsOf(document)["reward"] ?? {})
   return {
+    names: listOf(document, "names", MAX_NAMES).map(textOf),
     variants: listOf(document, "variants", MAX_VARIANTS).map((variant) => {
-      const { weight, enabled } = validFields(variantSchema, variant)
-      return { id: textOf(fieldsOf(variant)["id"]), weight, enabled }
+      const { weight, enabled, backend } = validFields(variantSchema, variant)
+      return { id: textOf(fieldsOf(variant)["id"]), weight, enabled, isAsync: backend && isAsync(backend) }
     }),
     control: textOf(control),
     fallback: textOf(fallback),

@@ -1,6 +1,6 @@
 import type { EmbeddedModel } from "../adapters/embedded-scorer/artifact.ts"
 import { loadModelFolder, modelFolderMark } from "../adapters/embedded-scorer/folder.ts"
-import type { EmbeddedBackend } from "../domain/backend.ts"
+import type { EmbeddedBackend } from "../domain/backends/backend.ts"
 import { GatewayError } from "../domain/errors.ts"
 import type { Logger } from "../ports/logger.ts"
 

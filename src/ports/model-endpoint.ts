@@ -1,4 +1,5 @@
 import type { DecisionId, ExperimentId, VariantId } from "../domain/ids.ts"
+import type { CallHealth } from "./outbound-http.ts"
 
 /** One instance to score: feature name to value. A Map-like plain record without prototype keys. */
 export type Features = Readonly<Record<string, string | number | boolean>>
@@ -101,6 +102,10 @@ export interface ModelEndpoint {
   readonly takes: Takes
   /** Whether it would be asked now: a target that keeps failing isn't for a while. Absent: always. */
   readonly isReady?: () => boolean
+  /** How the calls to its server go; absent where there is none. */
+  readonly health?: () => CallHealth
+  /** The most bytes of a body that it passes on; absent where it passes on none. */
+  readonly maxBodyBytes?: number
   /** What its server said of the model when it was last asked; undefined where it hasn't said. */
   readonly signature?: () => ModelSignature | undefined
   /** How it asks its server; absent where there is none. */

@@ -108,10 +108,10 @@ async function prepare(
   await space.check()
   progress(SHARES.joined)
   const single = await singleColumns(connection)
-  const ordered = orderedRows(variants, single, asked.arrivals)
+  const ordered = orderedRows(variants, single, asked)
   return {
     summary,
-    rows: () => translatedRows(readRows(connection, ordered, asked.arrivals), space.signal),
+    rows: () => translatedRows(readRows(connection, ordered, asked), space.signal),
     close: space.remove,
   }
 }

@@ -33,6 +33,7 @@ export interface Staging {
   readonly experiment: string
   readonly segmentBy?: string | undefined
   readonly modelFeatures: readonly string[]
+  readonly whole?: boolean | undefined
   /** Which fields Parquet files have, with their types. */
   readonly parquetTypes: ReadonlyMap<string, string>
 }
@@ -42,7 +43,7 @@ export interface Staging {
  * Lines that are no JSON, or lack what an event has, are left out.
  */
 export function stagedEvents(staging: Staging): string {
-  const { experiment, segmentBy, modelFeatures } = staging
+  const { experiment, segmentBy, modelFeatures, whole = false } = staging
   const feature = (name: string): string => `json_extract_string(features, ${quoted(pointerTo(name))})`
   const cell =
     modelFeatures.length === 0
@@ -60,8 +61,10 @@ export function stagedEvents(staging: Staging): string {
   CASE "type" WHEN 'reward' THEN "eventId" END AS reward_id,
   CASE "type" WHEN 'decision' THEN ${segmentBy === undefined ? "NULL" : feature(segmentBy)} END AS segment,
   CASE "type" WHEN 'decision' THEN ${cell} END AS cell,
+  ${whole ? `"decisionId"` : "NULL"} AS decision_id,
+  ${whole ? "CAST(features AS VARCHAR)" : "NULL"} AS features,
   document
-FROM (${lines(staging, segmentBy !== undefined || modelFeatures.length > 0)})
+FROM (${lines(staging, whole || segmentBy !== undefined || modelFeatures.length > 0)})
 WHERE v = 1 AND experiment = ${quoted(experiment)} AND "at" IS NOT NULL AND revision IS NOT NULL AND (
   ("type" = 'decision' AND "decisionId" IS NOT NULL AND unit IS NOT NULL AND allocation IS NOT NULL AND reason IS NOT NULL
     AND metric IS NOT NULL AND stickiness IS NOT NULL AND variant IS NOT NULL)

@@ -1,5 +1,5 @@
 import { type Document, isMap, isNode, isScalar, Lexer, LineCounter, parseDocument, visit } from "yaml"
-import type { Backend } from "../../domain/backend.ts"
+import type { Backend } from "../../domain/backends/backend.ts"
 import type { DocumentIssue, DocumentProblem } from "../../domain/document-issues.ts"
 import { parseExperiment, readableBackends } from "../../domain/experiment.ts"
 import type { BackendCheck, ReadDocument } from "../../ports/document-source.ts"

@@ -47,10 +47,10 @@ function runThread(port: NonNullable<typeof parentPort>, { dataDir, stream: name
   }
 
   async function tell(): Promise<void> {
-    const { counts, problem } = stream
     try {
-      const backlog = await (await shipping.promise).backlog()
-      gateway.tell("tell", { counts, problem, backlog }, [])
+      const shipper = await shipping.promise
+      const backlog = await shipper.backlog()
+      gateway.tell("tell", { counts: stream.counts, problem: shipper.problem, backlog }, [])
     } catch (error) {
       logger.error({ err: error }, "the backlog of the stream can't be measured now")
     }
