@@ -21,16 +21,20 @@ export interface RedisServer {
   stop(): Promise<void>
 }
 
-/** A port that nothing listens on. */
+/** A port that nothing listens on, of those that no system gives to outgoing connections. */
 async function freePort(): Promise<number> {
-  const server = createServer()
-  server.listen(0, "127.0.0.1")
-  await once(server, "listening")
-  const address = server.address()
-  if (address === null || typeof address === "string") throw new Error("no port")
-  server.close()
-  await once(server, "close")
-  return address.port
+  for (;;) {
+    const port = 12_000 + Math.floor(18_000 * Math.random())
+    const server = createServer()
+    const listening = new Promise<boolean>((resolve) => {
+      server.once("error", () => resolve(false))
+      server.listen(port, "127.0.0.1", () => resolve(true))
+    })
+    if (!(await listening)) continue
+    server.close()
+    await once(server, "close")
+    return port
+  }
 }
 
 /** @param settings lines of a configuration file, such as `appendonly yes` */
@@ -115,6 +119,9 @@ export async function startCluster(count = 3): Promise<RedisCluster> {
     const [first, end] = [index, index + 1].map((part) => Math.floor((part * SLOTS) / count))
     await admin.cluster("ADDSLOTSRANGE", first ?? 0, (end ?? 0) - 1)
     await admin.cluster("SET-CONFIG-EPOCH", index + 1)
+  }
+  // Once they know each other their epochs are their own affair.
+  for (const { admin } of masters) {
     for (const { port, busPort } of masters) await admin.cluster("MEET", "127.0.0.1", port, busPort)
   }
   for (const { admin } of masters) {
