@@ -108,8 +108,24 @@ export interface RedisCluster {
 
 /** Masters that share the slots in equal parts. */
 export async function startCluster(count = 3): Promise<RedisCluster> {
+  const masters: Master[] = []
+  const stop = async () => void (await Promise.all(masters.map((server) => server.stop())))
+  try {
+    await startMasters(masters, count)
+  } catch (error) {
+    await stop()
+    throw error
+  }
+  const nodes = masters.map(({ port }) => ({ host: "127.0.0.1", port }))
+  return { masters, address: { ...NOBODY, kind: "cluster", nodes }, stop }
+}
+
+interface Master extends RedisServer {
+  readonly busPort: number
+}
+
+async function startMasters(masters: Master[], count: number): Promise<void> {
   const settings = ["cluster-enabled yes", "cluster-node-timeout 2000", "cluster-require-full-coverage no"]
-  const masters: (RedisServer & { readonly busPort: number })[] = []
   for (let index = 0; index < count; index++) {
     // Usually it is the port and 10,000 more, which is none for high ports.
     const busPort = await freePort()
@@ -136,12 +152,6 @@ export async function startCluster(count = 3): Promise<RedisCluster> {
         break
       await new Promise((resolve) => setTimeout(resolve, 50))
     }
-  }
-  const nodes = masters.map(({ port }) => ({ host: "127.0.0.1", port }))
-  return {
-    masters,
-    address: { ...NOBODY, kind: "cluster", nodes },
-    stop: async () => void (await Promise.all(masters.map((server) => server.stop()))),
   }
 }
 
