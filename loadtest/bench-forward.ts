@@ -80,7 +80,7 @@ async function transportUs(modelUrl: string, signed: boolean): Promise<number> {
           Date.now(),
         )
       : request.headers
-    const result = await outbound.send({ ...request, method: "POST", headers }, undefined)
+    const result = await outbound.send({ ...request, method: "POST", headers }, 5_000)
     if (!result.ok) throw result.error
   }
   await inParallel(CALLS / 4, send)
@@ -112,7 +112,7 @@ async function passedUs(gateway: ServerProcess, bytes: number): Promise<number> 
     body,
   } as const
   const send = async () => {
-    const result = await outbound.send(request, undefined)
+    const result = await outbound.send(request, 5_000)
     if (!result.ok || result.answer.status !== 200) throw new Error("a body was not passed through")
   }
   await inParallel(BODIES, send)
