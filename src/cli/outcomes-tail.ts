@@ -16,7 +16,7 @@ import { Refusal } from "./refusal.ts"
 import { timeOf } from "./time-option.ts"
 
 const LOOK_EVERY_MS = 500
-const TYPES = ["decision", "reward", "experiment"] as const
+const TYPES = ["decision", "reward", "experiment", "audit"] as const
 /** A repeated event comes soon after the first, but for revisions, which every log has. */
 const REMEMBERED_EVENTS = 100_000
 
@@ -45,7 +45,7 @@ export async function tailOutcomes(args: readonly string[], io: Io): Promise<num
   const print = createPrinter(
     io,
     (event) =>
-      (experiment === undefined || event.experiment === experiment) &&
+      (experiment === undefined || (event.type !== "audit" && event.experiment === experiment)) &&
       (type === undefined || event.type === type) &&
       (from === undefined || Date.parse(event.at) >= from),
   )

@@ -28,7 +28,7 @@ optional package @duckdb/node-api.
   --follow         goes on as the log grows, until it is stopped
   --from TIME      only events from this time on, as in 2026-11-20T12:00:00Z
   --experiment ID  only events of this experiment
-  --type TYPE      only decision, reward or experiment events
+  --type TYPE      only decision, reward, experiment or audit events
   --cursor FILE    remembers in FILE how far the log was printed, and begins
                    there the next time; made where it isn't there. In
                    DIR/cursors, named *.json, it keeps the log's files from

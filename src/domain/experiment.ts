@@ -7,6 +7,7 @@ import { MAX_REWARD } from "./counters.ts"
 import { type DocumentIssue, parseShape, validFields } from "./document-issues.ts"
 import { type ReadableDocument, referenceIssues } from "./experiment-references.ts"
 import { EXPERIMENT_ID, EXPERIMENT_NAME, type ExperimentId, type VariantId } from "./ids.ts"
+import { scheduleSchema } from "./schedule.ts"
 
 const VARIANT_ID = /^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$/
 /** More would not be told apart by any traffic. */
@@ -115,6 +116,7 @@ const documentSchema = z.strictObject({
     .enum(["draft", "running", "paused", "concluded"])
     .default("running")
     .describe("Only a running experiment is learned from; the others serve the control"),
+  schedule: scheduleSchema.optional().describe("When the status changes by itself"),
   stickiness: z
     .enum(["unit", "request"])
     .default("unit")

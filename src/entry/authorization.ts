@@ -40,6 +40,7 @@ export function createAuthorization(
       digest: digestSecret(secret),
       expiresAt: Number.POSITIVE_INFINITY,
       use: undefined,
+      guessable: true,
     }),
   )
   const keys = new KeyTable(configured, digestSecret)
@@ -67,5 +68,6 @@ function toApiKey({ key, memory }: LiveKey): ApiKey {
     digest: key.digest,
     expiresAt: key.expiresAt ?? Number.POSITIVE_INFINITY,
     use: new KeyUse(memory, key.requestsPerSecond ?? undefined),
+    guessable: false,
   }
 }

@@ -1,10 +1,13 @@
+import { hash } from "node:crypto"
 import type { Hono } from "hono"
 import { loadArtifact } from "../adapters/embedded-scorer/artifact.ts"
 import { checkDocument, parseText } from "../adapters/experiment-folder/document.ts"
+import { createMemoryAuditLog } from "../adapters/memory/audit-log.ts"
 import { createMemoryCounterStore } from "../adapters/memory/counter-store.ts"
 import { createMemoryExperimentStore } from "../adapters/memory/experiment-store.ts"
 import { createMemoryOutcomeLog } from "../adapters/memory/outcome-log.ts"
 import { createPseudonyms } from "../adapters/node-crypto/mac.ts"
+import { AuditTrail } from "../app/audit-trail.ts"
 import { createRecorder } from "../app/recorder.ts"
 import { type Config, ConfigError, parseConfig } from "../config.ts"
 import { describeProblem } from "../domain/document-issues.ts"
@@ -59,6 +62,12 @@ export async function createBundledGateway(
   const recorder = createRecorder({ log: createMemoryOutcomeLog(LOG_LINES), store: counters, clock, logger })
   const { signingKeys, unitKey } = isolateKeys(config, bundle.insecureLocal)
   const { putInForce: _, ...authorization } = createAuthorization(config, clock)
+  const audit = new AuditTrail({
+    log: createMemoryAuditLog((text) => hash("sha256", text)),
+    stream: (event) => recorder.recordAudit(event),
+    clock,
+    logger,
+  })
   const gateway = createGateway({
     recorder,
     counters,
@@ -72,6 +81,11 @@ export async function createBundledGateway(
           : `a Worker serves embedded models only, not the target ${backend.target}`,
       ])
     },
+    // An isolate's edits would be its own, and go with it.
+    fileOf: () => "the Worker's bundle",
+    check: async () => undefined,
+    parseText,
+    audit,
     clock,
     logger,
     randomBytes: (target) => void crypto.getRandomValues(target as Uint8Array<ArrayBuffer>),

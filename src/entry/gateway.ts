@@ -1,4 +1,7 @@
+import { createYamlReader, writeYaml } from "../adapters/experiment-folder/yaml-text.ts"
 import { createTextMac } from "../adapters/node-crypto/mac.ts"
+import type { AuditTrail } from "../app/audit-trail.ts"
+import { createEditExperiment, type EditDeps, type EditExperiment } from "../app/edit-experiment.ts"
 import { createPredict, type PredictDeps } from "../app/predict.ts"
 import { Publisher } from "../app/publish.ts"
 import { Reallocator } from "../app/reallocate.ts"
@@ -39,6 +42,9 @@ export interface ServingParts
   readonly signingKeys: readonly [SigningKey, ...SigningKey[]]
   readonly metrics: Metrics
   readonly readParts: ReadParts
+  readonly editExperiment: EditExperiment
+  readonly experimentStore: Pick<ExperimentStore, "history">
+  readonly audit: Pick<AuditTrail, "read" | "note">
   /** How pages and contract are compressed, where the platform doesn't do it. */
   readonly compress?: Compress
   readonly rewardOrigins?: readonly string[]
@@ -70,14 +76,23 @@ export function createServing(parts: ServingParts): Application {
     keys: parts.keys,
     configuredKeys: parts.configuredKeys,
     readParts: parts.readParts,
+    editExperiment: parts.editExperiment,
+    experimentStore: parts.experimentStore,
+    audit: parts.audit,
+    writeYaml,
     compress: parts.compress,
     rewardOrigins: parts.rewardOrigins,
   })
 }
 
 /** What a runtime brings for all of a gateway. */
-export interface GatewayParts extends Omit<ServingParts, "experiments" | "metrics"> {
+export interface GatewayParts
+  extends Omit<ServingParts, "experiments" | "metrics" | "editExperiment">,
+    Pick<EditDeps, "check" | "fileOf"> {
   readonly experimentStore: ExperimentStore
+  readonly audit: AuditTrail
+  /** Reads the YAML of a call. */
+  readonly parseText: Parameters<typeof createYamlReader>[0]
   readonly endpointOf: (backend: Backend) => ModelEndpoint
   readonly defaultExperiment: string | undefined
   readonly readings: Readings
@@ -93,22 +108,26 @@ export interface Gateway {
 
 /** Wires the application: the same on Node and on workerd. Starts nothing. */
 export function createGateway(parts: GatewayParts): Gateway {
-  const { counters, clock, logger } = parts
+  const { counters, clock, logger, experimentStore: store } = parts
   const experiments = new ServedExperiments(parts.defaultExperiment)
   const publisher = new Publisher({
     experiments,
-    store: parts.experimentStore,
+    store,
     counters,
     recorder: parts.recorder,
+    audit: parts.audit,
     endpointOf: parts.endpointOf,
     clock,
     logger,
     keyId: parts.signingKeys[0].id,
   })
+  const { check, fileOf } = parts
+  const readYaml = createYamlReader(parts.parseText)
+  const editExperiment = createEditExperiment({ publisher, store, counters, check, fileOf, readYaml, clock })
   const metrics = new Metrics(parts.readings)
   watchExperiments(metrics.registry, experiments, counters, clock)
   return {
-    application: createServing({ ...parts, experiments, metrics }),
+    application: createServing({ ...parts, experiments, metrics, editExperiment }),
     metrics,
     experiments,
     publisher,

@@ -1,9 +1,12 @@
 import { availableParallelism } from "node:os"
-import { resolve } from "node:path"
+import { join, resolve } from "node:path"
+import { DocumentParser } from "../adapters/experiment-folder/document-parser.ts"
+import { AuditFile } from "../adapters/ndjson/audit-log.ts"
 import { createKeyFile } from "../adapters/node-files/key-file.ts"
 import type { TextOutput } from "../adapters/pino/lines-for-people.ts"
 import { createLogger } from "../adapters/pino/logger.ts"
 import { lockFolder } from "../adapters/sqlite/folder-lock.ts"
+import { AuditTrail } from "../app/audit-trail.ts"
 import { createRecoveringExperiments } from "../app/recovering-store.ts"
 import type { Config } from "../config.ts"
 import { Backends } from "./backends.ts"
@@ -23,7 +26,7 @@ import { Storage } from "./storage.ts"
 import { configuredTargets, Targets } from "./targets.ts"
 import { startThreads } from "./threads/start-threads.ts"
 import { TurnEnd } from "./turn-end.ts"
-import { packaged, retainedLogs, Upkeep } from "./upkeep.ts"
+import { AUDIT_FILE, packaged, retainedLogs, Upkeep } from "./upkeep.ts"
 
 /**
  * Starts the gateway on Node.
@@ -78,12 +81,23 @@ async function startInThisThread({ config, dataDir, logger, unlock }: Start): Pr
   await apiKeys.open()
   const state = { draining: false }
   const shipping = shippingOf({ config, dataDir, logger })
+  const audit = new AuditTrail({
+    log: new AuditFile(join(dataDir, AUDIT_FILE)),
+    stream: (event) => recorder.recordAudit(event),
+    clock,
+    logger,
+  })
+  const parser = new DocumentParser()
   const gateway = createGateway({
     ...parts.serving,
     recorder,
     counters: store,
     experimentStore: createRecoveringExperiments(experimentStore, store),
     endpointOf: (backend) => backends.endpointOf(backend),
+    check: (backend) => backends.check(backend),
+    fileOf: (id) => upkeep.fileOf(id),
+    parseText: (text) => parser.parse(text),
+    audit,
     logger,
     defaultExperiment: config.defaultExperiment,
     readings: {
@@ -130,7 +144,10 @@ async function startInThisThread({ config, dataDir, logger, unlock }: Start): Pr
         state.draining = true
       },
       stopListening: () => stopListening(server, config.drainSeconds),
-      close: () => recording.close(),
+      close: async () => {
+        await audit.close()
+        await recording.close()
+      },
     },
     release: async () => {
       await targets.close()

@@ -1,3 +1,4 @@
+import { basename } from "node:path"
 import { fileURLToPath } from "node:url"
 import { ExperimentFolder } from "../adapters/experiment-folder/folder.ts"
 import { type LogFolder, logFolders } from "../adapters/ndjson/log-folders.ts"
@@ -5,6 +6,7 @@ import { createLogSegments } from "../adapters/ndjson/log-segments.ts"
 import { createOutcomeReader } from "../adapters/ndjson/outcome-reader.ts"
 import { createFollowerCursors } from "../adapters/node-files/follower-cursors.ts"
 import { DocumentFollower } from "../app/follow-documents.ts"
+import { Scheduler } from "../app/keep-schedules.ts"
 import type { KeyManagement } from "../app/manage-keys.ts"
 import type { Publisher } from "../app/publish.ts"
 import type { Reallocator } from "../app/reallocate.ts"
@@ -21,6 +23,9 @@ import type { Backends } from "./backends.ts"
 import type { KeptKeys } from "./kept-keys.ts"
 import { foldMarksOf } from "./recording.ts"
 import type { Storage } from "./storage.ts"
+
+/** The audit trail in a data folder. */
+export const AUDIT_FILE = "audit.ndjson"
 
 const LOOK_EVERY_MS = 1000
 const RETAIN_EVERY_MS = 60_000
@@ -49,6 +54,7 @@ export class Upkeep {
   readonly #parts: UpkeepParts
   readonly #documents: DocumentFollower
   readonly #retention: LogRetention
+  readonly #scheduler: Scheduler
   #timers: NodeJS.Timeout[] = []
 
   /** @param logs every log of the data folder: `retainedLogs` */
@@ -62,6 +68,7 @@ export class Upkeep {
       logger,
       check,
     })
+    this.#scheduler = new Scheduler({ experiments, publisher: parts.publisher, clock, logger })
     this.#retention = new LogRetention({
       bounds: {
         maxBytes: config.outcomesMaxBytes,
@@ -83,6 +90,16 @@ export class Upkeep {
     return this.#documents.problems.length
   }
 
+  /**
+   * The name of the file that an experiment belongs to. Only a folder that was named is the source of truth: the example's are there to begin
+   * with, and whoever edits them over the API has them.
+   */
+  fileOf(id: string): string | undefined {
+    if (this.#parts.config.experimentsDir === undefined) return undefined
+    const file = this.#documents.fileOf(id)
+    return file === undefined ? undefined : basename(file)
+  }
+
   /** What went of the logs since the start. */
   get retained(): RetentionCounts {
     return this.#retention.counts
@@ -100,6 +117,7 @@ export class Upkeep {
     const { apiKeys, reallocator, recovery, storage } = this.#parts
     this.#timers = [
       setInterval(() => void this.#documents.look(), LOOK_EVERY_MS),
+      setInterval(() => void this.#scheduler.look(), LOOK_EVERY_MS),
       setInterval(() => void this.#tryAgain(), LOOK_EVERY_MS),
       setInterval(() => void apiKeys.look(), LOOK_EVERY_MS),
       setInterval(() => void apiKeys.noteUses(), NOTE_USES_EVERY_MS),

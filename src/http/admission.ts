@@ -1,6 +1,5 @@
-import { GatewayError } from "../domain/errors.ts"
 import type { Clock } from "../ports/clock.ts"
-import { ANYBODY, type Authorize, type Caller, limited } from "./authorize.ts"
+import { ANYBODY, type Authorize, type Caller, CallerRefused, limited } from "./authorize.ts"
 import type { Call } from "./call.ts"
 import type { Operation } from "./contract/operation.ts"
 import type { RequireOwnPage } from "./own-pages.ts"
@@ -32,9 +31,11 @@ export function admitTo(
 
   const admit = (caller: Caller): Caller => {
     if (!seesScope && caller.experiments !== undefined) {
-      throw new GatewayError("forbidden", {
-        detail: "The key is for some experiments alone, and this is about all of them.",
-      })
+      throw new CallerRefused(
+        caller,
+        "forbidden",
+        "The key is for some experiments alone, and this is about all of them.",
+      )
     }
     if (caller.use === undefined) return caller
     const now = clock.now()

@@ -5,7 +5,7 @@ import { GatewayError } from "../domain/errors.ts"
 import type { CounterStore } from "../ports/counter-store.ts"
 import type { Logger } from "../ports/logger.ts"
 import { type AdmissionDeps, admitTo } from "./admission.ts"
-import { ANYBODY } from "./authorize.ts"
+import { ANYBODY, type Caller, CallerRefused } from "./authorize.ts"
 import { type Answer, type AnswerCall, type Call, withHeaders } from "./call.ts"
 import { readRequestId } from "./call-context.ts"
 import type { Dialect } from "./contract/dialects/dialect.ts"
@@ -17,13 +17,25 @@ import type { Metrics } from "./metrics.ts"
 import { bodyReader, type OperationHandler } from "./operation-handler.ts"
 import { type Partition, partitionOf } from "./overload/partition.ts"
 import { problemAnswer } from "./problem.ts"
-import { docsRoute, openApiRoute, problemPageRoute, rootRoute } from "./routes/docs.ts"
+import { type AuditRouteDeps, auditRoute } from "./routes/audit.ts"
+import { docsRoute, experimentSchemaRoute, openApiRoute, problemPageRoute, rootRoute } from "./routes/docs.ts"
+import {
+  type EditRouteDeps,
+  patchExperimentRoute,
+  promoteRoute,
+  putExperimentRoute,
+  removeExperimentRoute,
+  rollbackRoute,
+  transitionRoute,
+} from "./routes/experiment-edits.ts"
+import { diffRoute, type HistoryRouteDeps, historyRoute, revisionRoute } from "./routes/experiment-history.ts"
 import {
   allocationRoute,
   explainRoute,
   listExperimentsRoute,
   readExperimentRoute,
   statisticsRoute,
+  type WriteYaml,
 } from "./routes/experiments.ts"
 import { healthcheckRoute, healthzRoute, metricsRoute, type ReadParts, readyzRoute } from "./routes/health.ts"
 import { type KeyRouteDeps, listKeysRoute, makeKeyRoute, revokeKeyRoute } from "./routes/keys.ts"
@@ -32,7 +44,7 @@ import { getRewardPixelRoute, getRewardRoute, postRewardRoute } from "./routes/r
 import type { Compress } from "./static-answer.ts"
 
 /** Everything the HTTP layer needs, built once per process or isolate by an entry. */
-export interface ApplicationDeps extends AdmissionDeps, KeyRouteDeps {
+export interface ApplicationDeps extends AdmissionDeps, KeyRouteDeps, EditRouteDeps, HistoryRouteDeps, AuditRouteDeps {
   readonly experiments: ServedExperiments
   readonly predict: (command: PredictCommand) => Promise<Prediction>
   readonly reward: (commands: readonly RewardCommand[]) => Promise<(RewardReceipt | GatewayError)[]>
@@ -40,6 +52,7 @@ export interface ApplicationDeps extends AdmissionDeps, KeyRouteDeps {
   readonly logger: Logger
   readonly metrics: Metrics
   readonly readParts: ReadParts
+  readonly writeYaml: WriteYaml
   readonly compress?: Compress | undefined
   /** Origins of the pages that may post rewards; none when left out. */
   readonly rewardOrigins?: readonly string[] | undefined
@@ -137,9 +150,16 @@ export function createApplication(deps: ApplicationDeps): Application {
     }
   }
 
+  /** Who wanted to change something and did not get it. Requests without a valid key are only counted, so that nobody can fill a disk. */
+  const noteRefusal = (id: OperationId, call: Call, caller: Caller, { code }: GatewayError): void => {
+    const subject = call.param("experiment") ?? ""
+    void deps.audit.note({ actor: caller.name, action: id, subject, outcome: "refused", code })
+  }
+
   const timed = (operation: MountedOperation, refuse: Route["refuse"]): AnswerCall => {
-    const { id, path, tag, request, dialect } = operation
+    const { id, path, tag, method, request, dialect } = operation
     const admit = admitTo(operation, deps)
+    const changes = path.startsWith("/admin/") && method !== "get"
     const handle = handlers[id]
     const readBody = bodyReader(request)
     const takesPostbacks = tag === "Reward"
@@ -148,6 +168,7 @@ export function createApplication(deps: ApplicationDeps): Application {
     return async (call) => {
       const startedMs = clock.monotonicMs()
       let answer: Answer
+      let caller: Caller | undefined
       try {
         // Servers ask the GET of a path for its HEAD; a HEAD must not count a reward.
         if (takesPostbacks && call.method === "HEAD") return crossOrigin.share(call, refuse(call))
@@ -157,9 +178,11 @@ export function createApplication(deps: ApplicationDeps): Application {
         if (dialect !== undefined && call.header("origin") !== undefined) throw new GatewayError("origin_not_allowed")
         const admitted = admit(call)
         // Most callers are known at once: only a user's token is waited for.
-        const caller = admitted instanceof Promise ? await admitted : admitted
+        caller = admitted instanceof Promise ? await admitted : admitted
         answer = identified(call, await handle(call, readBody, caller))
       } catch (error) {
+        const refused = error instanceof CallerRefused ? error.caller : caller
+        if (changes && refused !== undefined && error instanceof GatewayError) noteRefusal(id, call, refused, error)
         answer = failed(call, error, dialect)
       } finally {
         metrics.observe(route, (clock.monotonicMs() - startedMs) / 1000)
@@ -201,16 +224,30 @@ function createHandlers(
     readStatistics: statisticsRoute(deps),
     readAllocation: allocationRoute(deps),
     explainChoice: explainRoute(deps),
+    ...createDialectHandlers(deps),
     listKeys: listKeysRoute(deps),
     makeKey: makeKeyRoute(deps),
     revokeKey: revokeKeyRoute(deps),
-    ...createDialectHandlers(deps),
+    putExperiment: putExperimentRoute(deps),
+    patchExperiment: patchExperimentRoute(deps),
+    removeExperiment: removeExperimentRoute(deps),
+    startExperiment: transitionRoute(deps, "start"),
+    pauseExperiment: transitionRoute(deps, "pause"),
+    resumeExperiment: transitionRoute(deps, "resume"),
+    concludeExperiment: transitionRoute(deps, "conclude"),
+    promoteVariant: promoteRoute(deps),
+    rollbackExperiment: rollbackRoute(deps),
+    readHistory: historyRoute(deps),
+    readRevision: revisionRoute(deps),
+    readDiff: diffRoute(deps),
+    readAudit: auditRoute(deps),
     root: rootRoute,
     healthz: healthzRoute,
     readyz: readyzRoute(deps.readParts),
     healthcheck: healthcheckRoute,
     metrics: metricsRoute(deps.metrics),
     openapi: openApiRoute(deps.compress),
+    experimentSchema: experimentSchemaRoute(deps.compress),
     docs: docsRoute(deps.compress),
     problem: problemPageRoute(deps.compress),
   }

@@ -21,17 +21,19 @@ export interface Caller {
  * Says who sent a request.
  *
  * @param experiment the one that the request is about, where that is known already
- * @throws GatewayError `unauthorized`, `rate_limited`, or `forbidden` unless the request's key grants the permission; `experiment_not_found` where it
- *         is for other experiments, as if there were none of that name
+ * @throws GatewayError `unauthorized`, `rate_limited`, or `forbidden` (CallerRefused) unless the request's key grants the permission;
+ *         `experiment_not_found` as `requireScope`
  */
 export type Authorize = (call: Call, permission: Permission, experiment?: string) => Caller
 
-/** What somebody with a key or a token tried that it doesn't allow. */
-export interface RefusedAttempt {
+/** A caller who is known may not have what it asked for. Callers who are not known are only counted: a record of them could fill a disk. */
+export class CallerRefused extends GatewayError {
   readonly caller: Caller
-  readonly call: Call
-  readonly permission: Permission
-  readonly experiment: string | undefined
+
+  constructor(caller: Caller, code: "forbidden" | "experiment_not_found", detail?: string) {
+    super(code, detail === undefined ? {} : { detail })
+    this.caller = caller
+  }
 }
 
 /** Whoever asks for what needs no key. */
@@ -43,51 +45,41 @@ export const ALLOW_ALL: Authorize = () => ANYBODY
 export interface KeyCheckParts {
   readonly keys: KeyTable
   readonly clock: Clock
-  /** Told of what a key doesn't allow. Requests without a valid key are only counted: they could fill a disk. */
-  readonly refused?: ((attempt: RefusedAttempt) => void) | undefined
 }
 
 /** Checks the key that a call presents. */
-export function requireApiKey({ keys, clock, refused }: KeyCheckParts): Authorize {
+export function requireApiKey({ keys, clock }: KeyCheckParts): Authorize {
   const guesses = new GuessLimit()
 
   const identify = (call: Call, now: number): ApiKey => {
     const presented = presentedKey(call)
-    const found = presented === undefined ? undefined : keys.find(presented)
-    const key = found !== undefined && now < found.expiresAt ? found : undefined
-    // A call without a key guesses nothing; neither does one whose key was right until now.
-    const isGuess = presented !== undefined && found === undefined
-    const waitMs =
-      key === undefined ? (isGuess ? guesses.wrong(call.peer, now) : 0) : guesses.right(call.peer, key.digest, now)
+    const key = presented === undefined ? undefined : keys.find(presented)
+    let waitMs = 0
+    if (key?.guessable === true) waitMs = guesses.right(call.peer, key.digest, now)
+    else if (key === undefined && presented !== undefined)
+      waitMs = guesses.wrong(call.peer, keys.digest(presented), now)
     if (waitMs > 0) throw limited(waitMs, "Too many wrong keys came from this address.")
-    if (key === undefined) {
-      throw new GatewayError("unauthorized", {
-        detail:
-          "Send Authorization: Bearer <key> with a key that is in force: one of API_KEYS, or one made under /admin/keys.",
-      })
-    }
-    return key
+    if (key !== undefined && now < key.expiresAt) return key
+    throw new GatewayError("unauthorized", {
+      detail:
+        "Send Authorization: Bearer <key> with a key that is in force: one of API_KEYS, or one made under /admin/keys.",
+    })
   }
 
   return (call, permission, experiment) => {
     const now = clock.now()
     const key = identify(call, now)
-    requireGrant(key, { caller: key, call, permission, experiment }, refused)
+    requireGrant(key, key.permissions, permission)
+    if (experiment !== undefined) requireScope(key, experiment)
     return key
   }
 }
 
-/** @throws GatewayError `forbidden`, `experiment_not_found` */
-export function requireGrant(
-  { permissions }: { readonly permissions: ReadonlySet<Permission> },
-  attempt: RefusedAttempt,
-  refused: KeyCheckParts["refused"],
-): void {
-  const { caller, permission, experiment } = attempt
-  if (permissions.has(permission) && (experiment === undefined || mayUse(caller, experiment))) return
-  refused?.(attempt)
-  if (permissions.has(permission)) throw new GatewayError("experiment_not_found")
-  throw new GatewayError("forbidden", { detail: `The key lacks the permission "${permission}".` })
+/** @throws CallerRefused `forbidden` */
+export function requireGrant(caller: Caller, granted: ReadonlySet<Permission>, permission: Permission): void {
+  if (!granted.has(permission)) {
+    throw new CallerRefused(caller, "forbidden", `The key or token lacks the permission "${permission}".`)
+  }
 }
 
 /** Whether an experiment is among those that a caller may have to do with. */
@@ -95,9 +87,9 @@ export function mayUse({ experiments }: Caller, experiment: string): boolean {
   return experiments === undefined || experiments.has(experiment)
 }
 
-/** For an experiment that is known only after the body was read. @throws GatewayError `experiment_not_found`, as if there were none of that name */
+/** @throws CallerRefused `experiment_not_found` where the caller's key is for other experiments: as if there were none of that name */
 export function requireScope(caller: Caller, experiment: string): void {
-  if (!mayUse(caller, experiment)) throw new GatewayError("experiment_not_found")
+  if (!mayUse(caller, experiment)) throw new CallerRefused(caller, "experiment_not_found")
 }
 
 /** @param waitMs after how long it is worth trying again */

@@ -1,50 +1,62 @@
-/** Wrong keys that one source may present in a window. */
+/** Different wrong keys that one source may present in a window. */
 const MAX_GUESSES = 10
 const WINDOW_MS = 60_000
 /** Sources that are remembered; beyond them the oldest is forgotten. */
 const MAX_SOURCES = 10_000
+/** Addresses that a key is remembered to have come from. */
+const MAX_ADDRESSES = 1_000
 
 interface Source {
-  guesses: number
+  readonly guesses: Set<string>
   readonly untilMs: number
-  /** Keys that it used rightly before it had guessed too often. */
-  readonly known: Set<string>
 }
 
 /**
- * Keeps a source from trying keys: after ten wrong ones in a minute it is told to wait, whether the next one is right or wrong, so that nothing
- * is learned from the answer. Keys that the source has been using meanwhile go on working, since a proxy in front makes one source of all callers.
+ * Keeps a source from trying keys: after ten different wrong ones in a minute it is told to wait, whether the next one is right or wrong, so that
+ * nothing is learned from the answer. One wrong key over and over is a mistake, not a guess.
+ *
+ * A key that came from the source before goes on working: a proxy in front makes one source of all callers.
  */
 export class GuessLimit {
   readonly #sources = new Map<string, Source>()
+  /** By the digest of a right key: where it came from. */
+  readonly #addresses = new Map<string, Set<string>>()
 
   /**
    * Notes a wrong key.
    *
    * @param address where the connection comes from
+   * @param digest of the key
    * @param now epoch milliseconds
    * @returns 0, or for how many milliseconds the source has to wait
    */
-  wrong(address: string | undefined, now: number): number {
+  wrong(address: string | undefined, digest: string, now: number): number {
     const name = sourceOf(address)
     let source = this.#current(name, now)
     if (source === undefined) {
-      source = { guesses: 0, untilMs: now + WINDOW_MS, known: new Set() }
+      source = { guesses: new Set(), untilMs: now + WINDOW_MS }
       const [oldest] = this.#sources.keys()
       if (oldest !== undefined && this.#sources.size >= MAX_SOURCES) this.#sources.delete(oldest)
       this.#sources.set(name, source)
     }
-    source.guesses += 1
-    return source.guesses > MAX_GUESSES ? source.untilMs - now : 0
+    if (source.guesses.has(digest)) return 0
+    if (source.guesses.size >= MAX_GUESSES) return source.untilMs - now
+    source.guesses.add(digest)
+    return 0
   }
 
-  /** The same for a right key. @param key what tells it from others */
-  right(address: string | undefined, key: string, now: number): number {
-    if (this.#sources.size === 0) return 0
+  /** The same for a right key. */
+  right(address: string | undefined, digest: string, now: number): number {
+    let addresses = this.#addresses.get(digest)
+    const from = address ?? "unknown"
+    if (addresses?.has(from) === true) return 0
     const source = this.#current(sourceOf(address), now)
-    if (source === undefined || source.known.has(key)) return 0
-    if (source.guesses >= MAX_GUESSES) return source.untilMs - now
-    source.known.add(key)
+    if (source !== undefined && source.guesses.size >= MAX_GUESSES) return source.untilMs - now
+    if (addresses === undefined || addresses.size >= MAX_ADDRESSES) {
+      addresses = new Set()
+      this.#addresses.set(digest, addresses)
+    }
+    addresses.add(from)
     return 0
   }
 

@@ -33,6 +33,12 @@ export function openApiDocument(): OpenApiDocument {
   return assembled
 }
 
+/** An experiment document's schema by itself, as people write it. */
+export function experimentJsonSchema(): JsonSchema {
+  const schema = z.toJSONSchema(NAMED_SCHEMAS.Experiment, { io: "input", target: "draft-2020-12" })
+  return { ...schema, title: "Experiment document of bandit-gateway" }
+}
+
 function assemble() {
   const byPath = Map.groupBy(OPERATIONS, ({ path }) => path)
   return {
@@ -52,7 +58,10 @@ function assemble() {
         description:
           "The same under the protocols of other model servers: a client moves by changing its base URL. Errors have the protocol's own form. Not for browsers.",
       },
-      { name: "Experiments", description: "Read what is served, what is known and why a choice is made." },
+      {
+        name: "Experiments",
+        description: "Edit what is served, read what is known, why a choice is made and who changed what.",
+      },
       { name: "Keys", description: "Make, list and revoke API keys." },
       { name: "Operations", description: "Health, metrics and this contract." },
     ],

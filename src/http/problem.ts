@@ -203,6 +203,37 @@ export const PROBLEMS = {
     title: "Another revision was published meanwhile",
     help: "Read the experiment again, make the change to its newest revision, and publish that.",
   },
+  precondition_required: {
+    status: 428,
+    title: "Say which revision the change is for",
+    help: 'Send `If-Match: "7"` with the ETag of the document that you have read, or `If-None-Match: *` to create an experiment.',
+  },
+  precondition_failed: {
+    status: 412,
+    title: "Experiment has changed since",
+    help: "Somebody published another revision. Read the experiment again, make the change to its newest revision, and send that.",
+  },
+  transition_refused: {
+    status: 409,
+    title: "Status does not allow this step",
+    help: "The detail names the statuses that do: start a draft, pause what runs, resume what is paused, conclude any of them.",
+  },
+  experiment_managed: {
+    status: 409,
+    title: "Experiment is kept in a file",
+    help: "Change the file that the detail names; the gateway publishes it. Pausing, and resuming what was paused here, works all the same.",
+  },
+  too_many_experiments: {
+    status: 409,
+    title: "Too many experiments",
+    help: "A gateway keeps 10,000. Delete some that have concluded.",
+  },
+  audit_unavailable: {
+    status: 503,
+    title: "Audit trail is unavailable",
+    retryAfterSeconds: 1,
+    help: "Nothing is changed that can't be recorded. Send the request again.",
+  },
   log_unavailable: {
     status: 503,
     title: "Outcome log is unavailable",

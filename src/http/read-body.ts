@@ -27,7 +27,7 @@ export async function readBody(call: Call, rules: BodyRules): Promise<{ bytes: U
 }
 
 function checkMediaType(header: string | undefined, rules: BodyRules): string {
-  if (header === "application/json") return header
+  if (header === "application/json" && rules.mediaTypes.includes(header)) return header
   const mediaType = (header ?? "").split(";", 1)[0]?.trim().toLowerCase() ?? ""
   if (rules.mediaTypes.includes(ANY_MEDIA_TYPE)) return mediaType
   const charset = CHARSET.exec(header ?? "")?.[1]?.toLowerCase() ?? "utf-8"

@@ -1,7 +1,7 @@
 import { GatewayError } from "../domain/errors.ts"
 import type { Permission } from "../domain/permissions.ts"
 import type { UserTokens } from "../ports/user-tokens.ts"
-import { type Authorize, type Caller, type KeyCheckParts, requireGrant } from "./authorize.ts"
+import { type Authorize, type Caller, requireGrant } from "./authorize.ts"
 import type { Call } from "./call.ts"
 import { presentedKey } from "./presented-key.ts"
 
@@ -21,12 +21,11 @@ export interface UserCheckParts {
   readonly permissionsOf: ReadonlyMap<string, readonly Permission[]>
   /** For calls that come with an API key. */
   readonly authorize: Authorize
-  readonly refused?: KeyCheckParts["refused"]
 }
 
 /** Checks tokens of users beside API keys. */
-export function authorizeUsers({ tokens, permissionsOf, authorize, refused }: UserCheckParts): AuthorizeAdmin {
-  const check = async (token: string, call: Call, permission: Permission, experiment?: string): Promise<Caller> => {
+export function authorizeUsers({ tokens, permissionsOf, authorize }: UserCheckParts): AuthorizeAdmin {
+  const check = async (token: string, permission: Permission): Promise<Caller> => {
     const user = await tokens.verify(token)
     if (user === undefined) {
       throw new GatewayError("unauthorized", {
@@ -35,12 +34,12 @@ export function authorizeUsers({ tokens, permissionsOf, authorize, refused }: Us
     }
     const permissions = new Set(user.roles.flatMap((role) => permissionsOf.get(role) ?? []))
     const caller = { name: user.name }
-    requireGrant({ permissions }, { caller, call, permission, experiment }, refused)
+    requireGrant(caller, permissions, permission)
     return caller
   }
   return (call, permission, experiment) => {
     const presented = presentedKey(call)
     if (presented === undefined || !TOKEN.test(presented)) return authorize(call, permission, experiment)
-    return check(presented, call, permission, experiment)
+    return check(presented, permission)
   }
 }

@@ -1,8 +1,11 @@
+import { hash } from "node:crypto"
+import { createMemoryAuditLog } from "#src/adapters/memory/audit-log.ts"
 import { createMemoryCounterStore } from "#src/adapters/memory/counter-store.ts"
 import { createMemoryExperimentStore } from "#src/adapters/memory/experiment-store.ts"
 import { MemoryModelEndpoint } from "#src/adapters/memory/model-endpoint.ts"
 import { createMemoryOutcomeLog } from "#src/adapters/memory/outcome-log.ts"
 import { createPseudonyms, createTextMac } from "#src/adapters/node-crypto/mac.ts"
+import { AuditTrail } from "#src/app/audit-trail.ts"
 import { createPredict } from "#src/app/predict.ts"
 import { Publisher } from "#src/app/publish.ts"
 import { Reallocator } from "#src/app/reallocate.ts"
@@ -57,11 +60,18 @@ export function createRig(options: { readonly store?: ExperimentStore } = {}) {
   )
   const model = (name: string) => models.get(name) as MemoryModelEndpoint
   const keys = new Map([["k1", createTextMac(new Uint8Array(32).fill(7))]])
+  const audit = new AuditTrail({
+    log: createMemoryAuditLog((text) => hash("sha256", text)),
+    stream: async () => {},
+    clock,
+    logger,
+  })
   const publisher = new Publisher({
     experiments,
     store,
     counters,
     recorder,
+    audit,
     endpointOf: (backend) => model(backend.model ?? ""),
     clock,
     logger,
@@ -85,6 +95,7 @@ export function createRig(options: { readonly store?: ExperimentStore } = {}) {
     clock,
     logger,
     counters,
+    audit,
     recorder,
     experiments,
     store,

@@ -107,8 +107,8 @@ describe("given the table of operations", () => {
       const { request } = await createTestGateway()
       const here = operations.map(([, operation]) => operation).filter((operation) => operation.path === path)
       const [operation] = here
-      const other = ["DELETE", "PUT"].find((method) => here.every((one) => one.method.toUpperCase() !== method))
-      const response = await request(operation === undefined ? path : pathOf(operation), { method: other ?? "TRACE" })
+      const method = here.some((one) => one.method === "delete") ? "PROPFIND" : "DELETE"
+      const response = await request(operation === undefined ? path : pathOf(operation), { method })
       expect(response.status).toBe(405)
       const allowed = here.map(({ method }) => method.toUpperCase()).filter((method) => method !== "OPTIONS")
       expect(response.headers.get("allow")).toBe(allowed.toSorted().join(", "))

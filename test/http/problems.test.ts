@@ -89,6 +89,17 @@ const PRODUCERS: Readonly<Partial<Record<ErrorCode, Produce>>> = {
     store.state = "refuses"
     return await request("/admin/experiments/banner-ctr/stats")
   },
+  config_invalid: ({ edit }) => edit("PATCH", "", { policy: { kind: "unheard-of" } }, { "if-match": "*" }),
+  precondition_required: ({ edit }) => edit("PATCH", "", { holdout: 0.1 }),
+  precondition_failed: ({ edit }) => edit("PATCH", "", { holdout: 0.1 }, { "if-match": '"7"' }),
+  transition_refused: ({ edit }) =>
+    edit("POST", "/start?dryRun=true")
+      .then(() => edit("POST", "/conclude"))
+      .then(() => edit("POST", "/pause")),
+  experiment_managed: ({ files, edit }) => {
+    files.set("banner-ctr", "banner.yaml")
+    return edit("DELETE", "", undefined, { "if-match": "*" })
+  },
   internal: async ({ setParts, request }) => {
     setParts(() => {
       throw new TypeError("a secret of ours")
@@ -103,9 +114,9 @@ const KEYED_PRODUCERS: Readonly<Partial<Record<ErrorCode, Produce>>> = {
   forbidden: ({ postJson }) =>
     postJson("/predict", { features: FEATURES }, { authorization: "Bearer secret-of-a-reader" }),
   rate_limited: async ({ request }) => {
-    const wrong = () => request("/metrics", { headers: { authorization: "Bearer guessed" } })
-    for (let guess = 1; guess <= 10; guess++) expect((await wrong()).status).toBe(401)
-    return await wrong()
+    const wrong = (guess: number) => request("/metrics", { headers: { authorization: `Bearer guess-${guess}` } })
+    for (let guess = 1; guess <= 10; guess++) expect((await wrong(guess)).status).toBe(401)
+    return await wrong(11)
   },
 }
 
@@ -122,8 +133,9 @@ const ELSEWHERE: Readonly<Partial<Record<ErrorCode, string>>> = {
   too_many_keys: "a thousand keys have to be made first: app/manage-keys.test.ts",
   identity_unavailable: "an identity provider has to be away: user-tokens.test.ts",
   revision_conflict: "two gateways publish at once: app/publish.test.ts",
-  config_invalid: "a start refuses, and the command line: nothing over HTTP edits configuration",
   not_implemented: "a dialect's own answer: dialects/sagemaker.test.ts",
+  audit_unavailable: "nothing is changed that can't be recorded: http/experiment-edits.test.ts",
+  too_many_experiments: "10,000 of them: app/edit-experiment.test.ts",
   not_configured: "a Worker without keys answers so before there is an app: test/runtime",
 }
 

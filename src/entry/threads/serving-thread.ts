@@ -34,11 +34,12 @@ async function openThread(settings: ThreadSettings, control: Control) {
   const logger = createLineLogger(config.logLevel, { write: (line) => control.tell("say", line, []) })
   const database = new DatabasePort((port) => control.tell("connectDatabase", port, [port]))
   const turnEnd = new TurnEnd()
+  const experimentStore = withDeadlines(createSqliteExperimentStore(database))
   const recording = await openRecording({
     dataDir,
     thread,
     archive: createSqliteCounterStore(database),
-    experimentStore: withDeadlines(createSqliteExperimentStore(database)),
+    experimentStore,
     prepare: () => control.call("prepare", undefined),
     turnEnd,
     clock,
@@ -64,6 +65,13 @@ async function openThread(settings: ThreadSettings, control: Control) {
     metrics,
     recorder,
     counters: store,
+    experimentStore,
+    // Whoever edits waits for as long as the control thread takes: an edit that was given up may still be made.
+    editExperiment: (command) => control.call("edit", command),
+    audit: {
+      read: (query) => inTime(control.call("readAudit", query)),
+      note: async (record) => control.tell("noteRefusal", record, []),
+    },
     logger,
     // Its own word on draining is the newest.
     readParts: async () => ({
@@ -76,6 +84,7 @@ async function openThread(settings: ThreadSettings, control: Control) {
   const functions: Omit<ServingFunctions, "open"> = {
     recover: () => store.recover(),
     logRevision: (event) => recorder.recordExperiment(event),
+    logAudit: (event) => recorder.recordAudit(event),
     learn: ({ experiment, definitions }) => experiments.learn(experiment, definitions),
     serve: (plain) => {
       const known = experiments.all().flatMap(({ endpoints }) => endpoints)

@@ -1,6 +1,12 @@
+import { join } from "node:path"
 import { Registry } from "prom-client"
+import { DocumentParser } from "../../adapters/experiment-folder/document-parser.ts"
+import { createYamlReader } from "../../adapters/experiment-folder/yaml-text.ts"
+import { AuditFile } from "../../adapters/ndjson/audit-log.ts"
 import { createKeyFile } from "../../adapters/node-files/key-file.ts"
+import { AuditTrail } from "../../app/audit-trail.ts"
 import { withDeadlines } from "../../app/deadline.ts"
+import { createEditExperiment } from "../../app/edit-experiment.ts"
 import type { LiveKey } from "../../app/manage-keys.ts"
 import { Publisher } from "../../app/publish.ts"
 import { Reallocator } from "../../app/reallocate.ts"
@@ -20,7 +26,7 @@ import { type RunningGateway, runGateway, type Start } from "../running-gateway.
 import { shippingOf } from "../shipping/stream-shipping.ts"
 import { Storage } from "../storage.ts"
 import { configuredTargets, Targets } from "../targets.ts"
-import { packaged, retainedLogs, Upkeep } from "../upkeep.ts"
+import { AUDIT_FILE, packaged, retainedLogs, Upkeep } from "../upkeep.ts"
 import type { ControlFunctions } from "./functions.ts"
 import { ProcessState } from "./process-state.ts"
 import { ServingThreads } from "./serving-threads.ts"
@@ -28,6 +34,9 @@ import { ToldExperiments } from "./told-experiments.ts"
 
 /** What the log and the counters of a thread may take to close, beyond its requests: twice what its recorder gives them, and a little. */
 const CLOSE_WITHIN_MS = 12_000
+
+/** How long an edit waits until every thread serves it. A thread that takes longer follows. */
+const TELL_WITHIN_MS = 2_000
 
 /**
  * Starts threads that serve, on one port and each with a log of its own. Store, documents and reallocation stay in this one, the control
@@ -50,6 +59,13 @@ export async function startThreads(start: Start, count: number): Promise<Running
     listKeys: () => apiKeys.list(),
     makeKey: ({ wish, actor }) => apiKeys.make(wish, actor),
     revokeKey: (id) => apiKeys.revoke(id),
+    edit: async (command) => {
+      const result = await editExperiment(command)
+      await within(experiments.told(), TELL_WITHIN_MS)
+      return result
+    },
+    readAudit: (query) => audit.read(query),
+    noteRefusal: (record) => audit.note(record),
     say: (line) => logger.take(line),
   }
   const { signingKeys, unitKey } = keys
@@ -70,10 +86,19 @@ export async function startThreads(start: Start, count: number): Promise<Running
     new Targets({ targets, threads: count, clock, random: Math.random }),
   )
   const counters = withDeadlines(storage.archive)
+  const store = createRecoveringExperiments(storage.experimentStore, recovery)
+  const audit = new AuditTrail({
+    log: new AuditFile(join(dataDir, AUDIT_FILE)),
+    // One log of them is enough: a head that is missed is told by the next.
+    stream: async (event) => await threads.callEach("logAudit", event)[0],
+    clock,
+    logger,
+  })
   const publisher = new Publisher({
     experiments,
-    store: createRecoveringExperiments(storage.experimentStore, recovery),
+    store,
     counters,
+    audit,
     recorder: {
       // Each log is read without the others: all have every revision.
       recordExperiment: async (event) => void (await threads.callAll("logRevision", event)),
@@ -100,6 +125,16 @@ export async function startThreads(start: Start, count: number): Promise<Running
   }
   const shipping = shippingOf(start)
   let upkeep: Upkeep | undefined
+  const parser = new DocumentParser()
+  const editExperiment = createEditExperiment({
+    publisher,
+    store,
+    counters,
+    check: (backend) => backends.check(backend),
+    fileOf: (id) => upkeep?.fileOf(id),
+    readYaml: createYamlReader((text) => parser.parse(text)),
+    clock,
+  })
 
   const readParts = async () =>
     partStates(
@@ -148,6 +183,7 @@ export async function startThreads(start: Start, count: number): Promise<Running
           await within(threads.callAll("stopListening", undefined), config.drainSeconds * 1000 + CLOSE_WITHIN_MS)
         },
         close: async () => {
+          await within(audit.close(), CLOSE_WITHIN_MS)
           await within(threads.callAll("close", undefined), CLOSE_WITHIN_MS)
         },
       },

@@ -87,6 +87,7 @@ export const experimentListSchema = z.object({
       variants: z.array(z.string()),
     }),
   ),
+  nextCursor: z.string().optional().describe("Where there are more"),
 })
 
 const permissions = z.array(z.enum(PERMISSIONS))

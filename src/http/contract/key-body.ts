@@ -72,7 +72,9 @@ export function readKeyWish(body: unknown, now: number): KeyWish {
         ? unknownMembers(issue.keys, MEMBERS, OTHER_WORDS)
         : [{ pointer: `/${issue.path.join("/")}`, detail: issue.message }],
     )
-    throw new GatewayError("validation_failed", { errors })
+    // What isn't a list may be too short for one as well.
+    const once = new Map(errors.map((error) => [`${error.pointer} ${error.detail}`, error]))
+    throw new GatewayError("validation_failed", { errors: [...once.values()] })
   }
   const { name, permissions, experiments, requestsPerSecond, expiresAt } = parsed.data
   const expires = expiresAt === undefined ? null : Date.parse(expiresAt)

@@ -5,6 +5,7 @@ import * as sample from "./dialects/aws-sample-body.ts"
 import * as inference from "./dialects/inference-body.ts"
 import * as seldon from "./dialects/seldon-body.ts"
 import { tensorFlowAnswerSchema, tensorFlowRequestSchema } from "./dialects/tensorflow-body.ts"
+import * as edits from "./edit-answers.ts"
 import { featuresSchema } from "./features.ts"
 import { keyWishSchema } from "./key-body.ts"
 import { featureBodySchema, predictBodySchema } from "./predict-body.ts"
@@ -47,6 +48,11 @@ export const NAMED_SCHEMAS = {
   SampleStatsAnswer: sample.sampleStatsAnswerSchema,
   AwsSampleError: sample.awsSampleErrorSchema,
   Experiment: experimentSchema,
+  ExperimentPatch: edits.experimentPatchSchema,
+  ExperimentEdit: edits.experimentEditSchema,
+  ExperimentHistory: edits.experimentHistorySchema,
+  ExperimentDiff: edits.experimentDiffSchema,
+  AuditPage: edits.auditPageSchema,
   ExperimentList: answers.experimentListSchema,
   Statistics: answers.statisticsSchema,
   Allocation: answers.allocationSchema,
