@@ -12,6 +12,7 @@ import { featureName, LOG_OPTIONS, LOG_USAGE, type LogOrder, readLogOrder } from
 import { ProgressBar } from "./progress-bar.ts"
 import { Refusal, refuse } from "./refusal.ts"
 import { replicateStreams } from "./replicate-streams.ts"
+
 import { untilStopped } from "./until-stopped.ts"
 import { columnsOf, widthOf, wrapped } from "./wrapped.ts"
 

@@ -5,6 +5,7 @@ import { createS3LogObjects } from "../adapters/s3/log-objects.ts"
 import type { EvaluationLog, EvaluationQuery } from "../ports/evaluation-log.ts"
 import type { Io } from "./command.ts"
 import { Refusal } from "./refusal.ts"
+import { timeOf } from "./time-option.ts"
 
 /** The options of every command that reads logs, for `parseArgs`. */
 export const LOG_OPTIONS = {
@@ -86,13 +87,6 @@ function logPlaces(named: readonly string[], { env }: Pick<Io, "env">): LogPlace
         return createS3LogObjects({ bucket, prefix: prefix.join("/"), endpoint, region })
       }),
   }
-}
-
-function timeOf(option: string, text: string | undefined): number | undefined {
-  if (text === undefined) return undefined
-  const time = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Number.NaN
-  if (Number.isNaN(time)) throw new Refusal(`${option} ${text} is no time: write 2026-11-20T12:00:00Z`)
-  return time
 }
 
 function secondsOf(text: string | undefined): number | undefined {

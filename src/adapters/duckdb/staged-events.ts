@@ -2,7 +2,7 @@ import { quoted } from "./duckdb.ts"
 import type { LogFiles } from "./log-sources.ts"
 
 /** Longest line that is read; longer ones are damage. */
-const MAX_LINE_BYTES = 8 << 20
+export const MAX_LINE_BYTES = 8 << 20
 
 /** The fields of events that evaluation looks at, and their types in a table of lines. */
 const FIELDS = {
@@ -105,8 +105,9 @@ export function describeParquet(files: readonly string[]): string {
   return `DESCRIBE SELECT * FROM ${parquet(files)}`
 }
 
+/** Folders may be named by what is in their files: a number among their names would be no text any more. */
 function parquet(files: readonly string[]): string {
-  return `read_parquet([${files.map(quoted).join(", ")}], union_by_name = true)`
+  return `read_parquet([${files.map(quoted).join(", ")}], union_by_name = true, hive_partitioning = false)`
 }
 
 /** Whoever writes Parquet keeps objects as JSON texts, maps or structures. */
