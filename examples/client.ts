@@ -63,10 +63,10 @@ export type PredictAnswer = {
   readonly reason: "policy" | "burn_in" | "holdout" | "forced" | "paused"
   /** Whether something else answered than what was chosen */
   readonly degraded: boolean
-  /** The variant that answered, where degraded */
+  /** The variant that answered, where degraded; `_static` where none could */
   readonly servedBy?: string | undefined
   /** Why the chosen variant did not answer, where degraded */
-  readonly error?: "deadline_exceeded" | "backend_failed" | "wrong_shape" | undefined
+  readonly error?: "deadline_exceeded" | "backend_failed" | "backend_unavailable" | "wrong_shape" | "not_taken" | undefined
 } | {
   readonly predictions: readonly number[]
   readonly experiment: string
@@ -87,10 +87,10 @@ export type PredictAnswer = {
   readonly reason: "policy" | "burn_in" | "holdout" | "forced" | "paused"
   /** Whether something else answered than what was chosen */
   readonly degraded: boolean
-  /** The variant that answered, where degraded */
+  /** The variant that answered, where degraded; `_static` where none could */
   readonly servedBy?: string | undefined
   /** Why the chosen variant did not answer, where degraded */
-  readonly error?: "deadline_exceeded" | "backend_failed" | "wrong_shape" | undefined
+  readonly error?: "deadline_exceeded" | "backend_failed" | "backend_unavailable" | "wrong_shape" | "not_taken" | undefined
 }
 
 /** A reward of one decision. metric defaults to the one that the experiment learns from, value to 1. */
@@ -119,9 +119,330 @@ export type RewardBatchAnswer = {
   readonly results: readonly (RewardReceipt | Problem)[]
 }
 
+export type FeatureRequest = {
+  readonly unitId?: string | undefined
+  readonly features?: Features | undefined
+  readonly instances?: readonly Features[] | undefined
+  readonly context?: Features | undefined
+}
+
+export type FeatureBody = FeatureRequest | Features | readonly Features[]
+
+export type PlainPrediction = {
+  readonly prediction: number
+  readonly model: string
+} | {
+  readonly predictions: readonly number[]
+  readonly model: string
+}
+
+export type AsyncInvocation = {
+  readonly InferenceId: string
+}
+
+export type SageMakerError = {
+  readonly message: string
+}
+
+export type TensorFlowRequest = {
+  /** A feature object for each prediction */
+  readonly instances: readonly Features[]
+  /** Not looked at: an experiment has one way to be asked */
+  readonly signature_name?: unknown | undefined
+  /** What is randomised, where X-Unit-Id doesn't name it */
+  readonly unitId?: string | undefined
+  /** What a contextual policy may look at */
+  readonly context?: Features | undefined
+}
+
+export type TensorFlowAnswer = {
+  readonly predictions: readonly number[]
+}
+
+export type ModelList = {
+  readonly models: readonly string[]
+}
+
+export type ModelStatus = {
+  readonly name: string
+  readonly ready: boolean
+  readonly model_version_status: readonly {
+  /** The experiment's revision */
+  readonly version: string
+  readonly state: "AVAILABLE" | "LOADING"
+  readonly status: {
+  readonly error_code: string
+  readonly error_message: string
+}
+}[]
+}
+
+export type InferenceServer = {
+  readonly name: string
+  readonly version: string
+  readonly extensions: readonly string[]
+}
+
+export type ServerLive = {
+  readonly live: true
+}
+
+export type ServerReady = {
+  readonly ready: boolean
+  readonly live: boolean
+}
+
+export type ModelMetadata = {
+  readonly name: string
+  /** The variants */
+  readonly versions: readonly string[]
+  readonly platform: string
+  /** Every feature that a variant's model reads; BYTES takes numbers as well */
+  readonly inputs: readonly {
+  readonly name: string
+  readonly datatype: string
+  readonly shape: readonly number[]
+}[]
+  readonly outputs: readonly {
+  readonly name: string
+  readonly datatype: string
+  readonly shape: readonly number[]
+}[]
+}
+
+export type ModelReady = {
+  readonly name: string
+  readonly ready: boolean
+}
+
+export type InferRequest = {
+  /** Given back */
+  readonly id?: string | undefined
+  readonly parameters?: {
+  /** What is randomised, where X-Unit-Id doesn't name it */
+  readonly unitId?: string | undefined
+  /** Whether outputs come as bytes unless they ask otherwise */
+  readonly binary_data_output?: boolean | undefined
+} | undefined
+  /** A tensor for each feature */
+  readonly inputs: readonly {
+  /** The feature */
+  readonly name: string
+  readonly datatype: "BOOL" | "UINT8" | "UINT16" | "UINT32" | "UINT64" | "INT8" | "INT16" | "INT32" | "INT64" | "FP16" | "FP32" | "FP64" | "BYTES"
+  /** [n] or [n, 1]: one element for each prediction, n as in every other input */
+  readonly shape: readonly number[]
+  /** The elements, flat or in rows of one; left out where they follow the JSON as bytes */
+  readonly data?: readonly unknown[] | undefined
+  readonly parameters?: {
+  /** Bytes of this input behind the JSON */
+  readonly binary_data_size?: number | undefined
+} | undefined
+}[]
+  readonly outputs?: readonly {
+  readonly name: "prediction"
+  readonly parameters?: {
+  readonly binary_data?: boolean | undefined
+} | undefined
+}[] | undefined
+}
+
+export type InferAnswer = {
+  /** As it was called */
+  readonly model_name: string
+  /** The variant that was chosen */
+  readonly model_version: string
+  readonly id?: string | undefined
+  readonly parameters: {
+  /** The decision token: send it back with the reward */
+  readonly decision: string
+}
+  readonly outputs: readonly {
+  readonly name: "prediction"
+  readonly datatype: "FP64"
+  readonly shape: readonly number[]
+  readonly data?: readonly number[] | undefined
+  readonly parameters?: {
+  readonly binary_data_size: number
+} | undefined
+}[]
+}
+
+export type InferenceError = {
+  readonly error: string
+}
+
+export type SeldonRequest = {
+  readonly meta?: {
+  /** The caller's id of the request; given back */
+  readonly puid?: string | undefined
+  readonly tags?: {
+  /** What is randomised, where X-Unit-Id doesn't name it */
+  readonly unitId?: string | undefined
+} | undefined
+} | undefined
+  readonly data?: {
+  /** The features, one for each column */
+  readonly names: readonly string[]
+  /** A row for each prediction */
+  readonly ndarray?: readonly readonly unknown[][] | undefined
+  /** The same with numbers only */
+  readonly tensor?: {
+  /** [rows, features] */
+  readonly shape: readonly number[]
+  /** Row by row */
+  readonly values: readonly number[]
+} | undefined
+} | undefined
+  /** A FeatureBody, instead of data */
+  readonly jsonData?: unknown | undefined
+}
+
+export type SeldonAnswer = {
+  readonly meta: {
+  readonly puid: string
+  readonly tags: {
+  readonly decision: string
+  readonly variant: string
+}
+  /** The experiment, and the index of its variant */
+  readonly routing: Readonly<Record<string, number>>
+}
+  readonly data?: {
+  readonly names: readonly string[]
+  readonly ndarray: readonly readonly number[][]
+} | {
+  readonly names: readonly string[]
+  readonly tensor: {
+  readonly shape: readonly number[]
+  readonly values: readonly number[]
+}
+} | undefined
+  readonly jsonData?: PlainPrediction | undefined
+}
+
+export type SeldonFeedback = {
+  /** What was answered to the prediction; members besides are not looked at */
+  readonly response: {
+  readonly meta: {
+  readonly tags: {
+  /** The decision token, as it was answered */
+  readonly decision: string
+}
+}
+}
+  /** 0 when left out, since clients leave zeros out */
+  readonly reward?: number | undefined
+}
+
+export type SeldonFeedbackAnswer = {
+  readonly meta: {
+  readonly tags: {
+  readonly status: "applied" | "duplicate" | "accepted"
+}
+}
+  readonly data: {
+  readonly ndarray: readonly unknown[]
+}
+}
+
+export type SeldonError = {
+  readonly status: {
+  readonly code: number
+  readonly info: string
+  readonly reason: string
+  readonly status: number
+}
+}
+
+export type SampleInvocation = {
+  /** The experiment's id or one of its names */
+  readonly endpoint_name: string
+  /** What is randomised, where X-Unit-Id doesn't name it; the decision's id when left out */
+  readonly user_id?: string | undefined
+  /** The caller's id of the request; the decision's id when left out */
+  readonly inference_id?: string | undefined
+  /** Forces a variant; needs the permission force */
+  readonly endpoint_variant?: string | undefined
+  /** Of data */
+  readonly content_type?: string | undefined
+  /** JSON in a text: a FeatureBody */
+  readonly data: string
+}
+
+export type SampleInvocationAnswer = {
+  /** The policy by the sample's word for it, Manual for a forced variant, Fallback where another one answered */
+  readonly strategy: string
+  readonly endpoint_name: string
+  /** The variant that was chosen */
+  readonly target_variant: string
+  /** The variant that answered */
+  readonly endpoint_variant: string
+  readonly inference_id: string
+  readonly user_id: string
+  /** The decision token: post it back with the conversion */
+  readonly decision: string
+  /** A PlainPrediction, or what the endpoint answered: JSON where it is, else its text */
+  readonly predictions: unknown
+}
+
+export type SampleConversion = {
+  /** The experiment's id or one of its names */
+  readonly endpoint_name: string
+  /** The decision token, as the invocation was answered */
+  readonly decision: string
+  /** Of the metric that the experiment learns from */
+  readonly reward?: number | undefined
+  /** Given back */
+  readonly user_id?: string | undefined
+  /** Given back */
+  readonly inference_id?: string | undefined
+}
+
+export type SampleConversionAnswer = {
+  /** The policy by the sample's word for it, Manual for a forced variant, Fallback where another one answered */
+  readonly strategy: string
+  readonly endpoint_name: string
+  readonly endpoint_variant: string
+  readonly inference_id: string
+  readonly user_id: string
+  readonly reward: number
+  readonly status: "applied" | "duplicate" | "accepted"
+}
+
+export type SampleStats = {
+  /** The experiment's id or one of its names */
+  readonly endpoint_name: string
+}
+
+export type SampleStatsAnswer = {
+  readonly endpoint_name: string
+  /** The policy by the sample's word for it, Manual for a forced variant, Fallback where another one answered */
+  readonly strategy: string
+  /** The policy's own, 0 where its document gives none */
+  readonly epsilon: number
+  /** burnInDecisions */
+  readonly warmup: number
+  readonly variant_metrics: readonly {
+  readonly endpoint_name: string
+  readonly variant_name: string
+  readonly initial_variant_weight: number
+  /** Decisions that are learned from */
+  readonly invocation_count: number
+  /** Rewards that were applied */
+  readonly conversion_count: number
+  readonly reward_sum: number
+}[]
+}
+
+export type AwsSampleError = {
+  readonly message: string
+}
+
 export type Experiment = {
   /** What requests and tokens call it; never changes */
   readonly id: string
+  /** What other protocols' clients call it beside its id: their endpoint, model or deployment; no other experiment's */
+  readonly names?: readonly string[] | undefined
   /** For people */
   readonly description?: string | undefined
   /** Only a running experiment is learned from; the others serve the control */
@@ -148,12 +469,103 @@ export type Experiment = {
   readonly kind: "embedded"
   /** A folder of MODELS_DIR */
   readonly model: string
+} | {
+  readonly kind: "http"
+  /** A target of TARGETS_FILE */
+  readonly target: string
+  /** Its name at the server (tensorflow-v1 and open-inference-v2) */
+  readonly model?: string | undefined
+  /** Its version at the server; the server's choice when left out */
+  readonly version?: string | undefined
+  /** The most of the request's deadline that this model gets; up to four fifths where others may stand in when left out */
+  readonly timeoutMs?: number | undefined
+  /** How features become the request; see docs/backends.md */
+  readonly request?: {
+  /** Named tensors (targets of open-inference-v2 only) */
+  readonly inputs?: readonly {
+  /** The tensor's name at the server */
+  readonly name: string
+  /** BYTES for text */
+  readonly datatype: "BOOL" | "UINT8" | "UINT16" | "UINT32" | "UINT64" | "INT8" | "INT16" | "INT32" | "INT64" | "FP32" | "FP64" | "BYTES"
+  /** Its columns, in order: the tensor has a row for each instance */
+  readonly features: readonly string[]
+}[] | undefined
+  /** The features to send, in this order; all of them when left out */
+  readonly features?: readonly string[] | undefined
+  /** What an instance becomes: an object, a list of the values of `features`, or a line of them; object when left out */
+  readonly form?: "object" | "row" | "csv" | undefined
+  /** JSON around the instances (json and sagemaker): the text "$instances" stands for the list of all, "$instance" for one, and then each instance is a request */
+  readonly body?: unknown | undefined
+} | undefined
+  /** Where the prediction is in the answer */
+  readonly response?: {
+  /** Which tensor (open-inference-v2); the first when left out */
+  readonly output?: string | undefined
+  /** Which number of a row of several, from 0; must be given where a row has several */
+  readonly column?: number | undefined
+  /** JSON pointer to the list of predictions, or to the one prediction of a single instance (json and sagemaker) */
+  readonly pointer?: string | undefined
+  /** JSON pointer within each item of that list to its number */
+  readonly item?: string | undefined
+} | undefined
+} | {
+  readonly kind: "sagemaker"
+  /** A target of TARGETS_FILE */
+  readonly target: string
+  /** TargetVariant: a production variant of the endpoint */
+  readonly variant?: string | undefined
+  /** TargetModel: a model of a multi-model endpoint */
+  readonly model?: string | undefined
+  /** invoke: real-time and serverless endpoints; async: the answer is where the prediction will be */
+  readonly mode?: "invoke" | "async" | undefined
+  /** What the model is sent; text/csv where `request.form` is csv, else application/json */
+  readonly contentType?: "application/json" | "text/csv" | undefined
+  /** The most of the request's deadline that this model gets; up to four fifths where others may stand in when left out */
+  readonly timeoutMs?: number | undefined
+  /** How features become the request; see docs/backends.md */
+  readonly request?: {
+  /** Named tensors (targets of open-inference-v2 only) */
+  readonly inputs?: readonly {
+  /** The tensor's name at the server */
+  readonly name: string
+  /** BYTES for text */
+  readonly datatype: "BOOL" | "UINT8" | "UINT16" | "UINT32" | "UINT64" | "INT8" | "INT16" | "INT32" | "INT64" | "FP32" | "FP64" | "BYTES"
+  /** Its columns, in order: the tensor has a row for each instance */
+  readonly features: readonly string[]
+}[] | undefined
+  /** The features to send, in this order; all of them when left out */
+  readonly features?: readonly string[] | undefined
+  /** What an instance becomes: an object, a list of the values of `features`, or a line of them; object when left out */
+  readonly form?: "object" | "row" | "csv" | undefined
+  /** JSON around the instances (json and sagemaker): the text "$instances" stands for the list of all, "$instance" for one, and then each instance is a request */
+  readonly body?: unknown | undefined
+} | undefined
+  /** Where the prediction is in the answer */
+  readonly response?: {
+  /** Which tensor (open-inference-v2); the first when left out */
+  readonly output?: string | undefined
+  /** Which number of a row of several, from 0; must be given where a row has several */
+  readonly column?: number | undefined
+  /** JSON pointer to the list of predictions, or to the one prediction of a single instance (json and sagemaker) */
+  readonly pointer?: string | undefined
+  /** JSON pointer within each item of that list to its number */
+  readonly item?: string | undefined
+} | undefined
 }
 }[]
   /** Reference variant: what holdout units and paused experiments get */
   readonly control: string
   /** Answers when the chosen variant can't; the control when left out */
   readonly fallback?: string | undefined
+  /** What is answered when no variant can; without one such requests are refused */
+  readonly staticAnswer?: {
+  /** The prediction of every instance, for callers whose request the gateway read */
+  readonly prediction?: number | undefined
+  /** The body for callers whose request it passed through */
+  readonly body?: string | undefined
+  /** Of that body */
+  readonly contentType?: string | undefined
+} | undefined
   /** The rule that turns statistics into an allocation; docs/policies has a page on each */
   readonly policy: {
   readonly kind: "static"
@@ -487,6 +899,14 @@ export type Statistics = {
   readonly pending: number
   /** Drawn decisions left out of learning because nobody or another variant answered */
   readonly excluded: number
+  /** How calls to the variant's target go; null for a model in this process */
+  readonly target: {
+  readonly target: string
+  /** open: left alone for a while, since it failed */
+  readonly circuit: "closed" | "open" | "half_open"
+  /** What was wrong with the last call, where something was */
+  readonly lastFailure?: string | undefined
+} | null
 }[]
   /** Units kept on the control, by the variant that was the control; never learned from */
   readonly holdout: readonly {
@@ -551,6 +971,78 @@ export type Explanation = {
   readonly score: unknown
   /** Names of the features that the variant's model reads; null where the model can't tell */
   readonly knownFeatures: readonly string[] | null
+  /** How the variant's target is asked; null for a model in this process, or one that only bodies are passed to */
+  readonly request: {
+  readonly target: string
+  readonly protocol: string
+  readonly method: string
+  readonly path: string
+  readonly headers: Readonly<Record<string, string>>
+  /** Of one instance; `<name>` stands where the value of a feature goes */
+  readonly body: string
+} | null
+}[]
+}
+
+/** An API key to be made. */
+export type KeyWish = {
+  /** For people: it stands in history and audit. Several keys may have the same one */
+  readonly name: string
+  /** What the key may do. None of them includes another */
+  readonly permissions: readonly ("predict" | "force" | "view" | "edit" | "admin")[]
+  /** Ids of the experiments that it is for, whether there are any of that name yet. Left out: all */
+  readonly experiments?: readonly string[] | undefined
+  /** How often it may be used at each gateway; a second's worth at once. Left out: without a limit */
+  readonly requestsPerSecond?: number | undefined
+  /** From when on it is refused. Left out: never */
+  readonly expiresAt?: string | undefined
+}
+
+export type MadeKey = {
+  readonly key: {
+  /** What it is revoked by */
+  readonly id: string
+  readonly name: string
+  readonly permissions: readonly ("predict" | "force" | "view" | "edit" | "admin")[]
+  /** Ids of the experiments that it is for; null: all */
+  readonly experiments: readonly string[] | null
+  /** How often it may be used at each gateway; null: without a limit */
+  readonly requestsPerSecond: unknown
+  readonly createdAt: string
+  /** Name of the key or user that made it */
+  readonly createdBy: string
+  /** From when on it is refused; null: never */
+  readonly expiresAt: string | null
+  /** To the minute; null: not yet */
+  readonly lastUsedAt: string | null
+}
+  /** What to send as Authorization: Bearer. Shown this once, and kept nowhere */
+  readonly secret: string
+}
+
+export type KeyList = {
+  /** Made under /admin/keys and not revoked, the oldest first */
+  readonly keys: readonly {
+  /** What it is revoked by */
+  readonly id: string
+  readonly name: string
+  readonly permissions: readonly ("predict" | "force" | "view" | "edit" | "admin")[]
+  /** Ids of the experiments that it is for; null: all */
+  readonly experiments: readonly string[] | null
+  /** How often it may be used at each gateway; null: without a limit */
+  readonly requestsPerSecond: unknown
+  readonly createdAt: string
+  /** Name of the key or user that made it */
+  readonly createdBy: string
+  /** From when on it is refused; null: never */
+  readonly expiresAt: string | null
+  /** To the minute; null: not yet */
+  readonly lastUsedAt: string | null
+}[]
+  /** Keys of the setting API_KEYS: in force until the gateway is started without them */
+  readonly configured: readonly {
+  readonly name: string
+  readonly permissions: readonly ("predict" | "force" | "view" | "edit" | "admin")[]
 }[]
 }
 
@@ -559,7 +1051,7 @@ export type Problem = {
   readonly type: string
   readonly title: string
   readonly status: number
-  readonly code: "bad_request" | "invalid_json" | "validation_failed" | "not_an_object" | "unauthorized" | "forbidden" | "not_found" | "experiment_not_found" | "experiment_gone" | "revision_not_served" | "method_not_allowed" | "not_acceptable" | "request_timeout" | "payload_too_large" | "uri_too_long" | "headers_too_large" | "unsupported_media_type" | "unsupported_encoding" | "expectation_failed" | "misdirected" | "transfer_coding_unsupported" | "http_version_unsupported" | "overloaded" | "origin_not_allowed" | "features_invalid" | "token_malformed" | "token_invalid" | "token_expired" | "reward_out_of_range" | "reward_out_of_window" | "backend_failed" | "deadline_exceeded" | "revision_conflict" | "precondition_required" | "precondition_failed" | "transition_refused" | "experiment_managed" | "too_many_experiments" | "audit_unavailable" | "log_unavailable" | "store_unavailable" | "config_invalid" | "not_configured" | "internal"
+  readonly code: "bad_request" | "invalid_json" | "validation_failed" | "not_an_object" | "unauthorized" | "forbidden" | "rate_limited" | "keys_not_managed" | "too_many_keys" | "identity_unavailable" | "not_found" | "experiment_not_found" | "experiment_gone" | "revision_not_served" | "method_not_allowed" | "not_acceptable" | "request_timeout" | "payload_too_large" | "uri_too_long" | "headers_too_large" | "unsupported_media_type" | "unsupported_encoding" | "expectation_failed" | "misdirected" | "transfer_coding_unsupported" | "http_version_unsupported" | "overloaded" | "admin_busy" | "origin_not_allowed" | "features_invalid" | "token_malformed" | "token_invalid" | "token_expired" | "reward_out_of_range" | "reward_out_of_window" | "backend_failed" | "backend_unavailable" | "wrong_shape" | "not_taken" | "deadline_exceeded" | "revision_conflict" | "precondition_required" | "precondition_failed" | "transition_refused" | "experiment_managed" | "too_many_experiments" | "audit_unavailable" | "log_unavailable" | "store_unavailable" | "config_invalid" | "not_configured" | "not_implemented" | "internal"
   /** What was wrong with this request */
   readonly detail?: string | undefined
   readonly errors?: readonly {
@@ -571,6 +1063,10 @@ export type Problem = {
 
 export type Liveness = {
   readonly status: "ok"
+}
+
+export type RootLiveness = {
+  readonly status: "alive"
 }
 
 export type Healthcheck = {
@@ -592,6 +1088,8 @@ export type PublishedExperiment = {
   readonly revision: number
   /** What requests and tokens call it; never changes */
   readonly id: string
+  /** What other protocols' clients call it beside its id: their endpoint, model or deployment; no other experiment's */
+  readonly names?: readonly string[] | undefined
   /** For people */
   readonly description?: string | undefined
   /** Only a running experiment is learned from; the others serve the control */
@@ -618,12 +1116,103 @@ export type PublishedExperiment = {
   readonly kind: "embedded"
   /** A folder of MODELS_DIR */
   readonly model: string
+} | {
+  readonly kind: "http"
+  /** A target of TARGETS_FILE */
+  readonly target: string
+  /** Its name at the server (tensorflow-v1 and open-inference-v2) */
+  readonly model?: string | undefined
+  /** Its version at the server; the server's choice when left out */
+  readonly version?: string | undefined
+  /** The most of the request's deadline that this model gets; up to four fifths where others may stand in when left out */
+  readonly timeoutMs?: number | undefined
+  /** How features become the request; see docs/backends.md */
+  readonly request?: {
+  /** Named tensors (targets of open-inference-v2 only) */
+  readonly inputs?: readonly {
+  /** The tensor's name at the server */
+  readonly name: string
+  /** BYTES for text */
+  readonly datatype: "BOOL" | "UINT8" | "UINT16" | "UINT32" | "UINT64" | "INT8" | "INT16" | "INT32" | "INT64" | "FP32" | "FP64" | "BYTES"
+  /** Its columns, in order: the tensor has a row for each instance */
+  readonly features: readonly string[]
+}[] | undefined
+  /** The features to send, in this order; all of them when left out */
+  readonly features?: readonly string[] | undefined
+  /** What an instance becomes: an object, a list of the values of `features`, or a line of them; object when left out */
+  readonly form?: "object" | "row" | "csv" | undefined
+  /** JSON around the instances (json and sagemaker): the text "$instances" stands for the list of all, "$instance" for one, and then each instance is a request */
+  readonly body?: unknown | undefined
+} | undefined
+  /** Where the prediction is in the answer */
+  readonly response?: {
+  /** Which tensor (open-inference-v2); the first when left out */
+  readonly output?: string | undefined
+  /** Which number of a row of several, from 0; must be given where a row has several */
+  readonly column?: number | undefined
+  /** JSON pointer to the list of predictions, or to the one prediction of a single instance (json and sagemaker) */
+  readonly pointer?: string | undefined
+  /** JSON pointer within each item of that list to its number */
+  readonly item?: string | undefined
+} | undefined
+} | {
+  readonly kind: "sagemaker"
+  /** A target of TARGETS_FILE */
+  readonly target: string
+  /** TargetVariant: a production variant of the endpoint */
+  readonly variant?: string | undefined
+  /** TargetModel: a model of a multi-model endpoint */
+  readonly model?: string | undefined
+  /** invoke: real-time and serverless endpoints; async: the answer is where the prediction will be */
+  readonly mode?: "invoke" | "async" | undefined
+  /** What the model is sent; text/csv where `request.form` is csv, else application/json */
+  readonly contentType?: "application/json" | "text/csv" | undefined
+  /** The most of the request's deadline that this model gets; up to four fifths where others may stand in when left out */
+  readonly timeoutMs?: number | undefined
+  /** How features become the request; see docs/backends.md */
+  readonly request?: {
+  /** Named tensors (targets of open-inference-v2 only) */
+  readonly inputs?: readonly {
+  /** The tensor's name at the server */
+  readonly name: string
+  /** BYTES for text */
+  readonly datatype: "BOOL" | "UINT8" | "UINT16" | "UINT32" | "UINT64" | "INT8" | "INT16" | "INT32" | "INT64" | "FP32" | "FP64" | "BYTES"
+  /** Its columns, in order: the tensor has a row for each instance */
+  readonly features: readonly string[]
+}[] | undefined
+  /** The features to send, in this order; all of them when left out */
+  readonly features?: readonly string[] | undefined
+  /** What an instance becomes: an object, a list of the values of `features`, or a line of them; object when left out */
+  readonly form?: "object" | "row" | "csv" | undefined
+  /** JSON around the instances (json and sagemaker): the text "$instances" stands for the list of all, "$instance" for one, and then each instance is a request */
+  readonly body?: unknown | undefined
+} | undefined
+  /** Where the prediction is in the answer */
+  readonly response?: {
+  /** Which tensor (open-inference-v2); the first when left out */
+  readonly output?: string | undefined
+  /** Which number of a row of several, from 0; must be given where a row has several */
+  readonly column?: number | undefined
+  /** JSON pointer to the list of predictions, or to the one prediction of a single instance (json and sagemaker) */
+  readonly pointer?: string | undefined
+  /** JSON pointer within each item of that list to its number */
+  readonly item?: string | undefined
+} | undefined
 }
 }[]
   /** Reference variant: what holdout units and paused experiments get */
   readonly control: string
   /** Answers when the chosen variant can't; the control when left out */
   readonly fallback?: string | undefined
+  /** What is answered when no variant can; without one such requests are refused */
+  readonly staticAnswer?: {
+  /** The prediction of every instance, for callers whose request the gateway read */
+  readonly prediction?: number | undefined
+  /** The body for callers whose request it passed through */
+  readonly body?: string | undefined
+  /** Of that body */
+  readonly contentType?: string | undefined
+} | undefined
   /** The rule that turns statistics into an allocation; docs/policies has a page on each */
   readonly policy: {
   readonly kind: "static"
@@ -857,6 +1446,242 @@ export class GatewayClient {
     return this.#send("GET", "/reward", { query: { d: given.d, m: given.m, v: given.v, e: given.e, i: given.i, exp: given.exp } })
   }
 
+  /** SageMaker runtime: InvokeEndpoint. */
+  invokeEndpoint(given: {
+    readonly name: string,
+    readonly xUnitId?: string | undefined,
+    readonly xDeadlineMs?: number | undefined,
+    readonly xAmznSageMakerTargetVariant?: string | undefined,
+    readonly xAmznSageMakerCustomAttributes?: string | undefined,
+    readonly body: FeatureBody,
+  }): Promise<Answer<PlainPrediction>> {
+    return this.#send("POST", `/endpoints/${encodeURIComponent(given.name)}/invocations`, {
+      headers: { "x-unit-id": given.xUnitId, "x-deadline-ms": given.xDeadlineMs, "x-amzn-sagemaker-target-variant": given.xAmznSageMakerTargetVariant, "x-amzn-sagemaker-custom-attributes": given.xAmznSageMakerCustomAttributes },
+      body: given.body,
+      json: "application/json",
+    })
+  }
+
+  /** SageMaker runtime: InvokeEndpointAsync. */
+  invokeEndpointAsync(given: {
+    readonly name: string,
+    readonly xUnitId?: string | undefined,
+    readonly xDeadlineMs?: number | undefined,
+    readonly xAmznSageMakerTargetVariant?: string | undefined,
+    readonly xAmznSageMakerCustomAttributes?: string | undefined,
+    readonly xAmznSageMakerInputLocation?: string | undefined,
+    readonly body: string,
+  }): Promise<Answer<AsyncInvocation>> {
+    return this.#send("POST", `/endpoints/${encodeURIComponent(given.name)}/async-invocations`, {
+      headers: { "x-unit-id": given.xUnitId, "x-deadline-ms": given.xDeadlineMs, "x-amzn-sagemaker-target-variant": given.xAmznSageMakerTargetVariant, "x-amzn-sagemaker-custom-attributes": given.xAmznSageMakerCustomAttributes, "x-amzn-sagemaker-inputlocation": given.xAmznSageMakerInputLocation },
+      body: given.body,
+      text: "*/*",
+    })
+  }
+
+  /** TensorFlow Serving and KServe V1: predict. */
+  predictV1(given: {
+    readonly name: string,
+    readonly xUnitId?: string | undefined,
+    readonly xDeadlineMs?: number | undefined,
+    readonly body: TensorFlowRequest,
+  }): Promise<Answer<TensorFlowAnswer>> {
+    return this.#send("POST", `/v1/models/${encodeURIComponent(given.name)}:predict`, {
+      headers: { "x-unit-id": given.xUnitId, "x-deadline-ms": given.xDeadlineMs },
+      body: given.body,
+      json: "application/json",
+    })
+  }
+
+  /** KServe V1: models. */
+  listModelsV1(): Promise<Answer<ModelList>> {
+    return this.#send("GET", "/v1/models", {})
+  }
+
+  /** TensorFlow Serving and KServe V1: a model's status. */
+  modelStatusV1(given: { readonly name: string }): Promise<Answer<ModelStatus>> {
+    return this.#send("GET", `/v1/models/${encodeURIComponent(given.name)}`, {})
+  }
+
+  /** Open Inference V2: infer. */
+  infer(given: {
+    readonly name: string,
+    readonly xUnitId?: string | undefined,
+    readonly xDeadlineMs?: number | undefined,
+    readonly inferenceHeaderContentLength?: number | undefined,
+    readonly body: InferRequest,
+  }): Promise<Answer<InferAnswer>> {
+    return this.#send("POST", `/v2/models/${encodeURIComponent(given.name)}/infer`, {
+      headers: { "x-unit-id": given.xUnitId, "x-deadline-ms": given.xDeadlineMs, "inference-header-content-length": given.inferenceHeaderContentLength },
+      body: given.body,
+      json: "application/json",
+    })
+  }
+
+  /** The same of one version. */
+  inferVersion(given: {
+    readonly name: string,
+    readonly version: string,
+    readonly xUnitId?: string | undefined,
+    readonly xDeadlineMs?: number | undefined,
+    readonly inferenceHeaderContentLength?: number | undefined,
+    readonly body: InferRequest,
+  }): Promise<Answer<InferAnswer>> {
+    return this.#send("POST", `/v2/models/${encodeURIComponent(given.name)}/versions/${encodeURIComponent(given.version)}/infer`, {
+      headers: { "x-unit-id": given.xUnitId, "x-deadline-ms": given.xDeadlineMs, "inference-header-content-length": given.inferenceHeaderContentLength },
+      body: given.body,
+      json: "application/json",
+    })
+  }
+
+  /** Open Inference V2: the server. */
+  serverMetadata(): Promise<Answer<InferenceServer>> {
+    return this.#send("GET", "/v2", {})
+  }
+
+  /** Open Inference V2: alive. */
+  serverLive(): Promise<Answer<ServerLive>> {
+    return this.#send("GET", "/v2/health/live", {})
+  }
+
+  /** Open Inference V2: ready. */
+  serverReady(): Promise<Answer<ServerReady>> {
+    return this.#send("GET", "/v2/health/ready", {})
+  }
+
+  /** KServe V2: models. */
+  listModelsV2(): Promise<Answer<ModelList>> {
+    return this.#send("GET", "/v2/models", {})
+  }
+
+  /** Open Inference V2: a model. */
+  modelMetadata(given: { readonly name: string }): Promise<Answer<ModelMetadata>> {
+    return this.#send("GET", `/v2/models/${encodeURIComponent(given.name)}`, {})
+  }
+
+  /** The same of one version. */
+  versionMetadata(given: {
+    readonly name: string,
+    readonly version: string,
+  }): Promise<Answer<ModelMetadata>> {
+    return this.#send("GET", `/v2/models/${encodeURIComponent(given.name)}/versions/${encodeURIComponent(given.version)}`, {})
+  }
+
+  /** Open Inference V2: whether a model is ready. */
+  modelReady(given: { readonly name: string }): Promise<Answer<ModelReady>> {
+    return this.#send("GET", `/v2/models/${encodeURIComponent(given.name)}/ready`, {})
+  }
+
+  /** The same of one version. */
+  versionReady(given: {
+    readonly name: string,
+    readonly version: string,
+  }): Promise<Answer<ModelReady>> {
+    return this.#send("GET", `/v2/models/${encodeURIComponent(given.name)}/versions/${encodeURIComponent(given.version)}/ready`, {})
+  }
+
+  /** Seldon V1: predictions of the default experiment. */
+  seldonPredict(given: {
+    readonly xUnitId?: string | undefined,
+    readonly xDeadlineMs?: number | undefined,
+    readonly body: SeldonRequest,
+  }): Promise<Answer<SeldonAnswer>> {
+    return this.#send("POST", "/api/v1.0/predictions", {
+      headers: { "x-unit-id": given.xUnitId, "x-deadline-ms": given.xDeadlineMs },
+      body: given.body,
+      json: "application/json",
+    })
+  }
+
+  /** The same of a deployment. */
+  seldonPredictFor(given: {
+    readonly name: string,
+    readonly xUnitId?: string | undefined,
+    readonly xDeadlineMs?: number | undefined,
+    readonly body: SeldonRequest,
+  }): Promise<Answer<SeldonAnswer>> {
+    return this.#send("POST", `/seldon/${encodeURIComponent(given.name)}/api/v1.0/predictions`, {
+      headers: { "x-unit-id": given.xUnitId, "x-deadline-ms": given.xDeadlineMs },
+      body: given.body,
+      json: "application/json",
+    })
+  }
+
+  /** The same of a deployment in a namespace. */
+  seldonPredictIn(given: {
+    readonly namespace: string,
+    readonly name: string,
+    readonly xUnitId?: string | undefined,
+    readonly xDeadlineMs?: number | undefined,
+    readonly body: SeldonRequest,
+  }): Promise<Answer<SeldonAnswer>> {
+    return this.#send("POST", `/seldon/${encodeURIComponent(given.namespace)}/${encodeURIComponent(given.name)}/api/v1.0/predictions`, {
+      headers: { "x-unit-id": given.xUnitId, "x-deadline-ms": given.xDeadlineMs },
+      body: given.body,
+      json: "application/json",
+    })
+  }
+
+  /** Seldon V1: feedback. */
+  seldonFeedback(given: { readonly body: SeldonFeedback }): Promise<Answer<SeldonFeedbackAnswer>> {
+    return this.#send("POST", "/api/v1.0/feedback", {
+      body: given.body,
+      json: "application/json",
+    })
+  }
+
+  /** The same for a deployment. */
+  seldonFeedbackFor(given: {
+    readonly name: string,
+    readonly body: SeldonFeedback,
+  }): Promise<Answer<SeldonFeedbackAnswer>> {
+    return this.#send("POST", `/seldon/${encodeURIComponent(given.name)}/api/v1.0/feedback`, {
+      body: given.body,
+      json: "application/json",
+    })
+  }
+
+  /** The same for a deployment in a namespace. */
+  seldonFeedbackIn(given: {
+    readonly namespace: string,
+    readonly name: string,
+    readonly body: SeldonFeedback,
+  }): Promise<Answer<SeldonFeedbackAnswer>> {
+    return this.#send("POST", `/seldon/${encodeURIComponent(given.namespace)}/${encodeURIComponent(given.name)}/api/v1.0/feedback`, {
+      body: given.body,
+      json: "application/json",
+    })
+  }
+
+  /** AWS A/B testing sample: invocation. */
+  sampleInvocation(given: {
+    readonly xUnitId?: string | undefined,
+    readonly xDeadlineMs?: number | undefined,
+    readonly body: SampleInvocation,
+  }): Promise<Answer<SampleInvocationAnswer>> {
+    return this.#send("POST", "/invocation", {
+      headers: { "x-unit-id": given.xUnitId, "x-deadline-ms": given.xDeadlineMs },
+      body: given.body,
+      json: "application/json",
+    })
+  }
+
+  /** AWS A/B testing sample: conversion. */
+  sampleConversion(given: { readonly body: SampleConversion }): Promise<Answer<SampleConversionAnswer>> {
+    return this.#send("POST", "/conversion", {
+      body: given.body,
+      json: "application/json",
+    })
+  }
+
+  /** AWS A/B testing sample: stats. */
+  sampleStats(given: { readonly body: SampleStats }): Promise<Answer<SampleStatsAnswer>> {
+    return this.#send("POST", "/stats", {
+      body: given.body,
+      json: "application/json",
+    })
+  }
+
   /** The experiments that are served. */
   listExperiments(given: {
     readonly status?: string | undefined,
@@ -1061,6 +1886,24 @@ export class GatewayClient {
     readonly cursor?: number | undefined,
   } = {}): Promise<Answer<AuditPage>> {
     return this.#send("GET", "/admin/audit", { query: { subject: given.subject, actor: given.actor, limit: given.limit, cursor: given.cursor } })
+  }
+
+  /** The API keys there are. */
+  listKeys(): Promise<Answer<KeyList>> {
+    return this.#send("GET", "/admin/keys", {})
+  }
+
+  /** Make an API key. */
+  makeKey(given: { readonly body: KeyWish }): Promise<Answer<MadeKey>> {
+    return this.#send("POST", "/admin/keys", {
+      body: given.body,
+      json: "application/json",
+    })
+  }
+
+  /** Leads to the documentation. */
+  root(): Promise<Answer<RootLiveness>> {
+    return this.#send("GET", "/", {})
   }
 
   /** Alive. */

@@ -65,10 +65,9 @@ export interface EditDeps {
   /** The file that an experiment is kept in; undefined for one that belongs to those who call. */
   readonly fileOf: (id: string) => string | undefined
   readonly clock: Clock
+  /** Default: 10,000, far more than anybody looks after. */
+  readonly mostExperiments?: number
 }
-
-/** Experiments of one gateway. Far more than anybody looks after. */
-const MOST_EXPERIMENTS = 10_000
 
 /**
  * Changes experiments for those who call, one after the other.
@@ -83,10 +82,20 @@ export function createEditExperiment(deps: EditDeps): EditExperiment {
     if (id === undefined) throw new GatewayError("experiment_not_found")
     if (!deps.publisher.loaded) await deps.publisher.load()
     return await deps.publisher.inTurn(id, async (turn) => {
-      await deps.publisher.catchUp()
-      return await new Edit(deps, id, command).run(turn)
+      try {
+        return await attempt(deps, id, command, turn)
+      } catch (error) {
+        // Another gateway over the same store was first: who said what they had seen has seen too little, anybody else means the newest.
+        if (!(error instanceof GatewayError) || error.code !== "revision_conflict") throw error
+        return await attempt(deps, id, command, turn)
+      }
     })
   }
+}
+
+async function attempt(deps: EditDeps, id: ExperimentId, command: EditCommand, turn: PublishingTurn) {
+  await deps.publisher.catchUp()
+  return await new Edit(deps, id, command).run(turn)
 }
 
 /** One edit, while nobody else changes its experiment here. */
@@ -176,8 +185,9 @@ class Edit {
     }
     this.#refuseFile()
     const document = await this.#edited(wanted)
-    if (!this.#isThere() && this.#deps.publisher.ids().length >= MOST_EXPERIMENTS) {
-      throw new GatewayError("too_many_experiments", { detail: `There are ${MOST_EXPERIMENTS} experiments.` })
+    const { publisher, mostExperiments = 10_000 } = this.#deps
+    if (!this.#isThere() && publisher.ids().length >= mostExperiments) {
+      throw new GatewayError("too_many_experiments", { detail: `There are ${mostExperiments} experiments.` })
     }
     return { document, publication: { ...wishes, hold: false } }
   }
