@@ -101,11 +101,26 @@ export class GatewayClient {
 
 ${methods.join("\n")}
 ${SENDING}`
-  return [HEAD, ...types, client].join("\n")
+  return [HEAD, ...needed(types, HEAD + client), client].join("\n")
 }
 
-/** Pages, pixels and preflights are for browsers. */
-function isForPrograms({ method, answers }: Operation): boolean {
+/** The types that a text names, and those that they name. */
+function needed(types: ReadonlyMap<string, string>, text: string): readonly string[] {
+  const found = new Set<string>()
+  const texts = [text]
+  for (const one of texts) {
+    for (const [name, type] of types) {
+      if (found.has(name) || !new RegExp(`\\b${name}\\b`).test(one)) continue
+      found.add(name)
+      texts.push(type)
+    }
+  }
+  return [...types].filter(([name]) => found.has(name)).map(([, type]) => type)
+}
+
+/** Pages, pixels and preflights are for browsers; dialects are for clients that there are already. */
+function isForPrograms({ method, dialect, answers }: Operation): boolean {
+  if (dialect !== undefined) return false
   const contents = answers.filter(({ status }) => status < 300).flatMap(({ content = [] }) => content)
   return method !== "options" && contents.some(({ mediaType }) => /json$|^text\/plain$/.test(mediaType))
 }
@@ -215,7 +230,7 @@ function described(schema: unknown, indent: string): string {
 }
 
 function inParentheses(type: string): string {
-  return / [|&] /.test(type) && !type.startsWith("{") ? `(${type})` : type
+  return (/ [|&] /.test(type) && !type.startsWith("{")) || type.startsWith("readonly ") ? `(${type})` : type
 }
 
 if (import.meta.main) writeFileSync(FILE, clientText())

@@ -20,6 +20,7 @@ import { allocateFrom, allocateNow, resolutionOf } from "./reallocate.ts"
 import { type Content, contentDiff, modelHashes } from "./revision-content.ts"
 import { toEvent } from "./revision-event.ts"
 import { definitionsOf, lineageAfter } from "./revision-lineage.ts"
+import { recordOf, wishesOf } from "./revision-record.ts"
 import type { ServedExperiments } from "./served-experiments.ts"
 import { withStaticAnswer } from "./static-answer.ts"
 import { refuseTakenNames } from "./taken-names.ts"
@@ -385,17 +386,4 @@ export class Publisher {
       return allocateFrom(base, 0, [])
     }
   }
-}
-
-/** What an audit line says of a revision, whatever became of it. */
-function recordOf({ actor, document, experiment, revision }: StoredRevision) {
-  const action = document === null ? "experiment.remove" : "experiment.publish"
-  return { actor, action, subject: experiment, revision }
-}
-
-/** Series that somebody began anew or kept: the document doesn't tell. */
-function wishesOf(steps: readonly SeriesStep[]): string[] {
-  return steps
-    .filter(({ why }) => why === "reset" || why === "kept_on_request")
-    .map(({ variant, before, after, why }) => `series.${variant}: ${before} -> ${after} (${why})`)
 }
