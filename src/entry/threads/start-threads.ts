@@ -13,7 +13,7 @@ import { ModelFolder } from "../model-folder.ts"
 import { partStates, recordingOfAll } from "../part-states.ts"
 import { retentionReadings, storageReading } from "../readings.ts"
 import { type RunningGateway, runGateway, type Start } from "../running-gateway.ts"
-import { openShared, sharedAllocations } from "../shared-store.ts"
+import { sharedAllocations } from "../shared-store.ts"
 import { Storage } from "../storage.ts"
 import { packaged, retainedLogs, Upkeep } from "../upkeep.ts"
 import type { ControlFunctions } from "./functions.ts"
@@ -32,8 +32,7 @@ const CLOSE_WITHIN_MS = 12_000
  * @throws as `startGateway`
  */
 export async function startThreads(start: Start, count: number): Promise<RunningGateway> {
-  const { config, dataDir, logger } = start
-  const shared = await openShared(config, logger)
+  const { config, dataDir, logger, shared } = start
   const storage = new Storage({ dataDir, threads: count, shared, clock, logger })
   const keys = await openKeys(config, dataDir, logger)
   const registry = new Registry()
