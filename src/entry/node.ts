@@ -22,7 +22,7 @@ import { partStates, recordingFails, targetsState } from "./part-states.ts"
 import { retentionReadings, storageReading } from "./readings.ts"
 import { openRecording } from "./recording.ts"
 import { type RunningGateway, runGateway, type Start } from "./running-gateway.ts"
-import { openShared, sharedAllocations } from "./shared-store.ts"
+import { openShared, type SharedStore, sharedAllocations } from "./shared-store.ts"
 import { shippingOf } from "./shipping/stream-shipping.ts"
 import { Storage } from "./storage.ts"
 import { configuredTargets, Targets } from "./targets.ts"
@@ -46,21 +46,23 @@ export async function startGateway(
   for (const warning of warnings) logger.warn({}, warning)
   const dataDir = resolve(config.dataDir)
   const lock = await lockFolder(dataDir)
+  let shared: SharedStore | undefined
   try {
+    shared = await openShared(config, logger)
     const threads = config.threads === "auto" ? Math.max(1, availableParallelism() - 1) : config.threads
-    const start = { config, dataDir, logger, unlock: () => lock.release() }
+    const start = { config, dataDir, logger, shared, unlock: () => lock.release() }
     const running = await (threads === 1 ? startInThisThread(start) : startThreads(start, threads))
     const { address } = running
     logger.info({ address, dataDir, threads }, "serving")
     return running
   } catch (error) {
+    await shared?.close()
     lock.release()
     throw error
   }
 }
 
-async function startInThisThread({ config, dataDir, logger, unlock }: Start): Promise<RunningGateway> {
-  const shared = await openShared(config, logger)
+async function startInThisThread({ config, dataDir, logger, shared, unlock }: Start): Promise<RunningGateway> {
   const storage = new Storage({ dataDir, threads: 1, shared, clock, logger })
   const { archive, experimentStore } = storage
   const prepare = () => storage.prepare()

@@ -326,9 +326,11 @@ export class ExperimentCounters {
     for (const key of [...credits, ...known, logs, changed, hours, expiry, due]) step.unlink(key)
     step.hincrby(meta, "version", 1)
     step.hincrby(meta, "gone", 1)
-    step.hdel(meta, "purged")
+    // Without their mark other gateways take the counters for lost, and allocate nothing by them until their logs are folded again.
+    step.hdel(meta, "purged", "generation")
     resultsOf(await step.exec())
     this.#hours.forget()
+    this.#generation.forget()
   }
 
   /** Puts contents where nothing is counted, in one step. */

@@ -47,6 +47,12 @@ export class Generation {
     this.#positions = positions
   }
 
+  /** The counters were reset on purpose: nothing of them is waited for here. */
+  forget(): void {
+    this.#mark = undefined
+    this.forgetLoss(new Map())
+  }
+
   get hasLost(): boolean {
     return this.#lost !== undefined
   }

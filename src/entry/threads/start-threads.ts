@@ -23,7 +23,7 @@ import { ModelFolder } from "../model-folder.ts"
 import { partStates, recordingOfAll } from "../part-states.ts"
 import { retentionReadings, storageReading } from "../readings.ts"
 import { type RunningGateway, runGateway, type Start } from "../running-gateway.ts"
-import { openShared, sharedAllocations } from "../shared-store.ts"
+import { sharedAllocations } from "../shared-store.ts"
 import { shippingOf } from "../shipping/stream-shipping.ts"
 import { Storage } from "../storage.ts"
 import { configuredTargets, Targets } from "../targets.ts"
@@ -47,8 +47,7 @@ const TELL_WITHIN_MS = 2_000
  * @throws as `startGateway`
  */
 export async function startThreads(start: Start, count: number): Promise<RunningGateway> {
-  const { config, dataDir, logger } = start
-  const shared = await openShared(config, logger)
+  const { config, dataDir, logger, shared } = start
   const storage = new Storage({ dataDir, threads: count, shared, clock, logger })
   const keys = await openKeys(config, dataDir, logger)
   const registry = new Registry()
