@@ -176,7 +176,7 @@ export type Experiment = {
   /** What an instance becomes: an object, a list of the values of `features`, or a line of them; object when left out */
   readonly form?: "object" | "row" | "csv" | undefined
   /** JSON around the instances (json and sagemaker): the text "$instances" stands for the list of all, "$instance" for one, and then each instance is a request */
-  readonly body?: unknown | undefined
+  readonly body?: unknown
 } | undefined
   /** Where the prediction is in the answer */
   readonly response?: {
@@ -219,7 +219,7 @@ export type Experiment = {
   /** What an instance becomes: an object, a list of the values of `features`, or a line of them; object when left out */
   readonly form?: "object" | "row" | "csv" | undefined
   /** JSON around the instances (json and sagemaker): the text "$instances" stands for the list of all, "$instance" for one, and then each instance is a request */
-  readonly body?: unknown | undefined
+  readonly body?: unknown
 } | undefined
   /** Where the prediction is in the answer */
   readonly response?: {
@@ -823,7 +823,7 @@ export type PublishedExperiment = {
   /** What an instance becomes: an object, a list of the values of `features`, or a line of them; object when left out */
   readonly form?: "object" | "row" | "csv" | undefined
   /** JSON around the instances (json and sagemaker): the text "$instances" stands for the list of all, "$instance" for one, and then each instance is a request */
-  readonly body?: unknown | undefined
+  readonly body?: unknown
 } | undefined
   /** Where the prediction is in the answer */
   readonly response?: {
@@ -866,7 +866,7 @@ export type PublishedExperiment = {
   /** What an instance becomes: an object, a list of the values of `features`, or a line of them; object when left out */
   readonly form?: "object" | "row" | "csv" | undefined
   /** JSON around the instances (json and sagemaker): the text "$instances" stands for the list of all, "$instance" for one, and then each instance is a request */
-  readonly body?: unknown | undefined
+  readonly body?: unknown
 } | undefined
   /** Where the prediction is in the answer */
   readonly response?: {

@@ -208,7 +208,7 @@ function typeOf(schema: unknown): string {
   if (values !== undefined) return values.map((value) => JSON.stringify(value)).join(" | ")
   if (type === "object") return objectType(schema as JsonSchema)
   const alternatives = anyOf ?? oneOf
-  if (alternatives !== undefined) return [...new Set(alternatives.map((one) => inParentheses(typeOf(one))))].join(" | ")
+  if (alternatives !== undefined) return unionOf(alternatives.map(typeOf))
   if (allOf !== undefined) return allOf.map((one) => inParentheses(typeOf(one))).join(" & ")
   if (Array.isArray(prefixItems)) return `readonly [${prefixItems.map(typeOf).join(", ")}]`
   if (type === "array") return `readonly ${inParentheses(typeOf(items))}[]`
@@ -216,12 +216,20 @@ function typeOf(schema: unknown): string {
   return type === "string" || type === "boolean" || type === "null" ? type : "unknown"
 }
 
+/** What may be anything may be any of the others too. */
+function unionOf(types: readonly string[]): string {
+  if (types.includes("unknown")) return "unknown"
+  return [...new Set(types.map(inParentheses))].join(" | ")
+}
+
 function objectType({ properties, required = [], additionalProperties }: JsonSchema): string {
   if (properties === undefined) return `Readonly<Record<string, ${typeOf(additionalProperties)}>>`
   const members = Object.entries(properties).map(([name, schema]) => {
     const optional = required.includes(name) ? "" : "?"
     const said = /^[A-Za-z_]\w*$/.test(name) ? name : JSON.stringify(name)
-    return `${described(schema, "  ")}  readonly ${said}${optional}: ${typeOf(schema)}${optional === "" ? "" : " | undefined"}`
+    const member = typeOf(schema)
+    const type = optional === "" || member === "unknown" ? member : `${member} | undefined`
+    return `${described(schema, "  ")}  readonly ${said}${optional}: ${type}`
   })
   return `{\n${members.join("\n")}\n}`
 }
