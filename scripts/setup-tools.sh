@@ -2,7 +2,7 @@
 # Installs what tests, load tests and benchmarks need beside npm packages, where it is missing, and says what it does.
 # Needs nothing when all is there. Without root or network it says what to install and exits 1.
 #
-#   scripts/setup-tools.sh [tool...]     default: all of redis-server chromium curl script promtool nginx wrk taskset cc java k6 and the Python tools
+#   scripts/setup-tools.sh [tool...]     default: all of redis-server chromium curl jq script promtool nginx wrk taskset cc java k6 and the Python tools
 #
 # k6 is built from source into ${XDG_CACHE_HOME:-$HOME/.cache}/bandit-gateway/bin, where loadtest/ looks first; each Python tool is installed with
 # pip into a virtual environment of its own beside it, where test/tools/ looks.
@@ -76,7 +76,7 @@ install_k6() {
   fi
 }
 
-PYTHON_TOOLS=(schemathesis moto vowpalwabbit open-bandit-pipeline pyspark)
+PYTHON_TOOLS=(schemathesis moto vowpalwabbit open-bandit-pipeline pyspark clients seldon mlserver)
 
 python_packages_of() {
   case "$1" in
@@ -85,6 +85,9 @@ python_packages_of() {
     vowpalwabbit) echo "vowpalwabbit==9.11.9" ;;
     open-bandit-pipeline) echo "numpy==2.4.6 pandas==2.3.3 scikit-learn==1.9.1 scipy==1.17.1 pyyaml==6.0.3 tqdm==4.70.1" ;;
     pyspark) echo "pyspark==4.3.0" ;;
+    clients) echo "boto3==1.44.5 kserve==0.21.0 tritonclient[http]==2.73.0" ;;
+    seldon) echo "seldon-core==1.18.2 setuptools<81" ;;
+    mlserver) echo "mlserver==1.7.1 uvloop<0.22" ;;
   esac
 }
 
@@ -121,7 +124,7 @@ install_python_tool() {
 }
 
 tools=("$@")
-if [ ${#tools[@]} -eq 0 ]; then tools=(redis-server chromium curl script promtool nginx wrk taskset cc java k6 "${PYTHON_TOOLS[@]}"); fi
+if [ ${#tools[@]} -eq 0 ]; then tools=(redis-server chromium curl jq script promtool nginx wrk taskset cc java k6 "${PYTHON_TOOLS[@]}"); fi
 
 packages=()
 failed=0

@@ -1,4 +1,6 @@
 import * as z from "zod"
+import { OVERLOAD_DEFAULTS, type OverloadLimits, overloadLimits } from "./settings/overload-limits.ts"
+import { type RedisSetting, redisUrl } from "./settings/redis-url.ts"
 
 /** Permissions of one API key, its secret still in the clear: it is digested before anything else sees it. */
 export interface ApiKeySetting {
@@ -61,6 +63,10 @@ export interface Config {
   readonly kinesisStream: string | undefined
   /** How long a stop may then send what is left. */
   readonly kinesisDrainSeconds: number
+  /** Undefined: counters and revisions are kept in the data folder. */
+  readonly redis: RedisSetting | undefined
+  /** Where a reward is durable when it is answered: in the data folder's log, or in Redis. */
+  readonly rewardDurability: "log" | "store"
   /** How long new connections are still taken after SIGTERM. */
   readonly shutdownDelaySeconds: number
   /** How long open requests may then take. */
@@ -231,65 +237,6 @@ const outcomesMaxBytes = z.string().transform((text, context) => {
   return z.NEVER
 })
 
-/** Each limit of OVERLOAD_LIMITS: its default, the least and the most. docs/overload.md says what they are for. */
-const OVERLOAD_LIMITS = {
-  concurrencyInitial: [200, 1, 10_000],
-  concurrencyMin: [20, 1, 10_000],
-  concurrencyMax: [200, 1, 10_000],
-  concurrencySmoothing: [0.2, 0.01, 1],
-  concurrencyLongWindow: [600, 10, 100_000],
-  concurrencyTolerance: [1.5, 1, 10],
-  concurrencyQueue: [4, 1, 1_000],
-  predictShare: [0.8, 0, 1],
-  rewardShare: [0.15, 0, 1],
-  adminShare: [0.05, 0, 1],
-  queueTargetMs: [5, 1, 1_000],
-  queueIntervalMs: [100, 10, 10_000],
-  loopDelayMs: [50, 10, 10_000],
-  loopUtilization: [0.95, 0.1, 1],
-  heapClose: [0.92, 0.1, 1],
-  heapRefuse: [0.95, 0.1, 1],
-  retryAfterSeconds: [1, 1, 60],
-} as const satisfies Readonly<Record<string, readonly [given: number, least: number, most: number]>>
-
-type OverloadLimit = keyof typeof OVERLOAD_LIMITS
-export type OverloadLimits = Readonly<Record<OverloadLimit, number>>
-
-const OVERLOAD_DEFAULTS = Object.fromEntries(
-  Object.entries(OVERLOAD_LIMITS).map(([name, [given]]) => [name, given]),
-) as OverloadLimits
-
-const overloadLimits = z.string().transform((text, context): OverloadLimits | undefined => {
-  if (text.trim() === "off") return undefined
-  const limits: Record<OverloadLimit, number> = { ...OVERLOAD_DEFAULTS }
-  const refuse = (message: string): never => {
-    context.addIssue({ code: "custom", message })
-    return z.NEVER
-  }
-  for (const entry of text.split(",").map((one) => one.trim())) {
-    const [, name = "", number = ""] = /^(\w+)=(\d+(?:\.\d+)?)$/.exec(entry) ?? []
-    if (!isOverloadLimit(name)) {
-      return refuse(
-        `must be off, or a list such as queueTargetMs=10,concurrencyMax=400; "${entry}" is not one of ${Object.keys(OVERLOAD_LIMITS).join(", ")} with a number`,
-      )
-    }
-    const [, least, most] = OVERLOAD_LIMITS[name]
-    limits[name] = Number(number)
-    if (limits[name] < least || limits[name] > most) return refuse(`must have a ${name} from ${least} to ${most}`)
-  }
-  const { concurrencyMin, concurrencyInitial, concurrencyMax, predictShare, rewardShare, adminShare } = limits
-  if (concurrencyMin > concurrencyInitial || concurrencyInitial > concurrencyMax)
-    return refuse("must have concurrencyMin <= concurrencyInitial <= concurrencyMax")
-  if (predictShare + rewardShare + adminShare > 1 + 1e-9) return refuse("must have shares that add up to at most 1")
-  return limits
-})
-
-function isOverloadLimit(name: string): name is OverloadLimit {
-  return Object.hasOwn(OVERLOAD_LIMITS, name)
-}
-
-const unsupported = (feature: string) => z.never(`is not supported by this version: ${feature}`).optional()
-
 const schema = z.object({
   HOST: z.string().min(1, "must be an address or a host name").default("127.0.0.1"),
   PORT: z.coerce
@@ -328,12 +275,13 @@ const schema = z.object({
   OVERLOAD_LIMITS: overloadLimits.optional(),
   SHUTDOWN_DELAY_SECONDS: z.coerce.number("must be a number of seconds").min(0).max(600).default(1),
   DRAIN_SECONDS: z.coerce.number("must be a number of seconds").min(0).max(600).default(5),
-  REDIS_URL: unsupported("counters live in DATA_DIR"),
   KINESIS_STREAM: z
     .string()
     .regex(/^[a-zA-Z0-9_.-]{1,128}$/, "must be a stream's name: 1 to 128 letters, digits, _, . or -")
     .optional(),
   KINESIS_DRAIN_SECONDS: z.coerce.number("must be a number of seconds").min(0).max(600).default(3),
+  REDIS_URL: redisUrl.optional(),
+  REWARD_DURABILITY: z.enum(["log", "store"], "must be log or store").default("log"),
 })
 
 /** The names of all settings. */
@@ -358,6 +306,9 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
     problems.push(
       `API_KEYS must be set, since HOST ${host} can be reached from other machines; or set HOST to 127.0.0.1`,
     )
+  }
+  if (given["REWARD_DURABILITY"] === "store" && given["REDIS_URL"] === undefined) {
+    problems.push("REWARD_DURABILITY store needs REDIS_URL: without it the log in DATA_DIR is what there is")
   }
   if (problems.length > 0 || !parsed.success) throw new ConfigError(problems)
   const settings = parsed.data
@@ -391,6 +342,8 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
     overload: given["OVERLOAD_LIMITS"] === undefined ? OVERLOAD_DEFAULTS : settings.OVERLOAD_LIMITS,
     kinesisStream: settings.KINESIS_STREAM,
     kinesisDrainSeconds: settings.KINESIS_DRAIN_SECONDS,
+    redis: settings.REDIS_URL,
+    rewardDurability: settings.REWARD_DURABILITY,
     shutdownDelaySeconds: settings.SHUTDOWN_DELAY_SECONDS,
     drainSeconds: settings.DRAIN_SECONDS,
   }

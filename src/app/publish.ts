@@ -6,6 +6,8 @@ import type { Experiment } from "../domain/experiment.ts"
 import type { ExperimentId } from "../domain/ids.ts"
 import { onSchedule } from "../domain/schedule.ts"
 import { type Lineage, NO_LINEAGE, type SeriesStep, type SeriesWishes } from "../domain/series.ts"
+import { createSnapshot } from "../domain/snapshot.ts"
+import type { SharedAllocation } from "../ports/allocation-store.ts"
 import type { Clock } from "../ports/clock.ts"
 import type { CounterStore } from "../ports/counter-store.ts"
 import type { ExperimentStore, StoredRevision } from "../ports/experiment-store.ts"
@@ -27,6 +29,8 @@ export interface PublisherDeps {
   readonly experiments: ServedExperiments
   readonly store: ExperimentStore
   readonly counters: CounterStore
+  /** The last allocation that is known of an experiment, for when its statistics can't be read. */
+  readonly lastAllocation?: ((id: string) => SharedAllocation | undefined) | undefined
   readonly recorder: { recordExperiment(event: ExperimentEvent): Promise<void> }
   readonly audit: Pick<AuditTrail, "record" | "note">
   /** What answers for a backend. Documents are checked against it before they come here. */
@@ -363,14 +367,21 @@ export class Publisher {
     return { document: JSON.parse(JSON.stringify(experiment)), models: modelHashes(experiment, endpoints) }
   }
 
-  /** Statistics that can't be read must not keep an edit from acting: it starts from none and is refreshed when they are back. */
+  /**
+   * Statistics that can't be read must not keep an edit from acting: it starts from the last allocation of this revision, or from none, and is
+   * refreshed when they are back.
+   */
   async #snapshot(experiment: Experiment, revision: number, lineage: Lineage) {
-    const { counters, clock, logger, keyId } = this.#deps
+    const { counters, lastAllocation, clock, logger, keyId } = this.#deps
     const base = { experiment, revision, lineage, keyId }
     try {
       return await allocateNow(base, counters, clock.now())
     } catch (error) {
       logger.warn({ experiment: experiment.id, error: String(error) }, "published without statistics")
+      const last = lastAllocation?.(experiment.id)
+      if (last?.revision === revision && last.allocation.length === experiment.variants.length) {
+        return createSnapshot({ ...base, stateVersion: last.stateVersion, plan: last })
+      }
       return allocateFrom(base, 0, [])
     }
   }

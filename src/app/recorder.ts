@@ -72,6 +72,8 @@ export interface RecorderOptions {
    * after the call, each for itself.
    */
   readonly atTurnEnd?: (run: () => void) => void
+  /** Where a reward is durable when it is answered. Under `store` none is `accepted`: what the store hasn't counted is refused. Default `log`. */
+  readonly durability?: "log" | "store"
   /** How long closing waits for a log and a store that hang. Default 5,000. */
   readonly closeWithinMs?: number
 }
@@ -86,6 +88,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
     answerWithinMs = 1_000,
     maxPendingRewards = 50_000,
     closeWithinMs = 5_000,
+    durability = "log",
     atTurnEnd = queueMicrotask,
   } = options
   const loop = new FoldLoop({
@@ -113,6 +116,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
     if (pendingRewards.size + events.length > maxPendingRewards) {
       throw new GatewayError("store_unavailable", { detail: "too many rewards wait to be counted" })
     }
+    if (durability === "store" && loop.storeFails) throw notCounted()
     const waiting = join(events)
     const turns = new Set(waiting.map(({ pending }) => pending.turn))
     // A duplicate waits as well: the line that it repeats may not be durable yet.
@@ -124,6 +128,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
       throw new GatewayError("log_unavailable", { detail: "the outcome log doesn't become durable now" })
     }
     await Promise.all(Array.from(new Set(waiting.map(({ pending }) => pending.part)), (part) => part.settled()))
+    if (durability === "store" && waiting.some(({ pending }) => pending.answer === undefined)) throw notCounted()
     return waiting.map(({ pending: { answer }, first }) => {
       if (answer === undefined) return "accepted"
       return first ? answer : "duplicate"
@@ -255,6 +260,10 @@ export function createRecorder(options: RecorderOptions): Recorder {
       await within(Promise.allSettled([log.close(), store.close()]), closeWithinMs)
     },
   }
+}
+
+function notCounted(): GatewayError {
+  return new GatewayError("store_unavailable", { detail: "rewards can't be counted now: send them again" })
 }
 
 /** Under `first` every postback of a decision and metric is the same one, but for a zero, which gives way to one that isn't. */

@@ -40,6 +40,8 @@ export interface GuardedTarget {
 const TRANSIENT: ReadonlySet<number> = new Set([429, 502, 503])
 /** Answers of a server that has too much to do. */
 const OVERLOADED: ReadonlySet<number> = new Set([429, 503])
+/** Answers below 500 that blame the server: it has too much to do, or the model behind it failed (SageMaker's ModelError). */
+const BLAMED: ReadonlySet<number> = new Set([424, 429])
 /** How much one answer's time moves the usual one. */
 const SMOOTHING = 0.05
 /**
@@ -85,6 +87,11 @@ export class TargetGuard {
     const model = new GuardedModel(this, new Circuit(this.#random))
     this.#models.push(model)
     return model
+  }
+
+  /** Models that are left alone now, or about to be tried. */
+  get failing(): readonly CallHealth[] {
+    return this.#models.map((model) => model.health()).filter(({ circuit }) => circuit !== "closed")
   }
 
   /** By circuit state: how many models of the target there are. */
@@ -177,7 +184,7 @@ export class GuardedModel implements ModelCalls {
     this.#lastFailure = failure
     if (result.ok) {
       // What it refuses it has understood: another request may be answered.
-      if (result.answer.status >= 500 || result.answer.status === 429) this.#circuit.failed(nowMs)
+      if (result.answer.status >= 500 || BLAMED.has(result.answer.status)) this.#circuit.failed(nowMs)
       else this.#circuit.succeeded(nowMs)
       throw this.#failed(failure)
     }

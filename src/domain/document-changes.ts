@@ -6,26 +6,26 @@ export interface DocumentChange {
   readonly after: unknown
 }
 
-type Members = Readonly<Record<string, unknown>>
+type Members = ReadonlyMap<string, unknown>
 
 /** What is different between two JSON documents; null for a document that isn't there. The order of fields, and of members with ids, says nothing. */
 export function documentChanges(before: unknown, after: unknown, path = ""): DocumentChange[] {
   const [old, now] = [membersOf(before), membersOf(after)]
-  if (old === undefined || now === undefined) {
+  if (old === undefined || now === undefined || Array.isArray(before) !== Array.isArray(after)) {
     if (JSON.stringify(before) === JSON.stringify(after)) return []
     return [{ path, before: before ?? null, after: after ?? null }]
   }
-  const names = [...new Set([...Object.keys(old), ...Object.keys(now)])]
-  return names.flatMap((name) => documentChanges(old[name], now[name], path === "" ? name : `${path}.${name}`))
+  const names = [...new Set([...old.keys(), ...now.keys()])]
+  return names.flatMap((name) => documentChanges(old.get(name), now.get(name), path === "" ? name : `${path}.${name}`))
 }
 
 /** The parts of a value that are compared by name; undefined for one that is compared whole. */
 function membersOf(value: unknown): Members | undefined {
   if (typeof value !== "object" || value === null) return undefined
-  if (!Array.isArray(value)) return value as Members
+  if (!Array.isArray(value)) return new Map(Object.entries(value))
   const named = value.flatMap((member: unknown): [string, unknown][] => {
-    const { id } = membersOf(member) ?? {}
-    return typeof id === "string" ? [[id, member]] : []
+    const isNamed = typeof member === "object" && member !== null && "id" in member && typeof member.id === "string"
+    return isNamed ? [[String(member.id), member]] : []
   })
-  return named.length === value.length ? Object.fromEntries(named) : undefined
+  return named.length === value.length ? new Map(named) : undefined
 }

@@ -38,6 +38,8 @@ interface ReadableVariant {
   readonly id: string | undefined
   readonly weight: number | undefined
   readonly enabled: boolean | undefined
+  /** Whether its backend answers later, at another place. */
+  readonly isAsync: boolean | undefined
 }
 
 /** Everything in a document that doesn't fit together. Rules whose fields can't be read are left out. */
@@ -80,6 +82,13 @@ function* variantIssues({ variants, policy }: ReadableDocument): Generator<Docum
     yield {
       path: ["variants", index, "weight"],
       message: "must be above 0: burnInDecisions gives each variant its first decisions by its weight",
+    }
+  }
+  const later = variants.findIndex(({ isAsync }) => isAsync === true)
+  if (later >= 0 && variants.some(({ isAsync }) => isAsync === false)) {
+    yield {
+      path: ["variants", later, "backend", "mode"],
+      message: "must be async for all variants or for none: a caller waits for its answer or doesn't",
     }
   }
   const enabled = variants.filter((variant) => variant.enabled === true).length

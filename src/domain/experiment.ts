@@ -2,7 +2,7 @@ import * as z from "zod"
 import { deepFreeze } from "#policies/deep-freeze.ts"
 import type { Policy } from "#policies/policy.ts"
 import { commonPolicyFields, findPolicy, isPolicyKind, policySchema } from "#policies/registry.ts"
-import { type Backend, backendSchema, NAME, staticAnswerSchema } from "./backends/backend.ts"
+import { type Backend, backendSchema, isAsync, NAME, staticAnswerSchema } from "./backends/backend.ts"
 import { MAX_REWARD } from "./counters.ts"
 import { type DocumentIssue, parseShape, validFields } from "./document-issues.ts"
 import { type ReadableDocument, referenceIssues } from "./experiment-references.ts"
@@ -197,8 +197,8 @@ function readable(document: unknown): ReadableDocument {
   return {
     names: listOf(document, "names", MAX_NAMES).map(textOf),
     variants: listOf(document, "variants", MAX_VARIANTS).map((variant) => {
-      const { weight, enabled } = validFields(variantSchema, variant)
-      return { id: textOf(fieldsOf(variant)["id"]), weight, enabled }
+      const { weight, enabled, backend } = validFields(variantSchema, variant)
+      return { id: textOf(fieldsOf(variant)["id"]), weight, enabled, isAsync: backend && isAsync(backend) }
     }),
     control: textOf(control),
     fallback: textOf(fallback),

@@ -53,6 +53,8 @@ export async function createBundledGateway(
 ): Promise<{ readonly app: Hono; readonly afterRequest: () => Promise<void> }> {
   // A Worker is reachable by everyone unless it runs on a developer's machine: the same rule as for an address on Node.
   const config = parseConfig({ ...bundle.settings, HOST: bundle.insecureLocal ? "127.0.0.1" : "0.0.0.0" })
+  if (config.redis !== undefined)
+    throw new ConfigError(["REDIS_URL is not supported on a Worker: its counters are its own"])
   const models = new Map<string, ModelEndpoint>()
   for (const { document, weights } of bundle.artifacts) {
     const endpoint = loadArtifact(document, weights)
@@ -63,7 +65,7 @@ export async function createBundledGateway(
   const { signingKeys, unitKey } = isolateKeys(config, bundle.insecureLocal)
   const { putInForce: _, ...authorization } = createAuthorization(config, clock)
   const audit = new AuditTrail({
-    log: createMemoryAuditLog((text) => hash("sha256", text)),
+    log: createMemoryAuditLog((text) => hash("sha256", text, "hex")),
     stream: (event) => recorder.recordAudit(event),
     clock,
     logger,

@@ -3,7 +3,7 @@ import { createTextMac } from "../adapters/node-crypto/mac.ts"
 import type { AuditTrail } from "../app/audit-trail.ts"
 import { createEditExperiment, type EditDeps, type EditExperiment } from "../app/edit-experiment.ts"
 import { createPredict, type PredictDeps } from "../app/predict.ts"
-import { Publisher } from "../app/publish.ts"
+import { Publisher, type PublisherDeps } from "../app/publish.ts"
 import { Reallocator } from "../app/reallocate.ts"
 import type { Recorder } from "../app/recorder.ts"
 import { createReward } from "../app/reward.ts"
@@ -16,6 +16,7 @@ import { type Readings, watchExperiments } from "../http/gauges.ts"
 import { Metrics } from "../http/metrics.ts"
 import type { ReadParts } from "../http/routes/health.ts"
 import type { Compress } from "../http/static-answer.ts"
+import type { AllocationStore } from "../ports/allocation-store.ts"
 import type { Clock } from "../ports/clock.ts"
 import type { CounterStore } from "../ports/counter-store.ts"
 import type { ExperimentStore } from "../ports/experiment-store.ts"
@@ -93,6 +94,9 @@ export interface GatewayParts
   readonly audit: AuditTrail
   /** Reads the YAML of a call. */
   readonly parseText: Parameters<typeof createYamlReader>[0]
+  /** The allocations that gateways share; undefined where there is one gateway. */
+  readonly allocations?: AllocationStore | undefined
+  readonly lastAllocation?: PublisherDeps["lastAllocation"]
   readonly endpointOf: (backend: Backend) => ModelEndpoint
   readonly defaultExperiment: string | undefined
   readonly readings: Readings
@@ -114,6 +118,7 @@ export function createGateway(parts: GatewayParts): Gateway {
     experiments,
     store,
     counters,
+    lastAllocation: parts.lastAllocation,
     recorder: parts.recorder,
     audit: parts.audit,
     endpointOf: parts.endpointOf,
@@ -131,6 +136,6 @@ export function createGateway(parts: GatewayParts): Gateway {
     metrics,
     experiments,
     publisher,
-    reallocator: new Reallocator({ experiments, counters, clock, logger }),
+    reallocator: new Reallocator({ experiments, counters, allocations: parts.allocations, clock, logger }),
   }
 }

@@ -9,6 +9,7 @@ import { lockFolder } from "../adapters/sqlite/folder-lock.ts"
 import { AuditTrail } from "../app/audit-trail.ts"
 import { createRecoveringExperiments } from "../app/recovering-store.ts"
 import type { Config } from "../config.ts"
+import { watchTargets } from "../http/target-gauges.ts"
 import { Backends } from "./backends.ts"
 import { createGateway } from "./gateway.ts"
 import { openKeys } from "./kept-keys.ts"
@@ -17,10 +18,11 @@ import { listen, stopListening } from "./listen.ts"
 import { machineClock as clock } from "./machine-clock.ts"
 import { ModelFolder } from "./model-folder.ts"
 import { createNodeParts } from "./node-parts.ts"
-import { partStates, recordingFails } from "./part-states.ts"
+import { partStates, recordingFails, targetsState } from "./part-states.ts"
 import { retentionReadings, storageReading } from "./readings.ts"
 import { openRecording } from "./recording.ts"
 import { type RunningGateway, runGateway, type Start } from "./running-gateway.ts"
+import { openShared, sharedAllocations } from "./shared-store.ts"
 import { shippingOf } from "./shipping/stream-shipping.ts"
 import { Storage } from "./storage.ts"
 import { configuredTargets, Targets } from "./targets.ts"
@@ -58,7 +60,8 @@ export async function startGateway(
 }
 
 async function startInThisThread({ config, dataDir, logger, unlock }: Start): Promise<RunningGateway> {
-  const storage = new Storage({ dataDir, threads: 1, clock, logger })
+  const shared = await openShared(config, logger)
+  const storage = new Storage({ dataDir, threads: 1, shared, clock, logger })
   const { archive, experimentStore } = storage
   const prepare = () => storage.prepare()
   const turnEnd = new TurnEnd()
@@ -67,6 +70,7 @@ async function startInThisThread({ config, dataDir, logger, unlock }: Start): Pr
     thread: 1,
     archive,
     experimentStore,
+    durability: config.rewardDurability,
     prepare,
     turnEnd,
     clock,
@@ -74,7 +78,12 @@ async function startInThisThread({ config, dataDir, logger, unlock }: Start): Pr
   })
   const { recorder, store } = recording
   const keys = await openKeys(config, dataDir, logger)
-  const targets = new Targets({ targets: await configuredTargets(config), threads: 1, clock, random: Math.random })
+  const targets = await Targets.open({
+    targets: await configuredTargets(config),
+    threads: 1,
+    clock,
+    random: Math.random,
+  })
   const backends = new Backends(new ModelFolder(config.modelsDir ?? packaged("examples/models"), logger), targets)
   const apiKeys = createKeyManagement(createKeyFile(dataDir), (live) => parts.putInForce(live), logger)
   const parts = createNodeParts(config, keys, apiKeys, turnEnd, logger)
@@ -92,6 +101,7 @@ async function startInThisThread({ config, dataDir, logger, unlock }: Start): Pr
     ...parts.serving,
     recorder,
     counters: store,
+    ...(await sharedAllocations(shared, dataDir, logger)),
     experimentStore: createRecoveringExperiments(experimentStore, store),
     endpointOf: (backend) => backends.endpointOf(backend),
     check: (backend) => backends.check(backend),
@@ -110,24 +120,29 @@ async function startInThisThread({ config, dataDir, logger, unlock }: Start): Pr
       ...parts.readings,
       ...shipping?.readings,
     },
-    readParts: () =>
-      partStates(
+    readParts: () => ({
+      ...partStates(
         {
           draining: state.draining,
           served: gateway.experiments.all().length,
           problems: upkeep.problems,
           keyProblem: keys.problem(),
           stream: shipping?.part,
+          shared: shared?.state(),
         },
         recording.state(),
       ),
+      ...targetsState(targets.guards),
+    }),
   })
+  watchTargets(gateway.metrics.registry, () => targets.guards)
   const logs = await retainedLogs(dataDir, logger)
   const upkeep = new Upkeep(
     { config, dataDir, storage, keys, apiKeys, backends, ...gateway, recovery: store, clock, logger },
     logs,
   )
   await upkeep.publishAll()
+  shared?.onPublished(() => upkeep.lookNow())
   const server = parts.createServer(gateway.application, gateway.metrics, () => state.draining)
   const port = await listen(server, config)
   shipping?.start()
@@ -152,6 +167,7 @@ async function startInThisThread({ config, dataDir, logger, unlock }: Start): Pr
     release: async () => {
       await targets.close()
       await storage.database.close()
+      await shared?.close()
       unlock()
     },
   })

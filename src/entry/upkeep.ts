@@ -30,6 +30,7 @@ export const AUDIT_FILE = "audit.ndjson"
 const LOOK_EVERY_MS = 1000
 const RETAIN_EVERY_MS = 60_000
 const NOTE_USES_EVERY_MS = 60_000
+const TIDY_EVERY_MS = 30_000
 const DAY_MS = 86_400_000
 const REALLOCATE_EVERY_MS = 50
 
@@ -113,6 +114,11 @@ export class Upkeep {
     requireExperiment(config, ids, this.#documents.problems.map(describeProblem))
   }
 
+  /** Looks for documents and revisions without waiting for the next turn. */
+  lookNow(): void {
+    void this.#documents.look()
+  }
+
   start(): void {
     const { apiKeys, reallocator, recovery, storage } = this.#parts
     this.#timers = [
@@ -122,6 +128,7 @@ export class Upkeep {
       setInterval(() => void apiKeys.look(), LOOK_EVERY_MS),
       setInterval(() => void apiKeys.noteUses(), NOTE_USES_EVERY_MS),
       setInterval(() => void reallocator.tick(), REALLOCATE_EVERY_MS),
+      setInterval(() => void storage.tidyUp(), TIDY_EVERY_MS),
       setInterval(() => {
         void storage.noteUnwritten()
         // What a store holds that has not caught up is no checkpoint.

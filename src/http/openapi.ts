@@ -80,8 +80,6 @@ function assemble() {
   }
 }
 
-/** Text without control characters, line and paragraph separators. */
-const NO_CONTROLS = "^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]+$"
 /** A map as the object that JSON has for it, each value turned into another. */
 function mapped<Value, Written>(
   entries: ReadonlyMap<string | number, Value>,
@@ -98,12 +96,9 @@ function componentSchemas(): Record<string, JsonSchema> {
   for (const [id, { $schema: _, $id: __, id: ___, ...schema }] of Object.entries(generated))
     schemas[id] = withPlainTuples(schema) as JsonSchema
   // JSON Schema says these in ways that zod refinements can't be translated to.
-  const { PredictRequest: request, Experiment: experiment } = schemas
-  const unitId = request?.properties?.["unitId"]
-  schemas["PredictRequest"] = {
-    ...request,
-    properties: { ...request?.properties, unitId: { ...(unitId as JsonSchema), pattern: NO_CONTROLS } },
-    oneOf: [{ required: ["features"] }, { required: ["instances"] }],
+  const { Experiment: experiment } = schemas
+  for (const name of ["PredictRequest", "FeatureRequest"] as const) {
+    schemas[name] = { ...schemas[name], oneOf: [{ required: ["features"] }, { required: ["instances"] }] }
   }
   schemas["PublishedExperiment"] = {
     ...experiment,

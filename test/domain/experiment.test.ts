@@ -40,6 +40,15 @@ describe("given one mistake", () => {
       { variants: [{ ...document.variants[0], backend: { kind: "http", target: "http://169.254.169.254/" } }] },
       /^variants\.0\.backend\.target: must be 1 to 64 letters/,
     ],
+    [
+      {
+        variants: [
+          document.variants[0],
+          { ...document.variants[1], backend: { kind: "sagemaker", target: "t", mode: "async" } },
+        ],
+      },
+      /^variants\.1\.backend\.mode: must be async for all variants or for none/,
+    ],
     [{ control: "nobody" }, /^control: must be the id of one of the variants: champion, challenger/],
     [{ fallback: "nobody" }, /^fallback: must be the id/],
     [{ holdout: 1.5 }, /^holdout: /],

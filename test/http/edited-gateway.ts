@@ -6,7 +6,7 @@ export const NEW = { "if-none-match": "*" }
 export const at = (revision: number | string) => ({ "if-match": `"${revision}"` })
 
 /** The document of banner-ctr, whose id is the address's. */
-export const WITHOUT_ID = (({ id: _, ...rest }) => rest)(bannerDocument())
+export const WITHOUT_ID = { ...bannerDocument(), id: undefined }
 
 export async function put(gateway: TestGateway, id: string, document: unknown, headers: Record<string, string> = NEW) {
   return await gateway.request(`/admin/experiments/${id}`, {

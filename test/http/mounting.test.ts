@@ -27,7 +27,7 @@ function pathOf({ path, parameters = [] }: Operation): string {
 
 function textOf({ request }: Operation): string {
   const example = request?.contents[0]?.example
-  return typeof example === "string" ? example : JSON.stringify(example)
+  return typeof example === "string" ? example : (JSON.stringify(example) ?? "")
 }
 
 function call(operation: Operation, headers: Readonly<Record<string, string>> = {}, body = textOf(operation)) {

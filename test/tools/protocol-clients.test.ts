@@ -1,6 +1,4 @@
 import { execFile } from "node:child_process"
-import { existsSync } from "node:fs"
-import { homedir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
@@ -9,10 +7,10 @@ import * as z from "zod"
 import { parseConfig } from "#src/config.ts"
 import { startGateway } from "#src/entry/node.ts"
 import { temporaryFolder } from "../temporary-folder.ts"
+import { pythonTool } from "./python-tool.ts"
 
 const run = promisify(execFile)
 
-const CACHE = join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "bandit-gateway")
 const CLIENTS = fileURLToPath(new URL("clients/", import.meta.url))
 
 async function startExample(): Promise<string> {
@@ -36,10 +34,8 @@ it.each([
   ["tritonclient", "clients", "triton_client.py", 0],
   ["Seldon", "seldon", "seldon_client.py", 2],
 ])("%s's own client notices nothing but another address", async (name, environment, script, clicks) => {
-  const python = join(CACHE, environment, "bin/python")
-  if (!existsSync(python)) throw new Error(`${python} is missing: run scripts/setup-tools.sh ${environment}`)
   const address = await startExample()
-  const { stdout } = await run(python, [join(CLIENTS, script), address])
+  const { stdout } = await run(pythonTool(environment), [join(CLIENTS, script), address])
   expect(stdout).toBe(`as ${name} expects\n`)
   expect(await countRewards(address)).toBe(clicks)
 })

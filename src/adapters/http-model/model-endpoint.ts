@@ -1,5 +1,5 @@
 import type { HttpBackend } from "../../domain/backends/backend.ts"
-import { instancePointers } from "../../domain/backends/model-input.ts"
+import { scoreTogetherOrEach } from "../../domain/backends/declared-body.ts"
 import type { HttpProtocol, HttpTarget } from "../../domain/backends/target.ts"
 import { GatewayError } from "../../domain/errors.ts"
 import type { ModelAnswer, ModelCall, ModelEndpoint, ModelSignature } from "../../ports/model-endpoint.ts"
@@ -56,18 +56,11 @@ export function createHttpModel({ backend, target, calls, signature }: HttpModel
   }
 
   const score = async (call: ModelCall, signal: Patience["signal"]): Promise<ModelAnswer> => {
-    const { instances, decisionId } = call
-    if (wire.perInstance !== true || instances.length === 1) {
-      return {
-        kind: "scores",
-        scores: wire.read(await send(wire.write(instances, decisionId), call, signal), instances.length),
-      }
-    }
-    const requests = instances.map((instance, index) =>
-      instancePointers(index, () => wire.write([instance], decisionId)),
-    )
-    const answers = await Promise.all(requests.map((request) => send(request, call, signal)))
-    return { kind: "scores", scores: answers.flatMap((answer) => wire.read(answer, 1)) }
+    const scores = await scoreTogetherOrEach(call.instances, wire.perInstance === true, {
+      send: async (instances) => await send(wire.write(instances, call.decisionId), call, signal),
+      read: (answer, instances) => wire.read(answer, instances),
+    })
+    return { kind: "scores", scores }
   }
 
   return {

@@ -12,13 +12,18 @@ import { LogLife } from "./log-life.ts"
 /** Lines that are made bytes at once. */
 const LINES_AT_ONCE = 1_000
 
+export interface RedisCounterStore extends CounterStore, CounterArchive {
+  /** Keeps counters small and forgets credits of dead tokens. To be called every half minute by each gateway. */
+  tidyUp(): Promise<void>
+}
+
 /**
  * Counters in Redis, shared by any number of gateways. Everything of one experiment is in one slot, so that a fold is one script; experiments are
  * independent of each other.
  *
  * Closing the store leaves the clients to whoever made them.
  */
-export function createRedisCounterStore(clients: RedisClients, clock: Clock): CounterStore & CounterArchive {
+export function createRedisCounterStore(clients: RedisClients, clock: Clock): RedisCounterStore {
   const life = new LogLife(clients.folding, clock)
   const experiments = new Map<string, ExperimentCounters>()
   /** Experiments that Redis is known to list. */
@@ -106,6 +111,11 @@ export function createRedisCounterStore(clients: RedisClients, clock: Clock): Co
       asking("reset", async () => {
         for (const experiment of await all()) await counters(experiment).reset()
         await life.reset()
+      }),
+    tidyUp: () =>
+      asking("upkeep", async () => {
+        const forgettableTo = await life.forgettableTo()
+        for (const experiment of await all()) await counters(experiment).tidyUp(life.settledSeconds(), forgettableTo)
       }),
     close: async () => {},
   }

@@ -1,13 +1,13 @@
 import { randomBytes } from "node:crypto"
-import { daySpanAt, type Resolution, type WidthStep, widthSteps } from "../../domain/bucket-widths.ts"
+import { type Resolution, type WidthStep, widthSteps } from "../../domain/bucket-widths.ts"
 import type { CounterContents } from "../../domain/counter-contents.ts"
-import { entryOf } from "../../domain/entry-of.ts"
 import { GatewayError } from "../../domain/errors.ts"
 import type { RewardEvent } from "../../domain/events.ts"
 import type { LogId, LogPosition } from "../../domain/log-position.ts"
 import { type CounterRow, isAsked, type Statistics, type StatisticsQuery, summarise } from "../../domain/statistics.ts"
 import type { CreditKey, FoldAnswer, FoldBatch, GroupStatistics, RewardAnswer } from "../../ports/counter-store.ts"
 import type { RedisClient } from "./connection.ts"
+import { CreditHours, hourOfCredit, hoursOf } from "./credit-hours.ts"
 import {
   cellsOf,
   groupRowsOf,
@@ -19,10 +19,12 @@ import {
   resultsOf,
   sketchOf,
 } from "./experiment-reader.ts"
-import { type Additions, type FoldPart, type Layout, pieces, planFold, planRewards, widthIndex } from "./fold-plan.ts"
-import { bucketField, counterField, creditHour, ExperimentKeys, GROUP_SUMS } from "./keys.ts"
+import { type Additions, type FoldPart, type Layout, planFold, planRewards } from "./fold-plan.ts"
+import { ExperimentKeys } from "./keys.ts"
 import { creditPlace, packReward } from "./packed-reward.ts"
 import { Script, type ScriptArgument } from "./script.ts"
+import { purge, widen } from "./upkeep.ts"
+import { writeContents } from "./write-contents.ts"
 
 const FOLD = new Script("credits", "cells", "state", "fold")
 const REMEMBER = new Script("credits", "state", "remember")
@@ -33,12 +35,8 @@ const APPLY_DUE = new Script("cells", "state", "apply-due")
 const REMEMBER_KEYS = 3
 const SEEN_KEYS = 1
 
-/** A hash of so many credits is small, and quick to search. Servers keep up to 512 fields in that form unless they are told otherwise. */
-const CREDITS_A_BUCKET = 100
-const LEAST_BUCKETS = 16
-const MOST_BUCKETS = 65_536
-/** Where nothing is known yet of how many credits an hour has. */
-const FIRST_BUCKETS = 256
+/** A little less than how often each gateway tries. */
+const TIDY_EVERY_MS = 25_000
 
 /** Somebody else has divided an hour otherwise, or made the counters, between two tries. */
 const MOST_TRIES = 5
@@ -56,20 +54,21 @@ export class ExperimentCounters {
   readonly keys: ExperimentKeys
   readonly #experiment: string
   readonly #clients: RedisClients
+  readonly #hours: CreditHours
   /** The mark of the counters that this gateway folds into; undefined before it has met them. */
   #generation: string | undefined
   #steps: readonly WidthStep[] | undefined
-  /** By hour of credits: into how many hashes they are divided. */
-  #buckets = new Map<string, number>()
-  #newBuckets = FIRST_BUCKETS
   /** Rows by key, as they were when the experiment had changed so often. */
   #rows = new Map<string, readonly CounterRow[]>()
+  /** Whether this gateway has been through all counters since its start. */
+  #tidied = false
   #readAt = { changes: 0, gone: 0, generation: "" }
 
   constructor(experiment: string, clients: RedisClients) {
     this.#experiment = experiment
     this.keys = new ExperimentKeys(experiment)
     this.#clients = clients
+    this.#hours = new CreditHours(clients.folding, this.keys)
   }
 
   async fold(batch: FoldBatch, nowSeconds: number): Promise<FoldAnswer> {
@@ -78,7 +77,7 @@ export class ExperimentCounters {
       const answer = await this.#foldParts(batch, planFold(batch, layout))
       if (answer !== "again") return answer
     }
-    throw this.#moving()
+    throw this.#others("keep changing")
   }
 
   async #foldParts(batch: FoldBatch, parts: readonly FoldPart[]): Promise<FoldAnswer | "again"> {
@@ -140,12 +139,12 @@ export class ExperimentCounters {
   }
 
   async seen(postbacks: readonly CreditKey[]): Promise<boolean[]> {
-    await this.#knowHours(hoursOf(postbacks))
+    await this.#hours.learn(hoursOf(postbacks))
     const credits: string[] = []
     const packed: Buffer[] = []
     const asked = postbacks.map((postback) => {
       const hour = hourOfCredit(postback)
-      const buckets = this.#buckets.get(hour)
+      const buckets = this.#hours.known(hour)
       if (buckets === undefined) return false
       const place = creditPlace(postback.decisionId)
       credits.push(this.keys.credits(hour, place.spread % buckets))
@@ -162,7 +161,7 @@ export class ExperimentCounters {
       }
       await this.#learn(status, answers)
     }
-    throw this.#moving()
+    throw this.#others("keep changing")
   }
 
   async remember(rewards: readonly RewardEvent[], nowSeconds: number): Promise<void> {
@@ -170,7 +169,7 @@ export class ExperimentCounters {
       const layout = await this.#layout(hoursOf(rewards), nowSeconds)
       if (await this.#rememberParts(planRewards(rewards, layout, REMEMBER_KEYS))) return
     }
-    throw this.#moving()
+    throw this.#others("keep changing")
   }
 
   async #rememberParts(parts: ReturnType<typeof planRewards>): Promise<boolean> {
@@ -198,6 +197,7 @@ export class ExperimentCounters {
     const { reading } = this.#clients
     for (;;) {
       const { meta, changed } = await readMeta(reading, this.keys, this.#readAt.changes)
+      this.#expect(meta.generation)
       if (meta.due > 0) {
         await this.applyDue()
         continue
@@ -222,6 +222,7 @@ export class ExperimentCounters {
 
   async groups(): Promise<GroupStatistics> {
     const { meta, changed } = await readMeta(this.#clients.reading, this.keys, 0)
+    this.#expect(meta.generation)
     if (meta.due > 0) await this.applyDue()
     const wanted = changed.filter((key) => this.keys.read(key).kind !== "c")
     const held = await readHeld(this.#clients.reading, this.keys, wanted)
@@ -250,73 +251,55 @@ export class ExperimentCounters {
     return await readContents(this.#clients.reading, this.#experiment, this.keys)
   }
 
+  /**
+   * Keeps the counters small and forgets credits, where no other gateway has done it lately.
+   *
+   * @param forgettableTo epoch milliseconds up to which tokens may be forgotten
+   */
+  async tidyUp(nowSeconds: number, forgettableTo: number): Promise<void> {
+    const { folding, reading } = this.#clients
+    const { generation } = (await readMeta(reading, this.keys, 0)).meta
+    if (generation === undefined) return
+    this.#expect(generation)
+    if ((await folding.set(this.keys.tidied, "1", "PX", TIDY_EVERY_MS, "NX")) !== "OK") return
+    const { steps } = await this.#layout([], nowSeconds)
+    const tidied = { client: folding, keys: this.keys, generation, steps }
+    await widen(tidied, nowSeconds, !this.#tidied)
+    await purge(tidied, Math.floor(forgettableTo / 1000))
+    this.#tidied = true
+  }
+
   /** Forgets everything but the rise of its version. */
   async reset(): Promise<void> {
     const { meta, logs, changed, hours, expiry, due } = this.keys
     const { folding } = this.#clients
-    const [known, divided] = await Promise.all([folding.zrange(changed, "0", "-1"), folding.hgetall(hours)])
+    const [known, credits] = await Promise.all([folding.zrange(changed, "0", "-1"), this.#hours.allKeys()])
     const step = folding.multi()
-    for (const [hour, buckets] of Object.entries(divided)) {
-      if (hour.startsWith("n:")) continue
-      for (let bucket = 0; bucket < Number(buckets); bucket++) step.unlink(this.keys.credits(hour, bucket))
-    }
-    for (const key of [...known, logs, changed, hours, expiry, due]) step.unlink(key)
+    for (const key of [...credits, ...known, logs, changed, hours, expiry, due]) step.unlink(key)
     step.hincrby(meta, "version", 1)
     step.hincrby(meta, "gone", 1)
     step.hdel(meta, "purged")
     resultsOf(await step.exec())
-    this.#buckets = new Map()
+    this.#hours.forget()
   }
 
   /** Puts contents where nothing is counted, in one step. */
-  async restore({ positions, cells, groups, sketches }: CounterContents, nowSeconds: number): Promise<void> {
+  async restore(contents: CounterContents, nowSeconds: number): Promise<void> {
     const { keys } = this
     const { folding } = this.#clients
-    const hashes = new Map<string, Map<string, bigint>>()
-    const add = (key: string, field: string, sum: bigint): void => {
-      if (sum === 0n) return
-      const fields = entryOf(hashes, key, () => new Map<string, bigint>())
-      fields.set(field, (fields.get(field) ?? 0n) + sum)
-    }
-    for (const cell of cells) {
-      const key = keys.counters(cell, cell.bucket)
-      const bucket = bucketField(cell.bucket, widthIndex(cell.widthSeconds))
-      for (const [index, sum] of [BigInt(cell.count), cell.sum, cell.sumSq].entries()) {
-        add(key, counterField(bucket, cell.metric, index), sum)
-      }
-    }
-    for (const row of groups) {
-      const key = keys.groups(row, { start: row.hour, width: row.widthSeconds })
-      const sums = [BigInt(row.count), row.sum, row.sumSq, row.weighted, row.allocated]
-      for (const [index, sum] of sums.entries()) add(key, String(row.group * GROUP_SUMS + index), sum)
-    }
+    const change = Number((await folding.hget(keys.meta, "changes")) ?? 0) + 1
     const step = folding.multi()
     step.hsetnx(keys.meta, "generation", newGeneration())
     for (const count of ["changes", "version", "gone"]) step.hincrby(keys.meta, count, 1)
-    const changes = Number((await folding.hget(keys.meta, "changes")) ?? 0) + 1
-    const touched = (key: string) => step.zadd(keys.changed, String(changes), key)
-    for (const [key, fields] of hashes) {
-      for (const [field, sum] of fields) {
-        for (const [aside, piece] of [...pieces(sum)].entries()) {
-          step.hset(key, aside === 0 ? field : `${field}+${aside}`, String(piece))
-        }
-      }
-      touched(key)
-    }
-    for (const { sketch, ...place } of sketches) {
-      const key = keys.sketch(place, daySpanAt(place.day, nowSeconds))
-      step.set(key, Buffer.from(sketch))
-      touched(key)
-    }
-    for (const { log, position } of positions) step.hset(keys.logs, log, `${positionText(position)}\n0\n`)
+    writeContents(step, keys, contents, { change, nowSeconds })
     resultsOf(await step.exec())
   }
 
   /** How the counters are laid out, with the hours of these credits. */
   async #layout(hours: readonly string[], nowSeconds: number): Promise<Layout> {
     this.#steps ??= widthSteps(await this.#readResolution())
-    await this.#knowHours(hours)
-    const bucketsOf = (hour: string) => this.#buckets.get(hour) ?? this.#newBuckets
+    await this.#hours.learn(hours)
+    const bucketsOf = (hour: string) => this.#hours.bucketsOf(hour)
     return { keys: this.keys, steps: this.#steps, nowSeconds, bucketsOf }
   }
 
@@ -327,51 +310,32 @@ export class ExperimentCounters {
     return { memorySeconds, forgottenAfterSeconds, maturationSeconds }
   }
 
-  /** Reads how hours are divided of which that isn't known. */
-  async #knowHours(hours: readonly string[]): Promise<void> {
-    if (hours.every((hour) => this.#buckets.has(hour))) return
-    const known = Object.entries(await this.#clients.folding.hgetall(this.keys.hours))
-    const counts = known.flatMap(([name, count]) => (name.startsWith("n:") ? [Number(count)] : []))
-    if (counts.length > 0) {
-      const wanted = Math.ceil(Math.max(...counts) / CREDITS_A_BUCKET)
-      this.#newBuckets = Math.min(MOST_BUCKETS, Math.max(LEAST_BUCKETS, wanted))
-    }
-    this.#buckets = new Map(
-      known.flatMap(([name, buckets]) => (name.startsWith("n:") ? [] : [[name, Number(buckets)]])),
-    )
+  /** Counters that are others than they were are not taken for the experiment's: it would begin anew without a word. */
+  #expect(generation: string | undefined): void {
+    this.#generation ??= generation
+    if (generation !== this.#generation) throw this.#others("are others than they were")
   }
 
   /** Learns what a script refused by. @throws GatewayError `store_unavailable` where it can't be asked again at once */
   async #learn(status: unknown, detail: unknown): Promise<void> {
     if (status === "buckets") {
-      this.#buckets = new Map()
+      this.#hours.forget()
       return
     }
     if (status === "generation" && this.#generation === undefined && detail !== "") {
       this.#generation = String(detail)
       return
     }
-    const why = status === "generation" ? "are others than they were" : "are being restored"
-    throw new GatewayError("store_unavailable", { detail: `[redis] the counters of ${this.#experiment} ${why}` })
+    throw this.#others(status === "generation" ? "are others than they were" : "are being restored")
   }
 
-  #moving(): GatewayError {
-    return new GatewayError("store_unavailable", {
-      detail: `[redis] the counters of ${this.#experiment} keep changing`,
-    })
+  #others(what: string): GatewayError {
+    return new GatewayError("store_unavailable", { detail: `[redis] the counters of ${this.#experiment} ${what}` })
   }
 }
 
 function newGeneration(): string {
   return randomBytes(12).toString("base64url")
-}
-
-function hourOfCredit({ metric, decidedAt }: Pick<CreditKey, "metric" | "decidedAt">): string {
-  return creditHour(metric, Date.parse(decidedAt))
-}
-
-function hoursOf(postbacks: readonly Pick<CreditKey, "metric" | "decidedAt">[]): string[] {
-  return [...new Set(postbacks.map(hourOfCredit))]
 }
 
 function rowOf({ sum, sumSq, ...cell }: ReturnType<typeof cellsOf>[number]): CounterRow {

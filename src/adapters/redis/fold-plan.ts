@@ -212,7 +212,7 @@ class RewardPlan {
 }
 
 /** The index of a name among those before it, from 1. */
-function indexIn<Name>(names: Map<Name, number>, name: Name): number {
+export function indexIn<Name>(names: Map<Name, number>, name: Name): number {
   return entryOf(names, name, () => names.size + 1)
 }
 

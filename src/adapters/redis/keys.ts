@@ -27,6 +27,8 @@ export class ExperimentKeys {
   readonly hours: string
   readonly expiry: string
   readonly due: string
+  readonly allocation: string
+  readonly tidied: string
   readonly #prefix: string
 
   constructor(experiment: string) {
@@ -37,6 +39,8 @@ export class ExperimentKeys {
     this.hours = `${this.#prefix}hours`
     this.expiry = `${this.#prefix}expiry`
     this.due = `${this.#prefix}due`
+    this.tidied = `${this.#prefix}tidied`
+    this.allocation = `${this.#prefix}allocation`
   }
 
   /** Counters of one name and day; those of a metric's delays together. */

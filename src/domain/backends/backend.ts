@@ -141,6 +141,11 @@ export type RequestForm = z.output<typeof requestSchema>
 /** Where the prediction is in an answer. */
 export type ResponseForm = z.output<typeof responseSchema>
 
+/** Whether it answers later, at another place. */
+export function isAsync(backend: Backend): boolean {
+  return backend.kind === "sagemaker" && backend.mode === "async"
+}
+
 /** What is answered where no variant can: `staticAnswer` of a document. */
 export const staticAnswerSchema = z.strictObject({
   prediction: z

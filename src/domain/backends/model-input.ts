@@ -2,7 +2,7 @@ import { GatewayError } from "../errors.ts"
 import type { RequestForm } from "./backend.ts"
 
 /** One instance: feature name to value. */
-type Instance = Readonly<Record<string, string | number | boolean>>
+export type Instance = Readonly<Record<string, string | number | boolean>>
 type Value = string | number | boolean
 /** A named tensor that features are sent as. */
 export type InputTensor = NonNullable<RequestForm["inputs"]>[number]
@@ -117,10 +117,10 @@ function invalid(feature: string, index: number, count: number, detail: string):
   return new GatewayError("features_invalid", { detail: `${pointer} ${detail}.`, errors: [{ pointer, detail }] })
 }
 
-/** Runs what writes one instance of several: pointers into it come out as pointers into the whole. @throws what `write` throws */
-export function instancePointers<T>(index: number, write: () => T): T {
+/** Asks about one instance of several: pointers into it come out as pointers into the whole. @throws what `ask` throws */
+export async function instancePointers<T>(index: number, ask: () => Promise<T>): Promise<T> {
   try {
-    return write()
+    return await ask()
   } catch (error) {
     if (!(error instanceof GatewayError) || error.errors === undefined) throw error
     const errors = error.errors.map(({ pointer, detail }) => ({

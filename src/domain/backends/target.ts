@@ -115,6 +115,13 @@ export const targetsSchema = z.strictObject({
 export type Target = z.output<typeof targetSchema>
 export type HttpTarget = z.output<typeof http>
 export type SageMakerTarget = z.output<typeof sagemaker>
+/** One whose region and address are known. */
+export interface LocatedSageMaker extends SageMakerTarget {
+  readonly region: string
+  readonly endpointUrl: string
+}
+/** A target whose address is known. */
+export type LocatedTarget = HttpTarget | LocatedSageMaker
 export type HttpProtocol = HttpTarget["protocol"]
 
 export type ParsedTargets =

@@ -6,7 +6,7 @@ import type { ModelParts } from "../../adapters/embedded-scorer/artifact.ts"
 import type { EditCommand, EditResult } from "../../app/edit-experiment.ts"
 import type { KeyWish, LiveKey, MadeKey } from "../../app/manage-keys.ts"
 import type { Config } from "../../config.ts"
-import type { Target } from "../../domain/backends/target.ts"
+import type { LocatedTarget } from "../../domain/backends/target.ts"
 import type { Definitions } from "../../domain/definitions.ts"
 import type { AuditEvent, ExperimentEvent } from "../../domain/events.ts"
 import type { Experiment } from "../../domain/experiment.ts"
@@ -26,7 +26,7 @@ export interface ThreadSettings {
   readonly thread: number
   readonly dataDir: string
   readonly config: Config
-  readonly targets: ReadonlyMap<string, Target>
+  readonly targets: ReadonlyMap<string, LocatedTarget>
   /** How many there are. */
   readonly threads: number
   readonly keys: Keys

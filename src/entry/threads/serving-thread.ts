@@ -9,13 +9,16 @@ import { ServedExperiments } from "../../app/served-experiments.ts"
 import { TIMED_OUT, within } from "../../app/within.ts"
 import { GatewayError } from "../../domain/errors.ts"
 import { Metrics } from "../../http/metrics.ts"
+import { watchTargets } from "../../http/target-gauges.ts"
+import type { Logger } from "../../ports/logger.ts"
 import { createServing } from "../gateway.ts"
 import { listen, stopListening } from "../listen.ts"
 import { machineClock as clock } from "../machine-clock.ts"
 import { createNodeParts } from "../node-parts.ts"
-import { recordingFails, serverState } from "../part-states.ts"
+import { recordingFails, serverState, targetsState } from "../part-states.ts"
 import { storageReading } from "../readings.ts"
-import { openRecording } from "../recording.ts"
+import { openRecording, type RecordingOptions } from "../recording.ts"
+import { openSharedStore } from "../shared-store.ts"
 import { Targets } from "../targets.ts"
 import { TurnEnd } from "../turn-end.ts"
 import { Calls } from "./calls.ts"
@@ -32,14 +35,13 @@ type Control = Calls<ControlFunctions>
 async function openThread(settings: ThreadSettings, control: Control) {
   const { thread, threads, dataDir, config, keys } = settings
   const logger = createLineLogger(config.logLevel, { write: (line) => control.tell("say", line, []) })
-  const database = new DatabasePort((port) => control.tell("connectDatabase", port, [port]))
+  const stores = await openStores(config, control, logger)
   const turnEnd = new TurnEnd()
-  const experimentStore = withDeadlines(createSqliteExperimentStore(database))
   const recording = await openRecording({
     dataDir,
     thread,
-    archive: createSqliteCounterStore(database),
-    experimentStore,
+    ...stores,
+    durability: config.rewardDurability,
     prepare: () => control.call("prepare", undefined),
     turnEnd,
     clock,
@@ -53,19 +55,20 @@ async function openThread(settings: ThreadSettings, control: Control) {
     revoke: (id) => control.call("revokeKey", id),
   }
   const parts = createNodeParts(config, keys, manageKeys, turnEnd, logger)
-  const targets = new Targets({ targets: settings.targets, threads, clock, random: Math.random })
+  const targets = await Targets.open({ targets: settings.targets, threads, clock, random: Math.random })
   const state = { draining: false }
   const metrics = new Metrics(
     { ...storageReading(() => recordingFails(recording.state())), ...recording.readings, ...parts.readings },
     () => inTime(control.call("expose", undefined)),
   )
+  watchTargets(metrics.registry, () => targets.guards)
   const application = createServing({
     ...parts.serving,
     experiments,
     metrics,
     recorder,
     counters: store,
-    experimentStore,
+    experimentStore: stores.experimentStore,
     // Whoever edits waits for as long as the control thread takes: an edit that was given up may still be made.
     editExperiment: (command) => control.call("edit", command),
     audit: {
@@ -77,6 +80,7 @@ async function openThread(settings: ThreadSettings, control: Control) {
     readParts: async () => ({
       ...(await inTime(control.call("readParts", undefined))),
       server: serverState(state.draining),
+      ...targetsState(targets.guards),
     }),
   })
   const server = parts.createServer(application, metrics, () => state.draining)
@@ -109,6 +113,23 @@ async function openThread(settings: ThreadSettings, control: Control) {
     state: () => recording.state(),
   }
   return { functions, isRecovered: () => store.recovered }
+}
+
+/** The store that this thread folds into: that of the control thread, or the one that gateways share. */
+async function openStores(
+  { redis, rewardDurability }: ThreadSettings["config"],
+  control: Control,
+  logger: Logger,
+): Promise<Pick<RecordingOptions, "archive" | "experimentStore">> {
+  if (redis !== undefined) {
+    const { archive, experimentStore } = await openSharedStore(redis, rewardDurability, clock, logger)
+    return { archive, experimentStore: withDeadlines(experimentStore) }
+  }
+  const database = new DatabasePort((port) => control.tell("connectDatabase", port, [port]))
+  return {
+    archive: createSqliteCounterStore(database),
+    experimentStore: withDeadlines(createSqliteExperimentStore(database)),
+  }
 }
 
 async function inTime<T>(answer: Promise<T>): Promise<T> {

@@ -23,6 +23,7 @@ import { ModelFolder } from "../model-folder.ts"
 import { partStates, recordingOfAll } from "../part-states.ts"
 import { retentionReadings, storageReading } from "../readings.ts"
 import { type RunningGateway, runGateway, type Start } from "../running-gateway.ts"
+import { openShared, sharedAllocations } from "../shared-store.ts"
 import { shippingOf } from "../shipping/stream-shipping.ts"
 import { Storage } from "../storage.ts"
 import { configuredTargets, Targets } from "../targets.ts"
@@ -47,7 +48,8 @@ const TELL_WITHIN_MS = 2_000
  */
 export async function startThreads(start: Start, count: number): Promise<RunningGateway> {
   const { config, dataDir, logger } = start
-  const storage = new Storage({ dataDir, threads: count, clock, logger })
+  const shared = await openShared(config, logger)
+  const storage = new Storage({ dataDir, threads: count, shared, clock, logger })
   const keys = await openKeys(config, dataDir, logger)
   const registry = new Registry()
   const draining = { now: false }
@@ -83,7 +85,7 @@ export async function startThreads(start: Start, count: number): Promise<Running
   const backends = new Backends(
     new ModelFolder(config.modelsDir ?? packaged("examples/models"), logger),
     // Only to look at documents: the serving threads call.
-    new Targets({ targets, threads: count, clock, random: Math.random }),
+    await Targets.open({ targets, threads: count, clock, random: Math.random }),
   )
   const counters = withDeadlines(storage.archive)
   const store = createRecoveringExperiments(storage.experimentStore, recovery)
@@ -94,11 +96,13 @@ export async function startThreads(start: Start, count: number): Promise<Running
     clock,
     logger,
   })
+  const { allocations, lastAllocation } = await sharedAllocations(shared, dataDir, logger)
   const publisher = new Publisher({
     experiments,
     store,
     counters,
     audit,
+    lastAllocation,
     recorder: {
       // Each log is read without the others: all have every revision.
       recordExperiment: async (event) => void (await threads.callAll("logRevision", event)),
@@ -108,7 +112,7 @@ export async function startThreads(start: Start, count: number): Promise<Running
     logger,
     keyId: signingKeys[0].id,
   })
-  const reallocator = new Reallocator({ experiments, counters, clock, logger })
+  const reallocator = new Reallocator({ experiments, counters, allocations, clock, logger })
   const parts = {
     config,
     dataDir,
@@ -144,6 +148,7 @@ export async function startThreads(start: Start, count: number): Promise<Running
         problems: upkeep?.problems ?? 0,
         keyProblem: keys.problem(),
         stream: shipping?.part,
+        shared: shared?.state(),
       },
       recordingOfAll(await state.recordings()),
     )
@@ -163,6 +168,7 @@ export async function startThreads(start: Start, count: number): Promise<Running
       ...shipping?.readings,
     })
     await upkeep.publishAll()
+    shared?.onPublished(() => upkeep?.lookNow())
     await experiments.told()
     await requireFreePort(config)
     const port = await threads.listen(config.port)
@@ -197,6 +203,7 @@ export async function startThreads(start: Start, count: number): Promise<Running
   async function end(): Promise<void> {
     await threads.end()
     await storage.database.close()
+    await shared?.close()
   }
 
   try {

@@ -142,6 +142,14 @@ export const statisticsSchema = z.object({
       matured: z.number().min(0).describe("Decisions the policy counts now, after memory and maturation"),
       pending: z.number().min(0).describe("Decisions whose attribution window is still open"),
       excluded: count.describe("Drawn decisions left out of learning because nobody or another variant answered"),
+      target: z
+        .object({
+          target: z.string(),
+          circuit: z.enum(["closed", "open", "half_open"]).describe("open: left alone for a while, since it failed"),
+          lastFailure: z.string().optional().describe("What was wrong with the last call, where something was"),
+        })
+        .nullable()
+        .describe("How calls to the variant's target go; null for a model in this process"),
     }),
   ),
   holdout: z
@@ -212,11 +220,26 @@ export const explanationSchema = z.object({
         .array(z.string())
         .nullable()
         .describe("Names of the features that the variant's model reads; null where the model can't tell"),
+      request: z
+        .object({
+          target: z.string(),
+          protocol: z.string(),
+          method: z.string(),
+          path: z.string(),
+          headers: z.record(z.string(), z.string()),
+          body: z.string().describe("Of one instance; `<name>` stands where the value of a feature goes"),
+        })
+        .nullable()
+        .describe(
+          "How the variant's target is asked; null for a model in this process, or one that only bodies are passed to",
+        ),
     }),
   ),
 })
 
 export const livenessSchema = z.object({ status: z.literal("ok") })
+
+export const rootLivenessSchema = z.object({ status: z.literal("alive") })
 
 export const healthcheckSchema = z.object({ health: z.literal("ok") })
 

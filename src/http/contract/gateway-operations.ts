@@ -14,8 +14,12 @@ export const GATEWAY_OPERATIONS = [
     id: "root",
     path: "/",
     summary: "Leads to the documentation",
-    description: "For a person who types the address alone.",
-    answers: [{ status: 302, description: "To /docs", headers: { Location: "Relative: docs" } }],
+    description:
+      "For a person who types the address alone. Who accepts anything alike, as programs do, is told that the server is alive.",
+    answers: [
+      jsonAnswer(200, "To Accept: */*, as KServe's clients of V1 expect", "RootLiveness"),
+      { status: 302, description: "To /docs", headers: { Location: "Relative: docs" } },
+    ],
   },
   {
     ...get,

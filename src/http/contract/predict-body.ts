@@ -15,29 +15,46 @@ export function isLongUnit(text: string): boolean {
 /** Controls, line and paragraph separators. */
 const CONTROL = /[\p{Cc}\u2028\u2029]/u
 
+/** The same as JSON Schema has it, of the whole text. */
+const NO_CONTROLS = "^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]+$"
+
 export const unitId = z
   .string()
   .min(1)
   .refine((text) => !isLongUnit(text), `must have 1 to ${MAX_UNIT_LENGTH} characters`)
   .refine((text) => text.isWellFormed() && !CONTROL.test(text), "must be text without control characters")
-  .meta({ maxLength: MAX_UNIT_LENGTH })
+  .meta({ maxLength: MAX_UNIT_LENGTH, pattern: NO_CONTROLS })
+
+/** What is asked, whoever says of which experiment. */
+const asked = {
+  unitId: unitId.optional(),
+  features: featuresSchema.optional(),
+  instances: z.array(featuresSchema).min(1).max(MAX_INSTANCES).optional(),
+  context: featuresSchema.optional(),
+}
+
+const hasEither = (body: { readonly features?: unknown; readonly instances?: unknown }): boolean =>
+  (body.features === undefined) !== (body.instances === undefined)
 
 /** `POST /predict` as JSON schema and type. `readPredictBody` is the same contract as a flat loop. */
 export const predictBodySchema = z
   .strictObject({
     experiment: z.string().regex(EXPERIMENT_ID).optional(),
-    unitId: unitId.optional(),
-    features: featuresSchema.optional(),
-    instances: z.array(featuresSchema).min(1).max(MAX_INSTANCES).optional(),
-    context: featuresSchema.optional(),
+    ...asked,
     variant: z.string().min(1).max(32).optional(),
   })
-  .refine((body) => (body.features === undefined) !== (body.instances === undefined), "needs features or instances")
+  .refine(hasEither, "needs features or instances")
   .meta({ id: "PredictRequest" })
 
-/** Where another protocol leaves the body to its model: a PredictRequest, the features alone, or a list of them. */
+/** The same where the protocol itself names the experiment, and the variant to force. */
+export const featureRequestSchema = z
+  .strictObject(asked)
+  .refine(hasEither, "needs features or instances")
+  .meta({ id: "FeatureRequest" })
+
+/** Where another protocol leaves the body to its model. */
 export const featureBodySchema = z
-  .union([predictBodySchema, featuresSchema, z.array(featuresSchema).min(1).max(MAX_INSTANCES)])
+  .union([featureRequestSchema, featuresSchema, z.array(featuresSchema).min(1).max(MAX_INSTANCES)])
   .meta({ id: "FeatureBody" })
 
 /** A prediction request after reading: one instance, or a slate of them. */

@@ -8,7 +8,7 @@ import { tensorFlowAnswerSchema, tensorFlowRequestSchema } from "./dialects/tens
 import * as edits from "./edit-answers.ts"
 import { featuresSchema } from "./features.ts"
 import { keyWishSchema } from "./key-body.ts"
-import { featureBodySchema, predictBodySchema } from "./predict-body.ts"
+import { featureBodySchema, featureRequestSchema, predictBodySchema } from "./predict-body.ts"
 import { rewardItemSchema } from "./reward-body.ts"
 
 /** The schemas that have a name in the contract, in the order of the page. */
@@ -19,6 +19,7 @@ export const NAMED_SCHEMAS = {
   RewardItem: rewardItemSchema,
   RewardReceipt: answers.rewardReceiptSchema,
   RewardBatchAnswer: answers.rewardBatchAnswerSchema,
+  FeatureRequest: featureRequestSchema,
   FeatureBody: featureBodySchema,
   PlainPrediction: answers.plainPredictionSchema,
   AsyncInvocation: sample.asyncInvocationSchema,
@@ -62,6 +63,7 @@ export const NAMED_SCHEMAS = {
   KeyList: answers.keyListSchema,
   Problem: answers.problemSchema,
   Liveness: answers.livenessSchema,
+  RootLiveness: answers.rootLivenessSchema,
   Healthcheck: answers.healthcheckSchema,
   Readiness: answers.readinessSchema,
 } as const satisfies Record<string, z.ZodType>

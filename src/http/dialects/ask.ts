@@ -3,6 +3,7 @@ import type { Served, ServedExperiments } from "../../app/served-experiments.ts"
 import { requestDeadlineMs } from "../../domain/deadline.ts"
 import { GatewayError } from "../../domain/errors.ts"
 import type { ModelAnswer, OpaqueRequest } from "../../ports/model-endpoint.ts"
+import { type Caller, mayUse } from "../authorize.ts"
 import type { Call } from "../call.ts"
 import { UNIT_IN_HEADER } from "../contract/dialects/operation-parts.ts"
 import type { FeatureValues } from "../contract/features.ts"
@@ -38,10 +39,10 @@ export interface Reply {
   readonly headers: Readonly<Record<string, string>>
 }
 
-/** The experiment that a dialect's path or body names; the default one where it names none. @throws GatewayError `experiment_not_found` */
-export function findNamed(experiments: ServedExperiments, name: string | undefined): Served {
+/** The experiment that a dialect's path or body names; the default one where it names none. @throws GatewayError `experiment_not_found`, also for a caller whose key is for others */
+export function findNamed(experiments: ServedExperiments, name: string | undefined, caller: Caller): Served {
   const served = name === undefined ? experiments.default() : experiments.named(name)
-  if (served !== undefined) return served
+  if (served !== undefined && mayUse(caller, served.snapshot.experiment.id)) return served
   const detail =
     name === undefined ? "There is no default experiment: set DEFAULT_EXPERIMENT." : "No experiment has this name."
   throw new GatewayError("experiment_not_found", { detail })

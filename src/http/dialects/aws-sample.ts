@@ -29,14 +29,14 @@ const STRATEGIES = new Map(
 
 /** `POST /invocation`. */
 export function sampleInvocationRoute(deps: PredictRouteDeps): OperationHandler {
-  return async (call, readBody) => {
+  return async (call, readBody, caller) => {
     const request = readShape(sampleInvocationSchema, await readJson(call, readBody))
-    const served = findNamed(deps.experiments, request.endpoint_name)
+    const served = findNamed(deps.experiments, request.endpoint_name, caller)
     const { data, content_type: contentType, user_id: user, inference_id: inferenceId } = request
     const ids = inferenceId === undefined ? {} : { "x-amzn-sagemaker-inference-id": inferenceId }
     const bytes = new TextEncoder().encode(data)
     const payload = { protocol: "sagemaker", bytes, contentType, headers: ids } as const
-    const question = takeBody(served, payload, () => readData(data, contentType, served))
+    const question = takeBody(served, payload, () => readData(data, contentType))
     const reply = await ask(deps, call, served, {
       ...question,
       unitId: unitInHeader(call) ?? user ?? question.unitId,
@@ -59,9 +59,9 @@ export function sampleInvocationRoute(deps: PredictRouteDeps): OperationHandler 
 
 /** `POST /conversion`. */
 export function sampleConversionRoute(deps: CreditDeps): OperationHandler {
-  return async (call, readBody) => {
+  return async (call, readBody, caller) => {
     const request = readShape(sampleConversionSchema, await readJson(call, readBody))
-    const served = findNamed(deps.experiments, request.endpoint_name)
+    const served = findNamed(deps.experiments, request.endpoint_name, caller)
     const { token, value, status } = await creditOne(deps, request.decision, request.reward, served)
     return jsonAnswer({
       strategy: strategyOf(served),
@@ -77,9 +77,9 @@ export function sampleConversionRoute(deps: CreditDeps): OperationHandler {
 
 /** `POST /stats`. */
 export function sampleStatsRoute(deps: ExperimentRouteDeps): OperationHandler {
-  return async (call, readBody) => {
+  return async (call, readBody, caller) => {
     const { endpoint_name } = readShape(sampleStatsSchema, await readJson(call, readBody))
-    const served = findNamed(deps.experiments, endpoint_name)
+    const served = findNamed(deps.experiments, endpoint_name, caller)
     const { policy, variants } = served.snapshot.experiment
     const { variants: statistics } = await readStatistics(served.snapshot, deps.counters, deps.clock)
     return jsonAnswer({
@@ -103,13 +103,13 @@ async function readJson(call: Call, readBody: BodyReader): Promise<unknown> {
   return parseJsonBytes((await readBody(call)).bytes)
 }
 
-function readData(data: string, contentType: string, served: Served) {
+function readData(data: string, contentType: string) {
   if (contentType !== "application/json") {
     throw new GatewayError("validation_failed", {
       errors: [{ pointer: "/content_type", detail: "must be application/json: this endpoint's models take features" }],
     })
   }
-  return readFeatureBody(parseJson(data), served)
+  return readFeatureBody(parseJson(data))
 }
 
 /** What the model said: its JSON as it is, anything else as text. */

@@ -1,22 +1,20 @@
-import type { Served } from "../../app/served-experiments.ts"
 import type { InputError } from "../../domain/errors.ts"
 import { type PredictBody, readPredictBody, refuse } from "../contract/predict-body.ts"
 import { type Reply, scoresOf } from "./ask.ts"
 
 /**
- * Features where a protocol leaves the body to its model: an object of them, a list of such objects, or the body of `POST /predict`.
+ * Features where a protocol leaves the body to its model: an object of them, a list of such objects, or the body of `POST /predict` without what the
+ * protocol says in its own way.
  *
  * @param value parsed JSON
- * @throws GatewayError as `readPredictBody`, and `validation_failed` where it names another experiment than is asked, or a variant
+ * @throws GatewayError as `readPredictBody`, and `validation_failed` where it names an experiment or a variant
  */
-export function readFeatureBody(value: unknown, { snapshot }: Served, wellFormed = false): PredictBody {
+export function readFeatureBody(value: unknown, wellFormed = false): PredictBody {
   const body = readPredictBody(Array.isArray(value) ? { instances: value } : value, wellFormed)
   const errors: InputError[] = []
-  if (body.experiment !== undefined && body.experiment !== snapshot.experiment.id) {
-    errors.push({ pointer: "/experiment", detail: "must be the id of the experiment that is called, or left out" })
-  }
-  if (body.variant !== undefined) {
-    errors.push({ pointer: "/variant", detail: "must be left out: the protocol has its own way to ask for a variant" })
+  for (const member of ["experiment", "variant"] as const) {
+    if (body[member] === undefined) continue
+    errors.push({ pointer: `/${member}`, detail: "must be left out: the protocol says it in its own way" })
   }
   refuse(errors)
   return body

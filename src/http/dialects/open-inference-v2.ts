@@ -33,8 +33,8 @@ export function serverReadyRoute(readParts: ReadParts): OperationHandler {
 
 /** `GET /v2/models/{name}`, and of a version. */
 export function modelMetadataRoute({ experiments }: PredictRouteDeps): OperationHandler {
-  return (call) => {
-    const served = findVersion(findNamed(experiments, call.param("name")), call)
+  return (call, _, caller) => {
+    const served = findVersion(findNamed(experiments, call.param("name"), caller), call)
     const known = served.endpoints.flatMap(({ knownFeatures = [] }) => [...knownFeatures])
     return jsonAnswer({
       name: call.param("name"),
@@ -48,16 +48,16 @@ export function modelMetadataRoute({ experiments }: PredictRouteDeps): Operation
 
 /** `GET /v2/models/{name}/ready`, and of a version. */
 export function modelReadyRoute({ experiments }: PredictRouteDeps): OperationHandler {
-  return (call) => {
-    const ready = canAnswer(findVersion(findNamed(experiments, call.param("name")), call))
+  return (call, _, caller) => {
+    const ready = canAnswer(findVersion(findNamed(experiments, call.param("name"), caller), call))
     return jsonAnswer({ name: call.param("name"), ready }, ready ? 200 : 503)
   }
 }
 
 /** `POST /v2/models/{name}/infer`, and of a version, which forces a variant. */
 export function inferRoute(deps: PredictRouteDeps): OperationHandler {
-  return async (call, readBody) => {
-    const served = findNamed(deps.experiments, call.param("name"))
+  return async (call, readBody, caller) => {
+    const served = findNamed(deps.experiments, call.param("name"), caller)
     const unit = unitInHeader(call)
     const { bytes } = await readBody(call, maxBodyBytes(served, PROTOCOL))
     const [json, binary] = splitBody(bytes, call.header(JSON_LENGTH))

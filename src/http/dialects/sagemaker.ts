@@ -37,12 +37,12 @@ const PASSED_ASYNC = [
 
 /** `POST /endpoints/{name}/invocations`: InvokeEndpoint of the SageMaker runtime. */
 export function invokeEndpointRoute(deps: PredictRouteDeps): OperationHandler {
-  return async (call, readBody) => {
-    const served = findNamed(deps.experiments, call.param("name"))
+  return async (call, readBody, caller) => {
+    const served = findNamed(deps.experiments, call.param("name"), caller)
     const unit = unitInHeader(call) ?? unitInAttributes(call)
     const payload = await readPayload(call, readBody, "sagemaker", maxBodyBytes(served, "sagemaker"), PASSED)
     const { bytes } = payload
-    const read = () => readFeatureBody(parseJsonBytes(bytes), served, hasNoEscapes(bytes))
+    const read = () => readFeatureBody(parseJsonBytes(bytes), hasNoEscapes(bytes))
     const question = takeBody(served, payload, read)
     const reply = await ask(deps, call, served, {
       ...question,
@@ -57,8 +57,8 @@ export function invokeEndpointRoute(deps: PredictRouteDeps): OperationHandler {
 
 /** `POST /endpoints/{name}/async-invocations`: InvokeEndpointAsync, for experiments over asynchronous endpoints. */
 export function invokeEndpointAsyncRoute(deps: PredictRouteDeps): OperationHandler {
-  return async (call, readBody) => {
-    const served = findNamed(deps.experiments, call.param("name"))
+  return async (call, readBody, caller) => {
+    const served = findNamed(deps.experiments, call.param("name"), caller)
     const unit = unitInHeader(call) ?? unitInAttributes(call)
     const payload = await readPayload(call, readBody, "sagemaker-async", undefined, PASSED_ASYNC)
     const read = (): never => {

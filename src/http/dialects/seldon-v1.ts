@@ -19,12 +19,12 @@ type Data = NonNullable<SeldonRequest["data"]>
 
 /** `POST …/api/v1.0/predictions`, of the deployment in the path or of the default experiment. */
 export function seldonPredictRoute(deps: PredictRouteDeps): OperationHandler {
-  return async (call, readBody) => {
-    const served = findNamed(deps.experiments, call.param("name"))
+  return async (call, readBody, caller) => {
+    const served = findNamed(deps.experiments, call.param("name"), caller)
     const unit = unitInHeader(call)
     const bytes = await readMessage(call, readBody, maxBodyBytes(served, PROTOCOL))
     const payload = { protocol: PROTOCOL, bytes, contentType: "application/json", headers: {} } as const
-    const { read, ...question } = takeBody(served, payload, () => readPredictions(bytes, served), {
+    const { read, ...question } = takeBody(served, payload, () => readPredictions(bytes), {
       json: bytes,
       path: ["meta", "tags", "unitId"],
     })
@@ -44,9 +44,9 @@ export function seldonPredictRoute(deps: PredictRouteDeps): OperationHandler {
 
 /** `POST …/api/v1.0/feedback`: a reward for the decision in the response that it is about. */
 export function seldonFeedbackRoute(deps: CreditDeps): OperationHandler {
-  return async (call, readBody) => {
+  return async (call, readBody, caller) => {
     const name = call.param("name")
-    const served = name === undefined ? undefined : findNamed(deps.experiments, name)
+    const served = name === undefined ? undefined : findNamed(deps.experiments, name, caller)
     const { response, reward = 0 } = readShape(seldonFeedbackSchema, parseJsonBytes(await readMessage(call, readBody)))
     const { status } = await creditOne(deps, response.meta.tags.decision, reward, served)
     return jsonAnswer({ data: { ndarray: [] }, meta: { tags: { status } } })
@@ -62,13 +62,13 @@ async function readMessage(call: Call, readBody: BodyReader, maxBytes?: number):
   throw new GatewayError("bad_request", { detail: "A form must have its message in the field json." })
 }
 
-function readPredictions(bytes: Uint8Array, served: Served) {
+function readPredictions(bytes: Uint8Array) {
   const request = readShape(seldonRequestSchema, parseJsonBytes(bytes))
   const { data, jsonData, meta } = request
   if ((data === undefined) === (jsonData === undefined)) {
     refuse([{ pointer: "", detail: "must have either data or jsonData" }])
   }
-  const body = data === undefined ? readFeatureBody(jsonData, served) : readRows(data)
+  const body = data === undefined ? readFeatureBody(jsonData) : readRows(data)
   const featuresAt = data === undefined ? `/jsonData${body.featuresAt}` : body.featuresAt
   return { ...body, request, featuresAt, unitId: meta?.tags?.unitId ?? body.unitId }
 }

@@ -1,3 +1,4 @@
+import { mayUse } from "../authorize.ts"
 import { jsonAnswer } from "../call.ts"
 import { readTensorFlowRequest } from "../contract/dialects/tensorflow-body.ts"
 import type { OperationHandler } from "../operation-handler.ts"
@@ -11,8 +12,8 @@ const PROTOCOL = "tensorflow-v1"
 
 /** `POST /v1/models/{name}:predict` of TensorFlow Serving and KServe. */
 export function predictV1Route(deps: PredictRouteDeps): OperationHandler {
-  return async (call, readBody) => {
-    const served = findNamed(deps.experiments, call.param("name"))
+  return async (call, readBody, caller) => {
+    const served = findNamed(deps.experiments, call.param("name"), caller)
     const unit = unitInHeader(call)
     const { bytes } = await readBody(call, maxBodyBytes(served, PROTOCOL))
     const payload = { protocol: PROTOCOL, bytes, contentType: call.header("content-type"), headers: {} } as const
@@ -30,14 +31,17 @@ export function predictV1Route(deps: PredictRouteDeps): OperationHandler {
 
 /** `GET /v1/models` of KServe. */
 export function listModelsRoute({ experiments }: PredictRouteDeps): OperationHandler {
-  return () => jsonAnswer({ models: experiments.all().map(({ snapshot }) => snapshot.experiment.id) })
+  return (_call, _readBody, caller) => {
+    const ids = experiments.all().map(({ snapshot }) => snapshot.experiment.id)
+    return jsonAnswer({ models: ids.filter((id) => mayUse(caller, id)) })
+  }
 }
 
 /** `GET /v1/models/{name}`: whether it is ready, as KServe says it and as TensorFlow Serving does. */
 export function modelStatusRoute({ experiments }: PredictRouteDeps): OperationHandler {
-  return (call) => {
+  return (call, _, caller) => {
     const name = call.param("name")
-    const served = findNamed(experiments, name)
+    const served = findNamed(experiments, name, caller)
     const ready = canAnswer(served)
     const version = {
       version: String(served.snapshot.revision),

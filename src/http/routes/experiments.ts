@@ -82,7 +82,12 @@ function wantsYaml(call: Call): boolean {
 
 /** `GET /admin/experiments/{id}/stats`. */
 export function statisticsRoute(deps: ExperimentRouteDeps): OperationHandler {
-  return async (call) => jsonAnswer(await readStatistics(find(call, deps).snapshot, deps.counters, deps.clock))
+  return async (call) => {
+    const { snapshot, endpoints } = find(call, deps)
+    const statistics = await readStatistics(snapshot, deps.counters, deps.clock)
+    const variants = statistics.variants.map((variant, i) => ({ ...variant, target: endpoints[i]?.health?.() ?? null }))
+    return jsonAnswer({ ...statistics, variants })
+  }
 }
 
 /** `GET /admin/experiments/{id}/allocation`. */

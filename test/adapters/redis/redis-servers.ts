@@ -105,13 +105,17 @@ export interface RedisCluster {
 /** Masters that share the slots in equal parts. */
 export async function startCluster(count = 3): Promise<RedisCluster> {
   const settings = ["cluster-enabled yes", "cluster-node-timeout 2000", "cluster-require-full-coverage no"]
-  const masters: RedisServer[] = []
-  for (let index = 0; index < count; index++) masters.push(await startRedis(settings))
+  const masters: (RedisServer & { readonly busPort: number })[] = []
+  for (let index = 0; index < count; index++) {
+    // Usually it is the port and 10,000 more, which is none for high ports.
+    const busPort = await freePort()
+    masters.push({ ...(await startRedis([...settings, `cluster-port ${busPort}`])), busPort })
+  }
   for (const [index, { admin }] of masters.entries()) {
     const [first, end] = [index, index + 1].map((part) => Math.floor((part * SLOTS) / count))
     await admin.cluster("ADDSLOTSRANGE", first ?? 0, (end ?? 0) - 1)
     await admin.cluster("SET-CONFIG-EPOCH", index + 1)
-    for (const { port } of masters) await admin.cluster("MEET", "127.0.0.1", port)
+    for (const { port, busPort } of masters) await admin.cluster("MEET", "127.0.0.1", port, busPort)
   }
   for (const { admin } of masters) {
     for (;;) {

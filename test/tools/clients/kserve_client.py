@@ -15,7 +15,11 @@ async def version_1():
     client = InferenceRESTClient(RESTConfig(protocol="v1"))
     assert await client.is_server_live(address)
     assert await client.is_model_ready(address, MODEL)
-    assert not await client.is_model_ready(address, "none")
+    try:
+        await client.is_model_ready(address, "none")
+        raise AssertionError("a model that there isn't was found")
+    except httpx.HTTPStatusError as error:
+        assert error.response.status_code == 404 and "No experiment" in str(error), error
     answer = await client.infer(
         address, {"instances": [{"hour": "14102100"}, {"hour": "14102101"}], "unitId": "user-42"}, model_name=MODEL
     )

@@ -24,7 +24,7 @@ export const sampleInvocationSchema = z
     inference_id: inferenceId.optional(),
     endpoint_variant: z.string().min(1).max(32).optional().describe("Forces a variant; needs the permission force"),
     content_type: z.string().default("application/json").describe("Of data"),
-    data: z.string().describe("JSON in a text: a feature object, a list of them, or a PredictRequest"),
+    data: z.string().describe("JSON in a text: a FeatureBody"),
   })
   .meta({ id: "SampleInvocation" })
 

@@ -78,8 +78,8 @@ export const rewardProblems: readonly ErrorCode[] = [
   "log_unavailable",
 ]
 
-export const post = { method: "post", tag: "Dialects" } as const satisfies Partial<Operation>
-export const get = { method: "get", tag: "Dialects" } as const satisfies Partial<Operation>
+export const post = { method: "post", tag: "Dialects", scope: "handler" } as const satisfies Partial<Operation>
+export const get = { method: "get", tag: "Dialects", scope: "handler" } as const satisfies Partial<Operation>
 export const predicts = {
   ...post,
   permission: "predict",

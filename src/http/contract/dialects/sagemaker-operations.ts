@@ -1,16 +1,7 @@
 import { FEATURES_EXAMPLE, PREDICTION_EXAMPLE } from "../examples.ts"
 import { ANY_MEDIA_TYPE, jsonAnswer, type Operation, textUpTo } from "../operation.ts"
 import { deadline } from "../predict-operations.ts"
-import {
-  answersLike,
-  decided,
-  inHeader,
-  nameInPath,
-  passedBodyLike,
-  post,
-  predicts,
-  unitHeader,
-} from "./operation-parts.ts"
+import { answersLike, decided, inHeader, nameInPath, passedBodyLike, predicts, unitHeader } from "./operation-parts.ts"
 
 const PLAIN_EXAMPLE = { prediction: PREDICTION_EXAMPLE.prediction, model: PREDICTION_EXAMPLE.model }
 
@@ -71,7 +62,8 @@ export const SAGEMAKER_OPERATIONS = [
     ],
   },
   {
-    ...post,
+    method: "post",
+    tag: "Dialects",
     id: "invokeEndpointStreaming",
     dialect: "sagemaker",
     path: "/endpoints/{name}/invocations-response-stream",

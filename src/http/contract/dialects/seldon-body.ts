@@ -32,7 +32,7 @@ export const seldonRequestSchema = z
         tensor: tensor.optional().describe("The same with numbers only"),
       })
       .optional(),
-    jsonData: z.unknown().optional().describe("A feature object, a list of them, or a PredictRequest, instead of data"),
+    jsonData: z.unknown().optional().describe("A FeatureBody, instead of data"),
   })
   .meta({ id: "SeldonRequest" })
 
