@@ -56,7 +56,7 @@ it("waits for what can be waited for", () => {
 
 it("keeps data in volumes that are declared, and everything else of the gateway read-only", () => {
   const named = Object.values(services).flatMap((service) => service.volumes.map((volume) => volume.split(":")[0]))
-  expect(named.toSorted()).toEqual(Object.keys(volumes).toSorted())
+  expect(new Set(named)).toEqual(new Set(Object.keys(volumes)))
   expect(gateway?.read_only).toBe(true)
   expect(gateway?.volumes).toEqual(["gateway:/data"])
 })
