@@ -1,4 +1,6 @@
 import * as z from "zod"
+import { OVERLOAD_DEFAULTS, type OverloadLimits, overloadLimits } from "./settings/overload-limits.ts"
+import { type RedisSetting, redisUrl } from "./settings/redis-url.ts"
 
 /** Permissions of one API key, its secret still in the clear: it is digested before anything else sees it. */
 export interface ApiKeySetting {
@@ -21,17 +23,6 @@ export interface OidcSetting {
   readonly roleClaim: string
   /** What each role or group may do. */
   readonly roles: readonly { readonly role: string; readonly permissions: readonly string[] }[]
-}
-
-/** Where Redis is, as `REDIS_URL` says it. */
-export interface RedisSetting {
-  readonly kind: "single" | "sentinel" | "cluster"
-  readonly nodes: readonly { readonly host: string; readonly port: number }[]
-  readonly masterName: string | undefined
-  readonly tls: boolean
-  readonly username: string | undefined
-  readonly password: string | undefined
-  readonly database: number
 }
 
 export interface Config {
@@ -245,107 +236,6 @@ const outcomesMaxBytes = z.string().transform((text, context) => {
   })
   return z.NEVER
 })
-
-/** Each limit of OVERLOAD_LIMITS: its default, the least and the most. docs/overload.md says what they are for. */
-const OVERLOAD_LIMITS = {
-  concurrencyInitial: [200, 1, 10_000],
-  concurrencyMin: [20, 1, 10_000],
-  concurrencyMax: [200, 1, 10_000],
-  concurrencySmoothing: [0.2, 0.01, 1],
-  concurrencyLongWindow: [600, 10, 100_000],
-  concurrencyTolerance: [1.5, 1, 10],
-  concurrencyQueue: [4, 1, 1_000],
-  predictShare: [0.8, 0, 1],
-  rewardShare: [0.15, 0, 1],
-  adminShare: [0.05, 0, 1],
-  queueTargetMs: [5, 1, 1_000],
-  queueIntervalMs: [100, 10, 10_000],
-  loopDelayMs: [50, 10, 10_000],
-  loopUtilization: [0.95, 0.1, 1],
-  heapClose: [0.92, 0.1, 1],
-  heapRefuse: [0.95, 0.1, 1],
-  retryAfterSeconds: [1, 1, 60],
-} as const satisfies Readonly<Record<string, readonly [given: number, least: number, most: number]>>
-
-type OverloadLimit = keyof typeof OVERLOAD_LIMITS
-export type OverloadLimits = Readonly<Record<OverloadLimit, number>>
-
-const OVERLOAD_DEFAULTS = Object.fromEntries(
-  Object.entries(OVERLOAD_LIMITS).map(([name, [given]]) => [name, given]),
-) as OverloadLimits
-
-const overloadLimits = z.string().transform((text, context): OverloadLimits | undefined => {
-  if (text.trim() === "off") return undefined
-  const limits: Record<OverloadLimit, number> = { ...OVERLOAD_DEFAULTS }
-  const refuse = (message: string): never => {
-    context.addIssue({ code: "custom", message })
-    return z.NEVER
-  }
-  for (const entry of text.split(",").map((one) => one.trim())) {
-    const [, name = "", number = ""] = /^(\w+)=(\d+(?:\.\d+)?)$/.exec(entry) ?? []
-    if (!isOverloadLimit(name)) {
-      return refuse(
-        `must be off, or a list such as queueTargetMs=10,concurrencyMax=400; "${entry}" is not one of ${Object.keys(OVERLOAD_LIMITS).join(", ")} with a number`,
-      )
-    }
-    const [, least, most] = OVERLOAD_LIMITS[name]
-    limits[name] = Number(number)
-    if (limits[name] < least || limits[name] > most) return refuse(`must have a ${name} from ${least} to ${most}`)
-  }
-  const { concurrencyMin, concurrencyInitial, concurrencyMax, predictShare, rewardShare, adminShare } = limits
-  if (concurrencyMin > concurrencyInitial || concurrencyInitial > concurrencyMax)
-    return refuse("must have concurrencyMin <= concurrencyInitial <= concurrencyMax")
-  if (predictShare + rewardShare + adminShare > 1 + 1e-9) return refuse("must have shares that add up to at most 1")
-  return limits
-})
-
-function isOverloadLimit(name: string): name is OverloadLimit {
-  return Object.hasOwn(OVERLOAD_LIMITS, name)
-}
-
-const REDIS_KINDS = { redis: "single", "redis+sentinel": "sentinel", "redis+cluster": "cluster" } as const
-const REDIS_PORTS = { single: 6_379, sentinel: 26_379, cluster: 6_379 } as const
-const NODE = /^(\[[0-9a-f:.]{2,45}\]|[a-z0-9](?:[a-z0-9._-]{0,253}[a-z0-9])?)(?::(\d{1,5}))?$/i
-
-const redisUrl = z.string().transform((text, context): RedisSetting => {
-  const [, secure, scheme = "", login, hosts = "", path = ""] =
-    /^redis(s?)(\+sentinel|\+cluster)?:\/\/(?:([^@/]*)@)?([^@/]+)(?:\/(.*))?$/.exec(text.trim()) ?? []
-  const kind = REDIS_KINDS[`redis${scheme}` as keyof typeof REDIS_KINDS] ?? "single"
-  const nodes = hosts.split(",").flatMap((node) => {
-    const [, host = "", port = String(REDIS_PORTS[kind])] = NODE.exec(node.trim()) ?? []
-    return host === "" || Number(port) < 1 || Number(port) > 65_535
-      ? []
-      : [{ host: host.replace(/^\[|\]$/g, ""), port: Number(port) }]
-  })
-  const wanted = { single: /^\d{0,4}$/, sentinel: /^[A-Za-z0-9._-]{1,64}(?:\/\d{1,4})?$/, cluster: /^$/ }[kind]
-  const complete = nodes.length === hosts.split(",").length && (kind !== "single" || nodes.length === 1)
-  const credentials = readLogin(login)
-  if (secure === undefined || !complete || !wanted.test(path) || credentials === undefined) {
-    context.addIssue({
-      code: "custom",
-      message:
-        "must be redis://user:password@host:port/database, redis+sentinel://host:port,host:port/master-name or redis+cluster://host:port,host:port, with rediss for TLS; what a password has of @ / : % is written as %40 %2F %3A %25",
-    })
-    return z.NEVER
-  }
-  const [master = "", database = ""] = kind === "sentinel" ? path.split("/") : ["", path]
-  const masterName = kind === "sentinel" ? master : undefined
-  return { kind, nodes, masterName, tls: secure === "s", ...credentials, database: Number(database) }
-})
-
-/** User and password of a URL; undefined where they are not encoded as in one. */
-function readLogin(
-  login: string | undefined,
-): { readonly username: string | undefined; readonly password: string | undefined } | undefined {
-  if (login === undefined) return { username: undefined, password: undefined }
-  const [user = "", password = ""] = login.split(":")
-  if (login.split(":").length > 2 || password === "") return undefined
-  try {
-    return { username: user === "" ? undefined : decodeURIComponent(user), password: decodeURIComponent(password) }
-  } catch {
-    return undefined
-  }
-}
 
 const schema = z.object({
   HOST: z.string().min(1, "must be an address or a host name").default("127.0.0.1"),

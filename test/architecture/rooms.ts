@@ -81,11 +81,18 @@ export const ROOMS: readonly Room[] = [
     sentence: "http imports app, domain, types of ports and itself",
   },
   {
-    path: "src/config.ts",
+    path: "src/settings",
     imports: [],
     types: [],
     packages: ["zod"],
-    sentence: "config.ts imports nothing, and only entry and cli import it",
+    sentence: "a setting of settings imports nothing, and only config.ts imports it",
+  },
+  {
+    path: "src/config.ts",
+    imports: ["src/settings"],
+    types: [],
+    packages: ["zod"],
+    sentence: "config.ts imports nothing but settings, and only entry and cli import it",
   },
   {
     path: "src/entry",
@@ -119,6 +126,7 @@ export const GUARDED: readonly {
   { path: "src/cli", visitors: ["src/cli"], sentence: "nobody imports cli" },
   { path: "src/entry", visitors: ["src/entry", "src/cli"], sentence: "only cli imports entry" },
   { path: "src/config.ts", visitors: ["src/entry", "src/cli"], sentence: "only entry and cli import config.ts" },
+  { path: "src/settings", visitors: ["src/config.ts"], sentence: "only config.ts imports settings" },
 ]
 
 /** Rooms without a clock, randomness or environment of their own: they come as arguments. */

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs"
 import { expect, it } from "vitest"
 import { parse } from "yaml"
 import * as z from "zod"
-import { SETTING_NAMES } from "#src/config.ts"
+import { parseConfig, SETTING_NAMES } from "#src/config.ts"
 
 const environment = z.record(z.string(), z.string()).default({})
 const command = z.array(z.string())
@@ -30,6 +30,9 @@ it("gives the gateway settings that it has, and the AWS SDK's own", () => {
   const names = Object.keys(gateway?.environment ?? {})
   expect(names).toContain("API_KEYS")
   expect(names.filter((name) => !name.startsWith("AWS_") && !SETTING_NAMES.includes(name))).toEqual([])
+  const config = parseConfig({ ...gateway?.environment, HOST: "0.0.0.0", API_KEYS: "ads:predict:a-secret-of-eight" })
+  expect(config.redis?.nodes).toEqual([{ host: "redis", port: 6379 }])
+  expect(config.kinesisStream).toBe("outcomes")
 })
 
 it("leads the gateway to services that are there, by name and port", () => {
@@ -53,7 +56,7 @@ it("waits for what can be waited for", () => {
 
 it("keeps data in volumes that are declared, and everything else of the gateway read-only", () => {
   const named = Object.values(services).flatMap((service) => service.volumes.map((volume) => volume.split(":")[0]))
-  expect(named.toSorted()).toEqual(Object.keys(volumes).toSorted())
+  expect(new Set(named)).toEqual(new Set(Object.keys(volumes)))
   expect(gateway?.read_only).toBe(true)
   expect(gateway?.volumes).toEqual(["gateway:/data"])
 })

@@ -64,7 +64,7 @@ it("says of every alarm whether it wakes somebody up, and leads to what to do", 
     expect(page).toMatch(new RegExp(`^\\| \`${alert}\` \\| ${labels.severity} \\|.*\\(#${anchor}\\) \\|$`, "m"))
   }
   const listed = [...page.matchAll(/^\| `([A-Z]\w+)` \| (?:page|ticket) \|/gm)].map(([, name]) => name)
-  expect(listed.toSorted()).toEqual(rules.map(({ alert }) => alert).toSorted())
+  expect(new Set(listed)).toEqual(new Set(rules.map(({ alert }) => alert)))
 })
 
 function anchorOf(heading: string): string {
