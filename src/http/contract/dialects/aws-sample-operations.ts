@@ -1,7 +1,7 @@
 import { FEATURES_EXAMPLE, TOKEN_EXAMPLE } from "../examples.ts"
 import { jsonAnswer, type Operation } from "../operation.ts"
 import { deadline } from "../predict-operations.ts"
-import { answersLike, asked, bodyLike, post, predicts, rewardProblems, unitHeader } from "./operation-parts.ts"
+import { answersLike, asked, bodyLike, creditProblems, post, predicts, unitHeader } from "./operation-parts.ts"
 
 export const AWS_SAMPLE_OPERATIONS = [
   {
@@ -28,7 +28,7 @@ export const AWS_SAMPLE_OPERATIONS = [
     description: "The answer of the invocation, posted back with a reward. Its `decision` says what is credited.",
     request: bodyLike("SampleConversion", { endpoint_name: "banner-ctr", decision: TOKEN_EXAMPLE, reward: 1 }),
     answers: [jsonAnswer(200, "Credited, or credited before", "SampleConversionAnswer")],
-    problems: rewardProblems,
+    problems: creditProblems,
   },
   {
     ...post,

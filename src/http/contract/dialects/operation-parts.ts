@@ -1,6 +1,7 @@
 import type { ErrorCode } from "../../../domain/errors.ts"
 import { EXPERIMENT_NAME } from "../../../domain/ids.ts"
 import { ANY_MEDIA_TYPE, jsonAnswer, type Operation, type Parameter, type RequestBody } from "../operation.ts"
+import { rewardProblems } from "../reward-operations.ts"
 import type { SchemaName } from "../schemas.ts"
 
 /** A unit as a header names it. */
@@ -65,18 +66,7 @@ const predictProblems: readonly ErrorCode[] = [
   "deadline_exceeded",
 ]
 
-export const rewardProblems: readonly ErrorCode[] = [
-  ...asked,
-  "token_malformed",
-  "token_invalid",
-  "token_expired",
-  "experiment_gone",
-  "revision_not_served",
-  "validation_failed",
-  "reward_out_of_range",
-  "reward_out_of_window",
-  "log_unavailable",
-]
+export const creditProblems: readonly ErrorCode[] = [...asked, ...rewardProblems]
 
 export const post = { method: "post", tag: "Dialects", scope: "handler" } as const satisfies Partial<Operation>
 export const get = { method: "get", tag: "Dialects", scope: "handler" } as const satisfies Partial<Operation>

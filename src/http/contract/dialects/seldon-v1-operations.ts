@@ -4,11 +4,11 @@ import { deadline } from "../predict-operations.ts"
 import {
   answersLike,
   bodyLike,
+  creditProblems,
   nameInPath,
   passedBodyLike,
   post,
   predicts,
-  rewardProblems,
   segment,
   unitHeader,
 } from "./operation-parts.ts"
@@ -29,7 +29,7 @@ const seldonCredits = {
   dialect: "seldon-v1",
   request: bodyLike("SeldonFeedback", { response: { meta: { tags: { decision: TOKEN_EXAMPLE } } }, reward: 1 }),
   answers: [jsonAnswer(200, "Credited, or credited before", "SeldonFeedbackAnswer")],
-  problems: rewardProblems,
+  problems: creditProblems,
 } as const satisfies Partial<Operation>
 
 export const SELDON_V1_OPERATIONS = [
