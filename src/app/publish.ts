@@ -227,10 +227,8 @@ export class Publisher {
     const revision = stored?.revision ?? 0
     const served = experiments.get(experiment.id)
     if (served?.snapshot.revision === revision) return
-    const endpoints = withStaticAnswer(
-      experiment,
-      experiment.variants.map(({ backend }) => this.#deps.endpointOf(backend)),
-    )
+    const own = experiment.variants.map(({ backend }) => this.#deps.endpointOf(backend))
+    const endpoints = withStaticAnswer(experiment, own)
     const lineage = stored?.lineage ?? NO_LINEAGE
     const snapshot = await this.#snapshot(experiment, revision, lineage)
     // First the log, then the decisions that refer to it; at the first start on a full disk there is nothing that could be logged.

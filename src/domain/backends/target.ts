@@ -104,7 +104,7 @@ const targetSchema = z.discriminatedUnion("kind", [http, sagemaker], {
   error: (issue) => (issue.code === "invalid_union" ? "must be http or sagemaker" : undefined),
 })
 
-export const targetsSchema = z.strictObject({
+const targetsSchema = z.strictObject({
   targets: z.record(
     z.string().regex(NAME, "must be 1 to 64 letters, digits, dots, hyphens or underscores"),
     targetSchema,
