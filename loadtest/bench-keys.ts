@@ -6,11 +6,13 @@
  */
 import { randomBytes, randomFillSync } from "node:crypto"
 import { loadModelFolder } from "#src/adapters/embedded-scorer/folder.ts"
+import { createMemoryAuditLog } from "#src/adapters/memory/audit-log.ts"
 import { createMemoryCounterStore } from "#src/adapters/memory/counter-store.ts"
 import { createMemoryExperimentStore } from "#src/adapters/memory/experiment-store.ts"
 import { createMemoryKeyStore } from "#src/adapters/memory/key-store.ts"
 import { createMemoryOutcomeLog } from "#src/adapters/memory/outcome-log.ts"
 import { createPseudonyms } from "#src/adapters/node-crypto/mac.ts"
+import { AuditTrail } from "#src/app/audit-trail.ts"
 import { KeyManagement, type KeyWish } from "#src/app/manage-keys.ts"
 import { createRecorder } from "#src/app/recorder.ts"
 import { parseExperiment } from "#src/domain/experiment.ts"
@@ -34,6 +36,12 @@ const ANY: Omit<KeyWish, "experiments" | "requestsPerSecond"> = {
   expiresAt: null,
 }
 const LOGGER = { info: () => {}, warn: () => {}, error: console.error }
+const NO_AUDIT = new AuditTrail({
+  log: createMemoryAuditLog(() => ""),
+  stream: async () => {},
+  clock,
+  logger: LOGGER,
+})
 
 /** Headers as Node has them: texts that are new for every request. */
 class BenchCall implements Call {
@@ -80,6 +88,10 @@ async function createContestant(name: string, needsKeys: boolean, wish?: KeyWish
     counters,
     experimentStore: createMemoryExperimentStore(),
     endpointOf: () => endpoint,
+    check: async () => undefined,
+    fileOf: () => undefined,
+    parseText: async () => Promise.reject(new Error("nothing is edited here")),
+    audit: NO_AUDIT,
     clock,
     logger: LOGGER,
     pseudonym: createPseudonyms(randomBytes(32)),

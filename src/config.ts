@@ -23,6 +23,17 @@ export interface OidcSetting {
   readonly roles: readonly { readonly role: string; readonly permissions: readonly string[] }[]
 }
 
+/** Where Redis is, as `REDIS_URL` says it. */
+export interface RedisSetting {
+  readonly kind: "single" | "sentinel" | "cluster"
+  readonly nodes: readonly { readonly host: string; readonly port: number }[]
+  readonly masterName: string | undefined
+  readonly tls: boolean
+  readonly username: string | undefined
+  readonly password: string | undefined
+  readonly database: number
+}
+
 export interface Config {
   readonly host: string
   readonly port: number
@@ -31,6 +42,8 @@ export interface Config {
   readonly dataDir: string
   readonly experimentsDir: string | undefined
   readonly modelsDir: string | undefined
+  /** Undefined: there are no targets. */
+  readonly targetsFile: string | undefined
   readonly defaultExperiment: string | undefined
   /** Undefined: made once and kept in the data folder. */
   readonly signingKeys: readonly SigningKeySetting[] | undefined
@@ -53,6 +66,16 @@ export interface Config {
   readonly outcomesMaxBytes: number | undefined
   /** Files of the outcome log go when all of it is older. Undefined: they stay. */
   readonly outcomesMaxDays: number | undefined
+  /** Limits that keep an overloaded gateway answering in time. Undefined: everybody is served, however late. */
+  readonly overload: OverloadLimits | undefined
+  /** The Kinesis stream that outcomes go to. Undefined: none. */
+  readonly kinesisStream: string | undefined
+  /** How long a stop may then send what is left. */
+  readonly kinesisDrainSeconds: number
+  /** Undefined: counters and revisions are kept in the data folder. */
+  readonly redis: RedisSetting | undefined
+  /** Where a reward is durable when it is answered: in the data folder's log, or in Redis. */
+  readonly rewardDurability: "log" | "store"
   /** How long new connections are still taken after SIGTERM. */
   readonly shutdownDelaySeconds: number
   /** How long open requests may then take. */
@@ -223,7 +246,106 @@ const outcomesMaxBytes = z.string().transform((text, context) => {
   return z.NEVER
 })
 
-const unsupported = (feature: string) => z.never(`is not supported by this version: ${feature}`).optional()
+/** Each limit of OVERLOAD_LIMITS: its default, the least and the most. docs/overload.md says what they are for. */
+const OVERLOAD_LIMITS = {
+  concurrencyInitial: [200, 1, 10_000],
+  concurrencyMin: [20, 1, 10_000],
+  concurrencyMax: [200, 1, 10_000],
+  concurrencySmoothing: [0.2, 0.01, 1],
+  concurrencyLongWindow: [600, 10, 100_000],
+  concurrencyTolerance: [1.5, 1, 10],
+  concurrencyQueue: [4, 1, 1_000],
+  predictShare: [0.8, 0, 1],
+  rewardShare: [0.15, 0, 1],
+  adminShare: [0.05, 0, 1],
+  queueTargetMs: [5, 1, 1_000],
+  queueIntervalMs: [100, 10, 10_000],
+  loopDelayMs: [50, 10, 10_000],
+  loopUtilization: [0.95, 0.1, 1],
+  heapClose: [0.92, 0.1, 1],
+  heapRefuse: [0.95, 0.1, 1],
+  retryAfterSeconds: [1, 1, 60],
+} as const satisfies Readonly<Record<string, readonly [given: number, least: number, most: number]>>
+
+type OverloadLimit = keyof typeof OVERLOAD_LIMITS
+export type OverloadLimits = Readonly<Record<OverloadLimit, number>>
+
+const OVERLOAD_DEFAULTS = Object.fromEntries(
+  Object.entries(OVERLOAD_LIMITS).map(([name, [given]]) => [name, given]),
+) as OverloadLimits
+
+const overloadLimits = z.string().transform((text, context): OverloadLimits | undefined => {
+  if (text.trim() === "off") return undefined
+  const limits: Record<OverloadLimit, number> = { ...OVERLOAD_DEFAULTS }
+  const refuse = (message: string): never => {
+    context.addIssue({ code: "custom", message })
+    return z.NEVER
+  }
+  for (const entry of text.split(",").map((one) => one.trim())) {
+    const [, name = "", number = ""] = /^(\w+)=(\d+(?:\.\d+)?)$/.exec(entry) ?? []
+    if (!isOverloadLimit(name)) {
+      return refuse(
+        `must be off, or a list such as queueTargetMs=10,concurrencyMax=400; "${entry}" is not one of ${Object.keys(OVERLOAD_LIMITS).join(", ")} with a number`,
+      )
+    }
+    const [, least, most] = OVERLOAD_LIMITS[name]
+    limits[name] = Number(number)
+    if (limits[name] < least || limits[name] > most) return refuse(`must have a ${name} from ${least} to ${most}`)
+  }
+  const { concurrencyMin, concurrencyInitial, concurrencyMax, predictShare, rewardShare, adminShare } = limits
+  if (concurrencyMin > concurrencyInitial || concurrencyInitial > concurrencyMax)
+    return refuse("must have concurrencyMin <= concurrencyInitial <= concurrencyMax")
+  if (predictShare + rewardShare + adminShare > 1 + 1e-9) return refuse("must have shares that add up to at most 1")
+  return limits
+})
+
+function isOverloadLimit(name: string): name is OverloadLimit {
+  return Object.hasOwn(OVERLOAD_LIMITS, name)
+}
+
+const REDIS_KINDS = { redis: "single", "redis+sentinel": "sentinel", "redis+cluster": "cluster" } as const
+const REDIS_PORTS = { single: 6_379, sentinel: 26_379, cluster: 6_379 } as const
+const NODE = /^(\[[0-9a-f:.]{2,45}\]|[a-z0-9](?:[a-z0-9._-]{0,253}[a-z0-9])?)(?::(\d{1,5}))?$/i
+
+const redisUrl = z.string().transform((text, context): RedisSetting => {
+  const [, secure, scheme = "", login, hosts = "", path = ""] =
+    /^redis(s?)(\+sentinel|\+cluster)?:\/\/(?:([^@/]*)@)?([^@/]+)(?:\/(.*))?$/.exec(text.trim()) ?? []
+  const kind = REDIS_KINDS[`redis${scheme}` as keyof typeof REDIS_KINDS] ?? "single"
+  const nodes = hosts.split(",").flatMap((node) => {
+    const [, host = "", port = String(REDIS_PORTS[kind])] = NODE.exec(node.trim()) ?? []
+    return host === "" || Number(port) < 1 || Number(port) > 65_535
+      ? []
+      : [{ host: host.replace(/^\[|\]$/g, ""), port: Number(port) }]
+  })
+  const wanted = { single: /^\d{0,4}$/, sentinel: /^[A-Za-z0-9._-]{1,64}(?:\/\d{1,4})?$/, cluster: /^$/ }[kind]
+  const complete = nodes.length === hosts.split(",").length && (kind !== "single" || nodes.length === 1)
+  const credentials = readLogin(login)
+  if (secure === undefined || !complete || !wanted.test(path) || credentials === undefined) {
+    context.addIssue({
+      code: "custom",
+      message:
+        "must be redis://user:password@host:port/database, redis+sentinel://host:port,host:port/master-name or redis+cluster://host:port,host:port, with rediss for TLS; what a password has of @ / : % is written as %40 %2F %3A %25",
+    })
+    return z.NEVER
+  }
+  const [master = "", database = ""] = kind === "sentinel" ? path.split("/") : ["", path]
+  const masterName = kind === "sentinel" ? master : undefined
+  return { kind, nodes, masterName, tls: secure === "s", ...credentials, database: Number(database) }
+})
+
+/** User and password of a URL; undefined where they are not encoded as in one. */
+function readLogin(
+  login: string | undefined,
+): { readonly username: string | undefined; readonly password: string | undefined } | undefined {
+  if (login === undefined) return { username: undefined, password: undefined }
+  const [user = "", password = ""] = login.split(":")
+  if (login.split(":").length > 2 || password === "") return undefined
+  try {
+    return { username: user === "" ? undefined : decodeURIComponent(user), password: decodeURIComponent(password) }
+  } catch {
+    return undefined
+  }
+}
 
 const schema = z.object({
   HOST: z.string().min(1, "must be an address or a host name").default("127.0.0.1"),
@@ -237,6 +359,7 @@ const schema = z.object({
   DATA_DIR: z.string().min(1, "must be a folder").default("./data"),
   EXPERIMENTS_DIR: z.string().min(1, "must be a folder").optional(),
   MODELS_DIR: z.string().min(1, "must be a folder").optional(),
+  TARGETS_FILE: z.string().min(1, "must be a file").optional(),
   DEFAULT_EXPERIMENT: z
     .string()
     .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, "must be an experiment's id")
@@ -259,10 +382,16 @@ const schema = z.object({
     .min(2, "must be at least 2 days: rewards of the last day and one more may be repeated")
     .max(36_500, "must be at most 36500 days; leave it out to keep everything")
     .optional(),
+  OVERLOAD_LIMITS: overloadLimits.optional(),
   SHUTDOWN_DELAY_SECONDS: z.coerce.number("must be a number of seconds").min(0).max(600).default(1),
   DRAIN_SECONDS: z.coerce.number("must be a number of seconds").min(0).max(600).default(5),
-  REDIS_URL: unsupported("counters live in DATA_DIR"),
-  KINESIS_STREAM: unsupported("the outcome log lives in DATA_DIR"),
+  KINESIS_STREAM: z
+    .string()
+    .regex(/^[a-zA-Z0-9_.-]{1,128}$/, "must be a stream's name: 1 to 128 letters, digits, _, . or -")
+    .optional(),
+  KINESIS_DRAIN_SECONDS: z.coerce.number("must be a number of seconds").min(0).max(600).default(3),
+  REDIS_URL: redisUrl.optional(),
+  REWARD_DURABILITY: z.enum(["log", "store"], "must be log or store").default("log"),
 })
 
 /** The names of all settings. */
@@ -288,6 +417,9 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
       `API_KEYS must be set, since HOST ${host} can be reached from other machines; or set HOST to 127.0.0.1`,
     )
   }
+  if (given["REWARD_DURABILITY"] === "store" && given["REDIS_URL"] === undefined) {
+    problems.push("REWARD_DURABILITY store needs REDIS_URL: without it the log in DATA_DIR is what there is")
+  }
   if (problems.length > 0 || !parsed.success) throw new ConfigError(problems)
   const settings = parsed.data
   const { OIDC_ISSUER: issuer, OIDC_AUDIENCE: audience } = settings
@@ -303,6 +435,7 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
     dataDir: settings.DATA_DIR,
     experimentsDir: settings.EXPERIMENTS_DIR,
     modelsDir: settings.MODELS_DIR,
+    targetsFile: settings.TARGETS_FILE,
     defaultExperiment: settings.DEFAULT_EXPERIMENT,
     signingKeys: settings.SIGNING_KEYS,
     unitKey: settings.UNIT_KEY,
@@ -316,6 +449,11 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
     logLevel: settings.LOG_LEVEL,
     outcomesMaxBytes: settings.OUTCOMES_MAX_BYTES,
     outcomesMaxDays: settings.OUTCOMES_MAX_DAYS,
+    overload: given["OVERLOAD_LIMITS"] === undefined ? OVERLOAD_DEFAULTS : settings.OVERLOAD_LIMITS,
+    kinesisStream: settings.KINESIS_STREAM,
+    kinesisDrainSeconds: settings.KINESIS_DRAIN_SECONDS,
+    redis: settings.REDIS_URL,
+    rewardDurability: settings.REWARD_DURABILITY,
     shutdownDelaySeconds: settings.SHUTDOWN_DELAY_SECONDS,
     drainSeconds: settings.DRAIN_SECONDS,
   }

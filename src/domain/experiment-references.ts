@@ -7,6 +7,8 @@ import { didYouMean } from "./nearest-name.ts"
  * reported on its own.
  */
 export interface ReadableDocument {
+  /** As they are written, also where they aren't valid. */
+  readonly names: readonly (string | undefined)[]
   readonly variants: readonly ReadableVariant[]
   readonly control: string | undefined
   readonly fallback: string | undefined
@@ -40,7 +42,19 @@ interface ReadableVariant {
 
 /** Everything in a document that doesn't fit together. Rules whose fields can't be read are left out. */
 export function referenceIssues(document: ReadableDocument): DocumentIssue[] {
-  return [...variantIssues(document), ...roleIssues(document), ...policyIssues(document), ...metricIssues(document)]
+  return [
+    ...nameIssues(document),
+    ...variantIssues(document),
+    ...roleIssues(document),
+    ...policyIssues(document),
+    ...metricIssues(document),
+  ]
+}
+
+function* nameIssues({ names }: ReadableDocument): Generator<DocumentIssue> {
+  for (const [index, name] of names.entries()) {
+    if (name !== undefined && names.indexOf(name) < index) yield { path: ["names", index], message: "is written twice" }
+  }
 }
 
 function* variantIssues({ variants, policy }: ReadableDocument): Generator<DocumentIssue> {

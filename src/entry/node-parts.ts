@@ -6,6 +6,7 @@ import type { Config } from "../config.ts"
 import type { Application } from "../http/application.ts"
 import type { Metrics } from "../http/metrics.ts"
 import { SERVE_ANY_HOST, serveHosts } from "../http/served-hosts.ts"
+import type { Logger } from "../ports/logger.ts"
 import { createAuthorization, NO_KEYS_NEEDED } from "./authorization.ts"
 import { compressOnThreads } from "./compress.ts"
 import type { ServingParts } from "./gateway.ts"
@@ -13,8 +14,9 @@ import { IncomingBodies } from "./incoming-body.ts"
 import type { Keys } from "./kept-keys.ts"
 import { machineClock } from "./machine-clock.ts"
 import { createNodeServer } from "./node-server.ts"
+import { Gate } from "./overload/gate.ts"
 import { limitsForThisProcess, Peers } from "./peers.ts"
-import { wireReadings } from "./readings.ts"
+import { overloadReadings, wireReadings } from "./readings.ts"
 import type { TurnEnd } from "./turn-end.ts"
 
 /**
@@ -22,13 +24,15 @@ import type { TurnEnd } from "./turn-end.ts"
  *
  * @param manageKeys where API keys are made and revoked
  */
-export function createNodeParts(config: Config, keys: Keys, manageKeys: ManageKeys, turnEnd: TurnEnd) {
+export function createNodeParts(config: Config, keys: Keys, manageKeys: ManageKeys, turnEnd: TurnEnd, logger: Logger) {
   const peers = new Peers(limitsForThisProcess())
   const bodies = new IncomingBodies(undefined, turnEnd)
   const { putInForce, ...authorization } = createAuthorization(config, machineClock)
+  const gate = config.overload === undefined ? undefined : new Gate(config.overload)
+  gate?.watch(turnEnd, logger)
   return {
     putInForce,
-    readings: wireReadings(peers, bodies),
+    readings: { ...wireReadings(peers, bodies), ...(gate === undefined ? {} : overloadReadings(gate)) },
     serving: {
       clock: machineClock,
       randomBytes: (target) => void randomFillSync(target),
@@ -39,13 +43,16 @@ export function createNodeParts(config: Config, keys: Keys, manageKeys: ManageKe
       compress: compressOnThreads,
       rewardOrigins: config.corsOrigins,
     } satisfies Partial<ServingParts>,
-    createServer: (application: Application, metrics: Metrics, isDraining: () => boolean): Server =>
-      createNodeServer(application, {
+    createServer: (application: Application, metrics: Metrics, isDraining: () => boolean): Server => {
+      if (gate !== undefined) gate.onShed = (partition, cause) => metrics.shed(partition, cause)
+      return createNodeServer(application, {
         bodies,
         peers,
+        gate,
         isDraining,
         judgeHost: config.servesAnyHost ? SERVE_ANY_HOST : serveHosts(config.allowedHosts),
         onRefusal: (code) => metrics.answeredProblem(code),
-      }),
+      })
+    },
   }
 }

@@ -10,11 +10,15 @@ export interface ServedState {
   readonly problems: number
   /** Why a key isn't kept yet. */
   readonly keyProblem: string | undefined
+  /** Undefined: no stream. */
+  readonly stream: PartState | undefined
+  /** The store that gateways share, where there is one. */
+  readonly shared: PartState | undefined
 }
 
 /** The parts of the gateway as `/readyz` shows them. */
 export function partStates(state: ServedState, recording: RecordingState): PartStates {
-  const { served, problems, keyProblem } = state
+  const { served, problems, keyProblem, shared, stream } = state
   const { logFails, droppedLines, storeFails, failedFolds, recovered } = recording
   return {
     server: serverState(state.draining),
@@ -29,7 +33,9 @@ export function partStates(state: ServedState, recording: RecordingState): PartS
       required: false,
       detail: recovered ? `${failedFolds} failed folds` : "not caught up with the outcome log yet",
     },
+    ...(shared === undefined ? {} : { redis: shared }),
     ...(keyProblem === undefined ? {} : { keys: { ready: false, required: false, detail: keyProblem } }),
+    ...(stream === undefined ? {} : { stream }),
   }
 }
 

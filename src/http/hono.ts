@@ -18,11 +18,15 @@ export function mountOnHono(
   peerOf: PeerOf = () => undefined,
 ): Hono {
   const app = new Hono()
-  const callOf = (c: Context): Call => new HonoCall(c, readBytes, peerOf)
+  const callOf = (c: Context, verb = ""): Call => new HonoCall(c, readBytes, peerOf, verb)
   for (const { path, methods, refuse } of routes) {
-    const routed = path.replaceAll(/\{(\w+)\}/g, ":$1")
-    for (const [method, answer] of methods) app.on(method, routed, async (c) => toResponse(await answer(callOf(c))))
-    app.all(routed, (c) => toResponse(refuse(callOf(c))))
+    // `{name}:predict`: to the router the parameter is all of the segment.
+    const [, verb] = /\}(:\w+)$/.exec(path) ?? []
+    const routed = path.replaceAll(/\{(\w+)\}(:\w+)?/g, (_, name, end) => `:${name}${end ? `{[^/]+${end}}` : ""}`)
+    for (const [method, answer] of methods) {
+      app.on(method, routed, async (c) => toResponse(await answer(callOf(c, verb))))
+    }
+    app.all(routed, (c) => toResponse(refuse(callOf(c, verb))))
   }
   app.notFound((c) => toResponse(notFound(callOf(c))))
   app.onError((error, c) => toResponse(failed(callOf(c), error)))
@@ -38,11 +42,14 @@ class HonoCall implements Call {
   readonly #c: Context
   readonly #readBytes: ReadBytes
   readonly #peerOf: PeerOf
+  readonly #verb: string
 
-  constructor(c: Context, readBytes: ReadBytes, peerOf: PeerOf) {
+  /** @param verb what the path has behind its last parameter within the same segment */
+  constructor(c: Context, readBytes: ReadBytes, peerOf: PeerOf, verb: string) {
     this.#c = c
     this.#readBytes = readBytes
     this.#peerOf = peerOf
+    this.#verb = verb
     this.context = new CallContext((name) => c.req.header(name))
   }
 
@@ -65,7 +72,8 @@ class HonoCall implements Call {
   }
 
   param(name: string): string | undefined {
-    return this.#c.req.param(name)
+    const value = this.#c.req.param(name)
+    return this.#verb === "" ? value : value?.slice(0, -this.#verb.length)
   }
 
   readBytes(maxBytes: number): Promise<Uint8Array> {

@@ -1,9 +1,14 @@
 import type { Call } from "./call.ts"
 
-const BEARER = /^Bearer ([\x21-\x7e]{1,4096})$/i
+const BEARER = /^Bearer (.*)$/i
+const VISIBLE = /^[\x21-\x7e]{1,4096}$/
 
-/** The key, or the user's token, that a call comes with: `Authorization: Bearer <key>`. */
+/**
+ * The key, or the user's token, that a call comes with, as its protocol carries keys: `Authorization: Bearer`; the session token of AWS credentials,
+ * since what the AWS SDKs put into Authorization is a signature, which is not looked at; the token of Seldon's clients.
+ */
 export function presentedKey(call: Call): string | undefined {
-  const header = call.header("authorization")
-  return header === undefined ? undefined : BEARER.exec(header)?.[1]
+  const bearer = BEARER.exec(call.header("authorization") ?? "")?.[1]
+  const presented = bearer ?? call.header("x-amz-security-token") ?? call.header("x-auth-token")
+  return presented !== undefined && VISIBLE.test(presented) ? presented : undefined
 }

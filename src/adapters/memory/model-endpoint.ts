@@ -1,5 +1,5 @@
 import { GatewayError } from "../../domain/errors.ts"
-import type { Features, ModelAnswer, ModelCall, ModelEndpoint } from "../../ports/model-endpoint.ts"
+import type { Features, ModelAnswer, ModelCall, ModelEndpoint, Takes } from "../../ports/model-endpoint.ts"
 
 /** How the endpoint answers from now on. */
 export type EndpointBehaviour =
@@ -21,6 +21,8 @@ export class MemoryModelEndpoint implements ModelEndpoint {
   calls = 0
   lastCall: ModelCall | undefined
   knownFeatures: ReadonlySet<string> | undefined = undefined
+  timeoutMs: number | undefined = undefined
+  takes: Takes = { features: true, bodies: ["sagemaker", "open-inference-v2"] }
 
   constructor(options: {
     readonly model: string

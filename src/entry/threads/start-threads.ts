@@ -1,6 +1,12 @@
+import { join } from "node:path"
 import { Registry } from "prom-client"
+import { DocumentParser } from "../../adapters/experiment-folder/document-parser.ts"
+import { createYamlReader } from "../../adapters/experiment-folder/yaml-text.ts"
+import { AuditFile } from "../../adapters/ndjson/audit-log.ts"
 import { createKeyFile } from "../../adapters/node-files/key-file.ts"
+import { AuditTrail } from "../../app/audit-trail.ts"
 import { withDeadlines } from "../../app/deadline.ts"
+import { createEditExperiment } from "../../app/edit-experiment.ts"
 import type { LiveKey } from "../../app/manage-keys.ts"
 import { Publisher } from "../../app/publish.ts"
 import { Reallocator } from "../../app/reallocate.ts"
@@ -8,6 +14,7 @@ import { createRecoveringExperiments } from "../../app/recovering-store.ts"
 import { within } from "../../app/within.ts"
 import { watchExperiments, watchReadings } from "../../http/gauges.ts"
 import type { PartState } from "../../http/routes/health.ts"
+import { Backends } from "../backends.ts"
 import { openKeys } from "../kept-keys.ts"
 import { createKeyManagement } from "../key-management.ts"
 import { requireFreePort } from "../listen.ts"
@@ -16,8 +23,11 @@ import { ModelFolder } from "../model-folder.ts"
 import { partStates, recordingOfAll } from "../part-states.ts"
 import { retentionReadings, storageReading } from "../readings.ts"
 import { type RunningGateway, runGateway, type Start } from "../running-gateway.ts"
+import { openShared, sharedAllocations } from "../shared-store.ts"
+import { shippingOf } from "../shipping/stream-shipping.ts"
 import { Storage } from "../storage.ts"
-import { packaged, retainedLogs, Upkeep } from "../upkeep.ts"
+import { configuredTargets, Targets } from "../targets.ts"
+import { AUDIT_FILE, packaged, retainedLogs, Upkeep } from "../upkeep.ts"
 import type { ControlFunctions } from "./functions.ts"
 import { ProcessState } from "./process-state.ts"
 import { ServingThreads } from "./serving-threads.ts"
@@ -25,6 +35,9 @@ import { ToldExperiments } from "./told-experiments.ts"
 
 /** What the log and the counters of a thread may take to close, beyond its requests: twice what its recorder gives them, and a little. */
 const CLOSE_WITHIN_MS = 12_000
+
+/** How long an edit waits until every thread serves it. A thread that takes longer follows. */
+const TELL_WITHIN_MS = 2_000
 
 /**
  * Starts threads that serve, on one port and each with a log of its own. Store, documents and reallocation stay in this one, the control
@@ -35,7 +48,8 @@ const CLOSE_WITHIN_MS = 12_000
  */
 export async function startThreads(start: Start, count: number): Promise<RunningGateway> {
   const { config, dataDir, logger } = start
-  const storage = new Storage({ dataDir, threads: count, clock, logger })
+  const shared = await openShared(config, logger)
+  const storage = new Storage({ dataDir, threads: count, shared, clock, logger })
   const keys = await openKeys(config, dataDir, logger)
   const registry = new Registry()
   const draining = { now: false }
@@ -47,38 +61,65 @@ export async function startThreads(start: Start, count: number): Promise<Running
     listKeys: () => apiKeys.list(),
     makeKey: ({ wish, actor }) => apiKeys.make(wish, actor),
     revokeKey: (id) => apiKeys.revoke(id),
+    edit: async (command) => {
+      const result = await editExperiment(command)
+      await within(experiments.told(), TELL_WITHIN_MS)
+      return result
+    },
+    readAudit: (query) => audit.read(query),
+    noteRefusal: (record) => audit.note(record),
     say: (line) => logger.take(line),
   }
   const { signingKeys, unitKey } = keys
-  const threads = new ServingThreads(count, { dataDir, config, keys: { signingKeys, unitKey } }, control)
+  const targets = await configuredTargets(config)
+  const threads = new ServingThreads(
+    count,
+    { dataDir, config, targets, threads: count, keys: { signingKeys, unitKey } },
+    control,
+  )
   const state = new ProcessState(threads, registry)
   const tellKeys = (live: readonly LiveKey[]) => threads.callAll("putInForce", live)
   const apiKeys = createKeyManagement(createKeyFile(dataDir), tellKeys, logger)
   const experiments = new ToldExperiments(config.defaultExperiment, threads)
   const recovery = new ThreadsRecovery(threads)
-  const models = new ModelFolder(config.modelsDir ?? packaged("examples/models"), logger)
+  const backends = new Backends(
+    new ModelFolder(config.modelsDir ?? packaged("examples/models"), logger),
+    // Only to look at documents: the serving threads call.
+    new Targets({ targets, threads: count, clock, random: Math.random }),
+  )
   const counters = withDeadlines(storage.archive)
+  const store = createRecoveringExperiments(storage.experimentStore, recovery)
+  const audit = new AuditTrail({
+    log: new AuditFile(join(dataDir, AUDIT_FILE)),
+    // One log of them is enough: a head that is missed is told by the next.
+    stream: async (event) => await threads.callEach("logAudit", event)[0],
+    clock,
+    logger,
+  })
+  const { allocations, lastAllocation } = await sharedAllocations(shared, dataDir, logger)
   const publisher = new Publisher({
     experiments,
-    store: createRecoveringExperiments(storage.experimentStore, recovery),
+    store,
     counters,
+    audit,
+    lastAllocation,
     recorder: {
       // Each log is read without the others: all have every revision.
       recordExperiment: async (event) => void (await threads.callAll("logRevision", event)),
     },
-    endpointOf: (backend) => models.endpoint(backend.model),
+    endpointOf: (backend) => backends.endpointOf(backend),
     clock,
     logger,
     keyId: signingKeys[0].id,
   })
-  const reallocator = new Reallocator({ experiments, counters, clock, logger })
+  const reallocator = new Reallocator({ experiments, counters, allocations, clock, logger })
   const parts = {
     config,
     dataDir,
     storage,
     keys,
+    backends,
     apiKeys,
-    models,
     experiments,
     publisher,
     reallocator,
@@ -86,7 +127,18 @@ export async function startThreads(start: Start, count: number): Promise<Running
     clock,
     logger,
   }
+  const shipping = shippingOf(start)
   let upkeep: Upkeep | undefined
+  const parser = new DocumentParser()
+  const editExperiment = createEditExperiment({
+    publisher,
+    store,
+    counters,
+    check: (backend) => backends.check(backend),
+    fileOf: (id) => upkeep?.fileOf(id),
+    readYaml: createYamlReader((text) => parser.parse(text)),
+    clock,
+  })
 
   const readParts = async () =>
     partStates(
@@ -95,6 +147,8 @@ export async function startThreads(start: Start, count: number): Promise<Running
         served: experiments.all().length,
         problems: upkeep?.problems ?? 0,
         keyProblem: keys.problem(),
+        stream: shipping?.part,
+        shared: shared?.state(),
       },
       recordingOfAll(await state.recordings()),
     )
@@ -111,14 +165,18 @@ export async function startThreads(start: Start, count: number): Promise<Running
         () => retained,
         () => storage.lostFiles,
       ),
+      ...shipping?.readings,
     })
     await upkeep.publishAll()
+    shared?.onPublished(() => upkeep?.lookNow())
     await experiments.told()
     await requireFreePort(config)
     const port = await threads.listen(config.port)
+    shipping?.start()
     return runGateway({
       ...start,
       upkeep,
+      shipping,
       server: {
         port,
         died: threads.died,
@@ -131,6 +189,7 @@ export async function startThreads(start: Start, count: number): Promise<Running
           await within(threads.callAll("stopListening", undefined), config.drainSeconds * 1000 + CLOSE_WITHIN_MS)
         },
         close: async () => {
+          await within(audit.close(), CLOSE_WITHIN_MS)
           await within(threads.callAll("close", undefined), CLOSE_WITHIN_MS)
         },
       },
@@ -144,6 +203,7 @@ export async function startThreads(start: Start, count: number): Promise<Running
   async function end(): Promise<void> {
     await threads.end()
     await storage.database.close()
+    await shared?.close()
   }
 
   try {

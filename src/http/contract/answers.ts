@@ -32,9 +32,9 @@ const decided = {
   policy: z.string(),
   reason,
   degraded: z.boolean().describe("Whether something else answered than what was chosen"),
-  servedBy: z.string().optional().describe("The variant that answered, where degraded"),
+  servedBy: z.string().optional().describe("The variant that answered, where degraded; `_static` where none could"),
   error: z
-    .enum(["deadline_exceeded", "backend_failed", "wrong_shape"])
+    .enum(["deadline_exceeded", "backend_failed", "backend_unavailable", "wrong_shape", "not_taken"])
     .optional()
     .describe("Why the chosen variant did not answer, where degraded"),
 }
@@ -43,6 +43,12 @@ const decided = {
 export const predictAnswerSchema = z.union([
   z.object({ prediction: z.number(), ...decided }),
   z.object({ predictions: z.array(z.number()).min(1).max(256), ...decided }),
+])
+
+/** What a plain predictor answers. */
+export const plainPredictionSchema = z.union([
+  z.object({ prediction: z.number(), model: z.string() }),
+  z.object({ predictions: z.array(z.number()).min(1).max(256), model: z.string() }),
 ])
 
 export const rewardReceiptSchema = z.object({
@@ -81,6 +87,7 @@ export const experimentListSchema = z.object({
       variants: z.array(z.string()),
     }),
   ),
+  nextCursor: z.string().optional().describe("Where there are more"),
 })
 
 const permissions = z.array(z.enum(PERMISSIONS))

@@ -60,6 +60,17 @@ export const GATEWAY_OPERATIONS = [
   },
   {
     ...get,
+    id: "experimentSchema",
+    path: "/schemas/experiment.json",
+    summary: "JSON Schema of an experiment document",
+    description: "For editors, which complete and check documents with it.",
+    answers: [
+      { status: 200, description: "The schema", content: [{ mediaType: "application/schema+json" }] },
+      notModified,
+    ],
+  },
+  {
+    ...get,
     id: "docs",
     path: "/docs",
     summary: "This contract as a page",

@@ -1,6 +1,7 @@
 import type { ErrorCode } from "../../domain/errors.ts"
 import { EXPERIMENT_ID } from "../../domain/ids.ts"
 import type { Permission } from "../../domain/permissions.ts"
+import type { Dialect } from "./dialects/dialect.ts"
 import type { SchemaName } from "./schemas.ts"
 
 /** A parameter of an operation. `schema` is JSON Schema. */
@@ -29,9 +30,14 @@ export interface OperationAnswer {
   readonly headers?: Readonly<Record<string, string>>
 }
 
+/** Stands for bodies of any type, and for those that name none. */
+export const ANY_MEDIA_TYPE = "*/*"
+
 /** What an operation takes: nothing but these media types, in UTF-8, and no more bytes. */
 export interface RequestBody {
   readonly maxBytes: number
+  /** Where that is more: what is passed on to models that take it. */
+  readonly maxPassedBytes?: number
   readonly contents: readonly Content[]
 }
 
@@ -41,7 +47,9 @@ export interface Operation {
   readonly method: "get" | "post" | "put" | "patch" | "delete" | "options"
   /** With `{name}` for each path parameter. */
   readonly path: string
-  readonly tag: "Predict" | "Reward" | "Experiments" | "Keys" | "Operations"
+  readonly tag: "Predict" | "Reward" | "Dialects" | "Experiments" | "Keys" | "Operations"
+  /** Whose protocol it is, where it isn't the gateway's own: errors have its form, and no browser may call it. */
+  readonly dialect?: Dialect
   readonly summary: string
   readonly description: string
   /** What the caller's key must be allowed to do, where keys are asked for: checked before the handler runs. Under /admin `admin` where left out. */

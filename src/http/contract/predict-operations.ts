@@ -1,7 +1,8 @@
 import { FEATURES_EXAMPLE, PREDICTION_EXAMPLE } from "./examples.ts"
 import { experimentInPath, jsonAnswer, type Operation, type Parameter, type RequestBody } from "./operation.ts"
 
-const deadline: Parameter = {
+/** How long the caller waits. */
+export const deadline: Parameter = {
   name: "X-Deadline-Ms",
   in: "header",
   required: false,
@@ -35,6 +36,9 @@ const predict = {
     "experiment_not_found",
     "not_acceptable",
     "backend_failed",
+    "backend_unavailable",
+    "wrong_shape",
+    "not_taken",
     "deadline_exceeded",
   ],
 } as const satisfies Partial<Operation>

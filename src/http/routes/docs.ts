@@ -1,7 +1,7 @@
 import { GatewayError } from "../../domain/errors.ts"
 import { emptyAnswer } from "../call.ts"
 import { PROBLEM_CODES } from "../contract/problem-codes.ts"
-import { openApiDocument } from "../openapi.ts"
+import { experimentJsonSchema, openApiDocument } from "../openapi.ts"
 import type { OperationHandler } from "../operation-handler.ts"
 import { docsPage } from "../pages/docs-page.ts"
 import { type Html, pageHeaders } from "../pages/layout.ts"
@@ -16,6 +16,15 @@ export const rootRoute: OperationHandler = () => emptyAnswer(302, { location: "d
 export function openApiRoute(compress: Compress | undefined): OperationHandler {
   const answer = new StaticAnswer(
     () => ({ text: JSON.stringify(openApiDocument()), headers: { "content-type": "application/json" } }),
+    compress,
+  )
+  return (call) => answer.answer(call)
+}
+
+/** `GET /schemas/experiment.json`. */
+export function experimentSchemaRoute(compress: Compress | undefined): OperationHandler {
+  const answer = new StaticAnswer(
+    () => ({ text: JSON.stringify(experimentJsonSchema()), headers: { "content-type": "application/schema+json" } }),
     compress,
   )
   return (call) => answer.answer(call)

@@ -1,0 +1,93 @@
+import { createHttpModel } from "../adapters/http-model/model-endpoint.ts"
+import { readTargetsFile } from "../adapters/targets/targets-file.ts"
+import { createOutboundHttp } from "../adapters/undici/outbound-http.ts"
+import { TargetGuard } from "../app/target-guard.ts"
+import type { Config } from "../config.ts"
+import type { RemoteBackend } from "../domain/backends/backend.ts"
+import { targetNameProblem } from "../domain/backends/fit.ts"
+import type { Target } from "../domain/backends/target.ts"
+import type { Clock } from "../ports/clock.ts"
+import type { ModelEndpoint } from "../ports/model-endpoint.ts"
+
+export interface TargetsOptions {
+  readonly targets: ReadonlyMap<string, Target>
+  /** Threads that share each target's limit. */
+  readonly threads: number
+  readonly clock: Clock
+  /** Uniform in [0, 1). */
+  readonly random: () => number
+}
+
+/** The targets of TARGETS_FILE, none without one. @throws GatewayError `config_invalid` */
+export async function configuredTargets({
+  targetsFile,
+}: Pick<Config, "targetsFile">): Promise<ReadonlyMap<string, Target>> {
+  return targetsFile === undefined ? new Map() : await readTargetsFile(targetsFile)
+}
+
+/** The targets of TARGETS_FILE as one thread calls them: connections, limits and circuits by target and model. */
+export class Targets {
+  readonly #options: TargetsOptions
+  readonly #guards = new Map<string, TargetGuard>()
+  /** By backend as it is written: what is known of a model outlives the revisions that name it. */
+  readonly #endpoints = new Map<string, ModelEndpoint>()
+
+  constructor(options: TargetsOptions) {
+    this.#options = options
+  }
+
+  /** Those that have been called for, for whoever watches them. */
+  get guards(): readonly TargetGuard[] {
+    return [...this.#guards.values()]
+  }
+
+  /** Why a backend can't be served, undefined where it can. */
+  problem(backend: RemoteBackend): string | undefined {
+    return targetNameProblem(backend, this.#options.targets)
+  }
+
+  /** @throws Error for a backend that has a problem */
+  endpointOf(backend: RemoteBackend): ModelEndpoint {
+    const problem = this.problem(backend)
+    const target = this.#options.targets.get(backend.target)
+    if (problem !== undefined || target === undefined) throw new Error(`the backend ${problem}`)
+    const key = JSON.stringify(backend)
+    const known = this.#endpoints.get(key)
+    if (known !== undefined) return known
+    const endpoint = this.#create(backend, target)
+    this.#endpoints.set(key, endpoint)
+    return endpoint
+  }
+
+  /** Ends all connections. */
+  async close(): Promise<void> {
+    await Promise.all(this.guards.map(({ outbound }) => outbound.close()))
+  }
+
+  #create(backend: RemoteBackend, target: Target): ModelEndpoint {
+    const calls = this.#guardOf(backend.target, target).forModel()
+    if (backend.kind === "http" && target.kind === "http") return createHttpModel({ backend, target, calls })
+    throw new Error("not yet")
+  }
+
+  #guardOf(name: string, target: Target): TargetGuard {
+    const { threads, clock, random } = this.#options
+    let guard = this.#guards.get(name)
+    if (guard === undefined) {
+      const maxConcurrent = Math.max(1, Math.floor(target.maxConcurrent / threads))
+      const outbound = createOutboundHttp({
+        origin: originOf(target),
+        connections: maxConcurrent,
+        maxAnswerBytes: target.maxBodyBytes,
+      })
+      guard = new TargetGuard({ name, outbound, maxConcurrent }, clock, random)
+      this.#guards.set(name, guard)
+    }
+    return guard
+  }
+}
+
+function originOf(target: Target): string {
+  if (target.kind === "http") return new URL(target.baseUrl).origin
+  throw new Error("not yet")
+}
