@@ -2,7 +2,6 @@ import { availableParallelism } from "node:os"
 import { join, resolve } from "node:path"
 import { DocumentParser } from "../adapters/experiment-folder/document-parser.ts"
 import { AuditFile } from "../adapters/ndjson/audit-log.ts"
-import { createKeyFile } from "../adapters/node-files/key-file.ts"
 import type { TextOutput } from "../adapters/pino/lines-for-people.ts"
 import { createLogger } from "../adapters/pino/logger.ts"
 import { lockFolder } from "../adapters/sqlite/folder-lock.ts"
@@ -13,7 +12,7 @@ import { watchTargets } from "../http/target-gauges.ts"
 import { Backends } from "./backends.ts"
 import { createGateway } from "./gateway.ts"
 import { openKeys } from "./kept-keys.ts"
-import { createKeyManagement } from "./key-management.ts"
+import { createKeyManagement, keyStoreOf } from "./key-management.ts"
 import { listen, stopListening } from "./listen.ts"
 import { machineClock as clock } from "./machine-clock.ts"
 import { ModelFolder } from "./model-folder.ts"
@@ -87,7 +86,7 @@ async function startInThisThread({ config, dataDir, logger, shared, unlock }: St
     random: Math.random,
   })
   const backends = new Backends(new ModelFolder(config.modelsDir ?? packaged("examples/models"), logger), targets)
-  const apiKeys = createKeyManagement(createKeyFile(dataDir), (live) => parts.putInForce(live), logger)
+  const apiKeys = createKeyManagement(keyStoreOf(shared, dataDir, logger), (live) => parts.putInForce(live), logger)
   const parts = createNodeParts(config, keys, apiKeys, turnEnd, logger)
   await apiKeys.open()
   const state = { draining: false }

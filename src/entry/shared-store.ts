@@ -3,6 +3,7 @@ import { createRedisAllocationStore } from "../adapters/redis/allocation-store.t
 import { connect, type RedisAddress, untilReady } from "../adapters/redis/connection.ts"
 import { createRedisCounterStore } from "../adapters/redis/counter-store.ts"
 import { createRedisExperimentStore } from "../adapters/redis/experiment-store.ts"
+import { createRedisKeyStore } from "../adapters/redis/key-store.ts"
 import { PUBLISHED } from "../adapters/redis/keys.ts"
 import { readServerFacts, unkeptPromises } from "../adapters/redis/server-facts.ts"
 import { withDeadlines } from "../app/deadline.ts"
@@ -14,6 +15,7 @@ import type { Clock } from "../ports/clock.ts"
 import type { CounterArchive } from "../ports/counter-archive.ts"
 import type { CounterStore } from "../ports/counter-store.ts"
 import type { ExperimentStore } from "../ports/experiment-store.ts"
+import type { KeyStore } from "../ports/key-store.ts"
 import type { Logger } from "../ports/logger.ts"
 import { machineClock } from "./machine-clock.ts"
 
@@ -29,6 +31,7 @@ const INSPECT_EVERY_MS = 60_000
 export interface SharedStore {
   readonly archive: CounterStore & CounterArchive
   readonly experimentStore: ExperimentStore
+  readonly keyStore: KeyStore
   readonly allocations: AllocationStore
   /** The part of `/readyz` that says where rewards are durable, and what of that isn't kept. */
   state(): PartState
@@ -85,6 +88,7 @@ export async function openSharedStore(
   return {
     archive,
     experimentStore: createRedisExperimentStore(reading),
+    keyStore: createRedisKeyStore(reading),
     allocations: createRedisAllocationStore(reading),
     state: () => {
       const away = reached && reading.status === "ready" ? [] : ["Redis can't be reached"]

@@ -29,10 +29,10 @@ export function keyStoreContract(
       expect(await (await open()).store.all()).toEqual([])
     })
 
-    it("gives keys as they were added, in that order, to whoever opens it later too", async () => {
+    it("gives keys as they were added, the oldest first, to whoever opens it later too", async () => {
       const { store, again } = await open()
-      const unlimited = key(1, { experiments: null, requestsPerSecond: null, expiresAt: null })
-      const keys = [key(2), unlimited, key(3)]
+      const unlimited = key(2, { experiments: null, requestsPerSecond: null, expiresAt: null })
+      const keys = [key(1), unlimited, key(3)]
       for (const one of keys) await store.add(one)
       expect(await store.all()).toEqual(keys)
       expect(await (await again()).all()).toEqual(keys)

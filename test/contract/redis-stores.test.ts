@@ -1,11 +1,13 @@
 import { afterAll, beforeAll, describe } from "vitest"
 import { createRedisCounterStore } from "#src/adapters/redis/counter-store.ts"
 import { createRedisExperimentStore } from "#src/adapters/redis/experiment-store.ts"
+import { createRedisKeyStore } from "#src/adapters/redis/key-store.ts"
 import { type ConnectedClients, connectClients } from "#test/adapters/redis/connected.ts"
 import { addressOf, type RedisServer, startCluster, startRedis } from "#test/adapters/redis/redis-servers.ts"
 import { createRememberingLogger } from "#test/remembering-logger.ts"
 import { counterStoreContract } from "./counter-store.ts"
 import { experimentStoreContract } from "./experiment-store.ts"
+import { keyStoreContract } from "./key-store.ts"
 
 /** Servers that the suites share; each test finds them empty. */
 interface Shared {
@@ -33,6 +35,11 @@ function contracts(name: string, start: () => Promise<Shared>): void {
     experimentStoreContract(`experiments in ${name}`, async () => {
       await emptied()
       return createRedisExperimentStore(shared.clients.folding)
+    })
+    keyStoreContract(`keys in ${name}`, async () => {
+      await emptied()
+      const open = () => createRedisKeyStore(shared.clients.reading)
+      return { store: open(), again: async () => open() }
     })
   })
 }

@@ -95,6 +95,11 @@ describe("every operation of the contract", () => {
     }
   })
 
+  it("asks for a key where there is none", async () => {
+    const { headers } = await gateway.request("/admin/keys")
+    expect(headers.get("www-authenticate")).toBe("Bearer")
+  })
+
   const crossed = CLOSED.flatMap((operation) =>
     PERMISSIONS.flatMap((permission) =>
       (Object.keys(SCOPES) as Scope[]).map((scope) => ({ id: operation.id, permission, scope, operation })),

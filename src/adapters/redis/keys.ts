@@ -161,3 +161,6 @@ export const REVISIONS = {
 
 /** The channel on which gateways say that an experiment has a new revision. */
 export const PUBLISHED = `${PREFIX}:published`
+
+/** API keys that were made, and when each was last used. */
+export const API_KEYS = { made: `${PREFIX}:{api-keys}:made`, used: `${PREFIX}:{api-keys}:used` } as const

@@ -3,7 +3,6 @@ import { Registry } from "prom-client"
 import { DocumentParser } from "../../adapters/experiment-folder/document-parser.ts"
 import { createYamlReader } from "../../adapters/experiment-folder/yaml-text.ts"
 import { AuditFile } from "../../adapters/ndjson/audit-log.ts"
-import { createKeyFile } from "../../adapters/node-files/key-file.ts"
 import { AuditTrail } from "../../app/audit-trail.ts"
 import { withDeadlines } from "../../app/deadline.ts"
 import { createEditExperiment } from "../../app/edit-experiment.ts"
@@ -16,7 +15,7 @@ import { watchExperiments, watchReadings } from "../../http/gauges.ts"
 import type { PartState } from "../../http/routes/health.ts"
 import { Backends } from "../backends.ts"
 import { openKeys } from "../kept-keys.ts"
-import { createKeyManagement } from "../key-management.ts"
+import { createKeyManagement, keyStoreOf } from "../key-management.ts"
 import { requireFreePort } from "../listen.ts"
 import { machineClock as clock } from "../machine-clock.ts"
 import { ModelFolder } from "../model-folder.ts"
@@ -78,7 +77,7 @@ export async function startThreads(start: Start, count: number): Promise<Running
   )
   const state = new ProcessState(threads, registry)
   const tellKeys = (live: readonly LiveKey[]) => threads.callAll("putInForce", live)
-  const apiKeys = createKeyManagement(createKeyFile(dataDir), tellKeys, logger)
+  const apiKeys = createKeyManagement(keyStoreOf(shared, dataDir, logger), tellKeys, logger)
   const experiments = new ToldExperiments(config.defaultExperiment, threads)
   const recovery = new ThreadsRecovery(threads)
   const backends = new Backends(
