@@ -1,7 +1,7 @@
 import type { DecisionFacts } from "../domain/decision-facts.ts"
 import { entryOf } from "../domain/entry-of.ts"
 import { GatewayError } from "../domain/errors.ts"
-import type { ExperimentEvent, RewardEvent } from "../domain/events.ts"
+import type { AuditEvent, ExperimentEvent, RewardEvent } from "../domain/events.ts"
 import type { LogPosition } from "../domain/log-position.ts"
 import type { Clock } from "../ports/clock.ts"
 import type { CounterStore, RewardAnswer } from "../ports/counter-store.ts"
@@ -43,6 +43,8 @@ export interface Recorder {
   recordRewards(events: readonly RewardEvent[]): Promise<readonly RewardOutcome[]>
   /** Durable when it settles. @throws GatewayError `log_unavailable` */
   recordExperiment(event: ExperimentEvent): Promise<void>
+  /** The same, of how far the audit trail reaches. */
+  recordAudit(event: AuditEvent): Promise<void>
   /** Syncs, and folds everything that was written so far. @throws GatewayError `log_unavailable`, `store_unavailable` */
   flush(): Promise<void>
   /** Syncs and folds what is left, then closes log and store. What the store doesn't take is folded by the next start. */
@@ -212,6 +214,14 @@ export function createRecorder(options: RecorderOptions): Recorder {
     await loop.note(askedAt)
   }
 
+  async function recordDurably(event: ExperimentEvent | AuditEvent): Promise<void> {
+    const write = log.append(JSON.stringify(event))
+    if ((await write.written) === undefined) {
+      throw new GatewayError("log_unavailable", { detail: "the outcome log doesn't take the change now" })
+    }
+    await log.sync()
+  }
+
   async function finish(): Promise<unknown> {
     try {
       await flush()
@@ -239,13 +249,8 @@ export function createRecorder(options: RecorderOptions): Recorder {
       return write.answered
     },
     recordRewards,
-    recordExperiment: async (event) => {
-      const write = log.append(JSON.stringify(event))
-      if ((await write.written) === undefined) {
-        throw new GatewayError("log_unavailable", { detail: "the outcome log doesn't take the change now" })
-      }
-      await log.sync()
-    },
+    recordExperiment: recordDurably,
+    recordAudit: recordDurably,
     flush,
     close: async () => {
       const done = await within(finish(), closeWithinMs)

@@ -15,15 +15,22 @@ export interface Room {
 /** What an adapter may know beyond the ports: its own technology. */
 const ADAPTER_PACKAGES: Readonly<Record<string, readonly string[]>> = {
   duckdb: ["@duckdb/node-api", "node:*"],
+  kinesis: ["@aws-sdk/client-kinesis", "undici", "node:*"],
   memory: [],
+  "http-model": [],
+  targets: ["yaml", "node:fs/promises"],
   "embedded-scorer": ["zod", "node:fs", "node:fs/promises", "node:path"],
   "experiment-folder": ["yaml", "node:*"],
   ndjson: ["node:*"],
+  jose: ["jose"],
   "node-crypto": ["node:crypto"],
-  "node-files": ["node:*"],
+  "node-files": ["zod", "node:*"],
   pino: ["pino"],
   redis: ["ioredis", "node:*"],
+  s3: ["@aws-sdk/client-s3", "node:*"],
+  sagemaker: ["@aws-sdk/client-sagemaker-runtime", "node:crypto"],
   sqlite: ["node:*"],
+  undici: ["undici", "node:dns"],
 }
 
 const ADAPTERS: readonly Room[] = Object.entries(ADAPTER_PACKAGES).map(([name, packages]) => ({
