@@ -6,11 +6,14 @@
  */
 import { randomBytes, randomFillSync } from "node:crypto"
 import { loadModelFolder } from "#src/adapters/embedded-scorer/folder.ts"
+import { parseText } from "#src/adapters/experiment-folder/document.ts"
+import { createMemoryAuditLog } from "#src/adapters/memory/audit-log.ts"
 import { createMemoryCounterStore } from "#src/adapters/memory/counter-store.ts"
 import { createMemoryExperimentStore } from "#src/adapters/memory/experiment-store.ts"
 import { createMemoryKeyStore } from "#src/adapters/memory/key-store.ts"
 import { createMemoryOutcomeLog } from "#src/adapters/memory/outcome-log.ts"
 import { createPseudonyms } from "#src/adapters/node-crypto/mac.ts"
+import { AuditTrail } from "#src/app/audit-trail.ts"
 import { KeyManagement, type KeyWish } from "#src/app/manage-keys.ts"
 import { createRecorder } from "#src/app/recorder.ts"
 import { parseExperiment } from "#src/domain/experiment.ts"
@@ -72,6 +75,8 @@ async function createContestant(name: string, needsKeys: boolean, wish?: KeyWish
   const keys = new KeyManagement({ store, clock, logger: LOGGER, ...random, digest: digestSecret, putInForce })
   const counters = createMemoryCounterStore()
   const recorder = createRecorder({ log: createMemoryOutcomeLog(1000), store: counters, clock, logger: LOGGER })
+  const trail = createMemoryAuditLog(digestSecret)
+  const audit = new AuditTrail({ log: trail, stream: async () => {}, clock, logger: LOGGER })
   const { application, publisher } = createGateway({
     ...authorization,
     ...random,
@@ -80,6 +85,10 @@ async function createContestant(name: string, needsKeys: boolean, wish?: KeyWish
     counters,
     experimentStore: createMemoryExperimentStore(),
     endpointOf: () => endpoint,
+    check: async () => undefined,
+    fileOf: () => undefined,
+    parseText,
+    audit,
     clock,
     logger: LOGGER,
     pseudonym: createPseudonyms(randomBytes(32)),

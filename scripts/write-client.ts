@@ -87,8 +87,11 @@ function toProblem(status: number, text: string): Problem {
 /** The client's whole text. */
 export function clientText(): string {
   const { schemas } = openApiDocument().components
-  const types = Object.entries(schemas).map(
-    ([name, schema]) => `${described(schema, "")}export type ${name} = ${typeOf(schema)}\n`,
+  const types = new Map(
+    Object.entries(schemas).map(([name, schema]) => [
+      name,
+      `${described(schema, "")}export type ${name} = ${typeOf(schema)}\n`,
+    ]),
   )
   const methods = OPERATIONS.filter(isForPrograms).map(methodText)
   const client = `/** Every call of the HTTP interface. */
