@@ -22,9 +22,9 @@ async def main():
         hour = InferInput(name="hour", shape=[len(HOURS)], datatype="BYTES")
         hour.set_data_from_numpy(np.array([text.encode() for text in HOURS], dtype=object), binary_data=binary)
         request = InferRequest(model_name=MODEL, infer_inputs=[hour], parameters={"binary_data_output": binary})
-        answer = await client.infer(BASE_URL, request)
+        answer = await client.infer(BASE_URL, request, model_name=MODEL)
         numbers = answer.outputs[0].as_numpy().ravel().round(4).tolist()
-        print("binary" if binary else "JSON", "answer of version", answer.model_version, "for", HOURS, numbers)
+        print("binary" if binary else "JSON", "answer for", HOURS, numbers)
 
 
 asyncio.run(main())

@@ -2,7 +2,7 @@
 # Installs what tests, load tests and benchmarks need beside npm packages, where it is missing, and says what it does.
 # Needs nothing when all is there. Without root or network it says what to install and exits 1.
 #
-#   scripts/setup-tools.sh [tool...]     default: all of redis-server chromium curl jq script nginx wrk taskset cc java k6 and the Python tools
+#   scripts/setup-tools.sh [tool...]     default: all of redis-server chromium curl jq script promtool nginx wrk taskset cc java k6 and the Python tools
 #
 # k6 is built from source into ${XDG_CACHE_HOME:-$HOME/.cache}/bandit-gateway/bin, where loadtest/ looks first; each Python tool is installed with
 # pip into a virtual environment of its own beside it, where test/tools/ looks.
@@ -26,6 +26,7 @@ packages_of() {
     java) echo default-jre-headless ;;
     taskset) echo util-linux ;;
     script) echo bsdutils ;;
+    promtool) echo prometheus ;;
     *) echo "$1" ;;
   esac
 }
@@ -123,7 +124,7 @@ install_python_tool() {
 }
 
 tools=("$@")
-if [ ${#tools[@]} -eq 0 ]; then tools=(redis-server chromium curl jq script nginx wrk taskset cc java k6 "${PYTHON_TOOLS[@]}"); fi
+if [ ${#tools[@]} -eq 0 ]; then tools=(redis-server chromium curl jq script promtool nginx wrk taskset cc java k6 "${PYTHON_TOOLS[@]}"); fi
 
 packages=()
 failed=0

@@ -64,12 +64,7 @@ export function askModel(question: Question, clock: Clock): Answer | Promise<Ans
   const endpoint = question.endpoints[index] as ModelEndpoint
   if (endpoint.remote || !canTake(endpoint, question)) return askDown(question, clock, 0, undefined)
   try {
-    return answered(
-      question,
-      index,
-      endpoint.predict(callOf(question, index, LOCAL), undefined) as ModelAnswer,
-      undefined,
-    )
+    return answered(question, index, endpoint.predict(callOf(question, index, LOCAL)) as ModelAnswer, undefined)
   } catch (error) {
     return askDown(question, clock, 1, error)
   }
@@ -117,20 +112,18 @@ function fitsScores({ call: { instances } }: Question, scores: readonly number[]
   return scores.length === expected && scores.every(Number.isFinite)
 }
 
-/** Bounds the call: an endpoint that ignores its signal still can't hold the answer up. */
+/** Bounds the call: an endpoint that doesn't give up by itself still can't hold the answer up. */
 async function inTime(question: Question, index: number, budgetMs: number): Promise<ModelAnswer> {
   const endpoint = question.endpoints[index] as ModelEndpoint
   if (!canTake(endpoint, question)) throw new GatewayError("not_taken")
-  if (!endpoint.remote) return await endpoint.predict(callOf(question, index, LOCAL), undefined)
-  const deadline = new GatewayError("deadline_exceeded", { detail: "No model answered within the deadline." })
+  if (!endpoint.remote) return await endpoint.predict(callOf(question, index, LOCAL))
   const timeoutMs = Math.min(budgetMs, endpoint.timeoutMs ?? Number.POSITIVE_INFINITY)
-  if (timeoutMs <= 0) throw deadline
-  const controller = new AbortController()
-  const asked = endpoint.predict(callOf(question, index, timeoutMs), controller.signal)
-  const answer = await within(Promise.resolve(asked), timeoutMs)
-  if (answer !== TIMED_OUT) return answer
-  controller.abort(deadline)
-  throw deadline
+  if (timeoutMs > 0) {
+    const asked = endpoint.predict(callOf(question, index, timeoutMs))
+    const answer = asked instanceof Promise ? await within(asked, timeoutMs) : asked
+    if (answer !== TIMED_OUT) return answer
+  }
+  throw new GatewayError("deadline_exceeded", { detail: "No model answered within the deadline." })
 }
 
 function isCallersMistake(error: unknown): boolean {

@@ -1,10 +1,11 @@
 import { GatewayError } from "../domain/errors.ts"
+import type { ExperimentId } from "../domain/ids.ts"
 import type { ExperimentStore, StoredRevision } from "../ports/experiment-store.ts"
 import type { Logger } from "../ports/logger.ts"
 
 /**
- * Experiments of a shared store, copied to one of this gateway's own: a start without the shared one serves what was published last. Only the
- * shared store is ever written to by an author.
+ * Experiments of a shared store, copied to one of this gateway's own: a start without the shared one serves what was published last, and a
+ * shared store that was emptied gets back what the copy has. Authors write to the shared store alone.
  */
 export function createMirroredExperiments(
   shared: ExperimentStore,
@@ -30,6 +31,27 @@ export function createMirroredExperiments(
       })
   }
 
+  /** Gives the shared store what it has lost. */
+  async function giveBack(known: ReadonlyMap<ExperimentId, number>): Promise<void> {
+    await copying
+    for (const { experiment, revision } of await own.newest()) {
+      let after = known.get(experiment) ?? 0
+      if (after >= revision) continue
+      for (const lost of await own.history(experiment)) {
+        if (lost.revision <= after) continue
+        try {
+          await shared.append(lost, after)
+        } catch (error) {
+          // Another gateway gives back the same.
+          if (error instanceof GatewayError && error.code === "revision_conflict") break
+          throw error
+        }
+        after = lost.revision
+        logger.warn({ experiment, revision: after }, "a revision that the shared store had lost is given back")
+      }
+    }
+  }
+
   /** What the copy says while the shared store can't be asked. */
   async function orOwn<T>(ask: (store: ExperimentStore) => Promise<T>): Promise<T> {
     try {
@@ -48,7 +70,15 @@ export function createMirroredExperiments(
         if (store === shared) keep(latest)
         return latest
       }),
-    newest: () => shared.newest(),
+    newest: async () => {
+      const newest = await shared.newest()
+      const known = new Map(newest.map(({ experiment, revision }) => [experiment, revision]))
+      if ((await own.newest()).every(({ experiment, revision }) => (known.get(experiment) ?? 0) >= revision)) {
+        return newest
+      }
+      await giveBack(known)
+      return await shared.newest()
+    },
     history: (experiment) => orOwn((store) => store.history(experiment)),
     append: async (revision, after) => {
       await shared.append(revision, after)

@@ -31,8 +31,8 @@ export interface Backlog {
   readonly since: number | undefined
 }
 
-/** Lines that come within this time are sent together. Milliseconds. */
-const LOOK_EVERY = 250
+/** Lines that come within this time are sent together, so that calls are full: each costs as much as some hundred records. Milliseconds. */
+const LOOK_EVERY = 1_000
 const SAVE_EVERY = 1_000
 /** Before any event was seen. */
 const ASSUMED_EVENT_BYTES = 800
@@ -52,11 +52,19 @@ export class LogShipper {
   readonly #read = { bytes: 0, events: 0 }
   #since: number | undefined
   #running: Promise<void> | undefined
-  #failing = false
+  #failure: string | undefined
+  /** Between two attempts to save the cursor there is none to fail. */
+  #cursorFailure: string | undefined
+  #told: string | undefined
 
   constructor(options: LogShipperOptions) {
     this.#options = options
     this.#followers = options.logs.map((log) => ({ log, follower: this.#follow(log) }))
+  }
+
+  /** Why nothing is sent now: the stream refuses it, or the log or its cursor fails. */
+  get problem(): string | undefined {
+    return this.#options.stream.problem ?? this.#failure ?? this.#cursorFailure
   }
 
   /** Runs until it is stopped. Never rejects: what fails is logged and tried again. */
@@ -128,8 +136,15 @@ export class LogShipper {
         load: () => cursor.load(),
         // A cursor beyond what a power failure leaves of the log would be in no log.
         save: async (position) => {
-          await segments.sync(position.file)
-          await cursor.save(position)
+          try {
+            await segments.sync(position.file)
+            await cursor.save(position)
+            this.#cursorFailure = undefined
+            this.#told = undefined
+          } catch (error) {
+            this.#cursorFailure = messageOf(error)
+            throw error
+          }
         },
       },
       saves: { everyMs: SAVE_EVERY, clock },
@@ -137,17 +152,28 @@ export class LogShipper {
   }
 
   async #attempt(work: () => Promise<void>): Promise<void> {
-    const { logger } = this.#options
     try {
       await work()
-      this.#failing = false
+      this.#failure = undefined
     } catch (error) {
-      if (this.#aborting.signal.aborted) return
-      if (!this.#failing)
-        logger.error({ err: error }, "outcomes can't be sent to the stream now: their log or its cursor fails")
-      this.#failing = true
+      if (!this.#aborting.signal.aborted) this.#failure = this.#tell(error)
     }
   }
+
+  /** Says what fails, once until it no longer does. @returns why */
+  #tell(error: unknown): string {
+    const message = messageOf(error)
+    if (message !== this.#told) {
+      const { logger } = this.#options
+      logger.error({ err: error }, "outcomes can't be sent to the stream now: their log or its cursor fails")
+      this.#told = message
+    }
+    return message
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }
 
 /** When the first outcome of some lines was taken, epoch milliseconds. */

@@ -11,7 +11,6 @@ import type {
   OutboundHttp,
   OutboundRequest,
   OutboundResult,
-  Patience,
 } from "../ports/outbound-http.ts"
 
 /** What became of the calls to a target, since the start. */
@@ -63,7 +62,7 @@ export class TargetGuard {
       reset: 0,
       broken: 0,
       too_large: 0,
-      aborted: 0,
+      late: 0,
     },
     refused: 0,
     answeredMs: 0,
@@ -123,7 +122,7 @@ export class GuardedModel implements ModelCalls {
     return { target: this.#target.name, circuit, lastFailure: this.#lastFailure }
   }
 
-  async send(request: OutboundRequest, patience: Patience): Promise<OutboundAnswer> {
+  async send(request: OutboundRequest, timeoutMs: number): Promise<OutboundAnswer> {
     const { clock, counts, limit, budget } = this.#target
     const startedMs = clock.monotonicMs()
     if (!this.#circuit.enter(startedMs)) throw this.#refused("left alone for a while: it failed too often")
@@ -134,26 +133,27 @@ export class GuardedModel implements ModelCalls {
     let overloaded = false
     try {
       budget.requested()
-      let result = await this.#attempt(request, patience)
-      if (this.#mayRetry(result, patience, startedMs)) {
+      let result = await this.#attempt(request, timeoutMs)
+      const leftMs = startedMs + timeoutMs - clock.monotonicMs()
+      if (this.#mayRetry(result, leftMs)) {
         counts.retries++
-        result = await this.#attempt(request, patience)
+        result = await this.#attempt(request, leftMs)
       }
       const nowMs = clock.monotonicMs()
       // The gateway's own impatience is nothing that the model did.
       const hadTime = nowMs - startedMs >= (this.#usualMs ?? 0)
-      overloaded = result.ok ? OVERLOADED.has(result.answer.status) : result.failure === "aborted" && hadTime
+      overloaded = result.ok ? OVERLOADED.has(result.answer.status) : result.failure === "late" && hadTime
       return this.#judged(result, nowMs, hadTime)
     } finally {
       limit.leave(overloaded)
     }
   }
 
-  async #attempt(request: OutboundRequest, { signal }: Patience): Promise<OutboundResult> {
+  async #attempt(request: OutboundRequest, timeoutMs: number): Promise<OutboundResult> {
     const { clock, counts, outbound } = this.#target
     const startedMs = clock.monotonicMs()
     counts.calls++
-    const result = await outbound.send(request, signal)
+    const result = await outbound.send(request, timeoutMs)
     counts.outcomes[outcomeOf(result)]++
     if (result.ok) {
       const tookMs = clock.monotonicMs() - startedMs
@@ -163,14 +163,12 @@ export class GuardedModel implements ModelCalls {
     return result
   }
 
-  #mayRetry(result: OutboundResult, { signal, timeoutMs }: Patience, startedMs: number): boolean {
+  #mayRetry(result: OutboundResult, leftMs: number): boolean {
     const transient = result.ok
       ? TRANSIENT.has(result.answer.status)
       : result.failure === "unreachable" || result.failure === "reset"
-    if (!transient || signal?.aborted === true) return false
     const { budget, clock } = this.#target
-    const nowMs = clock.monotonicMs()
-    return startedMs + timeoutMs - nowMs > (this.#usualMs ?? 0) && budget.take(nowMs)
+    return transient && leftMs > (this.#usualMs ?? 0) && budget.take(clock.monotonicMs())
   }
 
   /** Tells the circuit how it went. */
@@ -188,7 +186,7 @@ export class GuardedModel implements ModelCalls {
       else this.#circuit.succeeded(nowMs)
       throw this.#failed(failure)
     }
-    if (result.failure !== "aborted") {
+    if (result.failure !== "late") {
       this.#circuit.failed(nowMs)
       throw this.#failed(failure)
     }

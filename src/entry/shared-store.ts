@@ -53,7 +53,7 @@ export async function openSharedStore(
   const folding = connect(address, FOLD_WITHIN_MS, logger)
   const reading = connect(address, READ_WITHIN_MS, logger)
   const clients = [folding, reading]
-  const archive = createRedisCounterStore({ folding, reading }, clock)
+  const archive = createRedisCounterStore({ folding, reading }, clock, logger)
   let problems: readonly string[] = []
   let reached = false
 

@@ -44,3 +44,9 @@ export interface KeyStore {
   /** Raises when keys were last used; never lowers it. Keys that are gone stay so. */
   used(uses: readonly KeyUsed[]): Promise<void>
 }
+
+/** A store that can be made to have what another has. */
+export interface ReplaceableKeyStore extends KeyStore {
+  /** Keeps these keys instead of those before; durable when it settles. */
+  replace(keys: readonly StoredKey[]): Promise<void>
+}

@@ -111,10 +111,10 @@ export interface ModelEndpoint {
   /** How it asks its server; absent where there is none. */
   readonly preview?: () => RequestPreview | undefined
   /**
-   * Answers one call. An in-process scorer answers synchronously; a remote one returns a promise and honours `signal`.
+   * Answers one call. An in-process scorer answers synchronously; a remote one returns a promise and gives up after `call.timeoutMs`.
    *
    * @throws GatewayError `features_invalid` when an instance can't be scored by anyone's model (the caller's mistake),
    *         `backend_failed` when the model failed
    */
-  predict(call: ModelCall, signal: AbortSignal | undefined): ModelAnswer | Promise<ModelAnswer>
+  predict(call: ModelCall): ModelAnswer | Promise<ModelAnswer>
 }

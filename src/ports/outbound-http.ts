@@ -18,21 +18,14 @@ export interface OutboundAnswer {
 
 /**
  * Why there is no answer. `unreachable`: no connection, so nothing was sent; `reset`: the connection ended before a byte of the answer came;
- * `broken`: it ended within the answer, or what came is no HTTP; `too_large`: the answer has more bytes than are taken; `aborted`: the caller
- * gave up.
+ * `broken`: it ended within the answer, or what came is no HTTP; `too_large`: the answer has more bytes than are taken; `late`: it took longer than
+ * it might.
  */
-export type OutboundFailure = "unreachable" | "reset" | "broken" | "too_large" | "aborted"
+export type OutboundFailure = "unreachable" | "reset" | "broken" | "too_large" | "late"
 
 export type OutboundResult =
   | { readonly ok: true; readonly answer: OutboundAnswer }
   | { readonly ok: false; readonly failure: OutboundFailure; readonly error: Error }
-
-/** What a call may take, and the caller's word when it has waited long enough. */
-export interface Patience {
-  /** Milliseconds. */
-  readonly timeoutMs: number
-  readonly signal: AbortSignal | undefined
-}
 
 /** How the calls to one model of a target go. */
 export interface CallHealth {
@@ -48,11 +41,12 @@ export interface ModelCalls {
   /**
    * Sends a request, and once more where that may help.
    *
+   * @param timeoutMs what both attempts may take together
    * @returns an answer of 2xx
-   * @throws GatewayError `backend_unavailable` where nothing was sent, `deadline_exceeded` where the caller gave up, `backend_failed` where there
+   * @throws GatewayError `backend_unavailable` where nothing was sent, `deadline_exceeded` where it took longer, `backend_failed` where there
    *         is no answer or one outside 2xx
    */
-  send(request: OutboundRequest, patience: Patience): Promise<OutboundAnswer>
+  send(request: OutboundRequest, timeoutMs: number): Promise<OutboundAnswer>
   /** Whether a call would be sent now. */
   isReady(): boolean
   health(): CallHealth
@@ -62,7 +56,7 @@ export interface ModelCalls {
  * Sends requests to one server, over connections that are kept. Redirects are answers like any other: never followed. Sends a request once.
  */
 export interface OutboundHttp {
-  /** Never rejects. Settles at once when `signal` aborts. */
-  send(request: OutboundRequest, signal: AbortSignal | undefined): Promise<OutboundResult>
+  /** Never rejects. Settles after `timeoutMs` at the latest, and then ends the connection where the answer was under way. */
+  send(request: OutboundRequest, timeoutMs: number): Promise<OutboundResult>
   close(): Promise<void>
 }

@@ -8,21 +8,21 @@ const status = (code: number): OutboundResult => ({
   ok: true,
   answer: { status: code, headers: {}, bytes: new Uint8Array(0) },
 })
-const failure = (kind: "unreachable" | "reset" | "broken" | "too_large" | "aborted"): OutboundResult => ({
+const failure = (kind: "unreachable" | "reset" | "broken" | "too_large" | "late"): OutboundResult => ({
   ok: false,
   failure: kind,
   error: new Error(kind),
 })
 
-/** A guard over a server that gives the answers in turn, the last for ever; each takes ten milliseconds, an abandoned call all it has. */
+/** A guard over a server that gives the answers in turn, the last for ever; each takes ten milliseconds, a late one longer. */
 function guarded(results: readonly OutboundResult[], maxConcurrent = 4) {
   const clock = new FakeClock()
   const held: (() => void)[] = []
-  const state = { sent: 0, hold: false, abandonedAfterMs: 80 }
+  const state = { sent: 0, hold: false, lateAfterMs: 80 }
   const outbound: OutboundHttp = {
     send: async () => {
       const result = results[Math.min(state.sent++, results.length - 1)] as OutboundResult
-      clock.advance((!result.ok && result.failure === "aborted" ? state.abandonedAfterMs : 10) / 1000)
+      clock.advance((!result.ok && result.failure === "late" ? state.lateAfterMs : 10) / 1000)
       if (state.hold) await new Promise<void>((resolve) => held.push(resolve))
       return result
     },
@@ -32,7 +32,7 @@ function guarded(results: readonly OutboundResult[], maxConcurrent = 4) {
   const model = guard.forModel()
   const send = async (timeoutMs = 80): Promise<string> => {
     try {
-      return String((await model.send(REQUEST, { timeoutMs, signal: undefined })).status)
+      return String((await model.send(REQUEST, timeoutMs)).status)
     } catch (error) {
       return (error as { readonly code: string }).code
     }
@@ -87,15 +87,15 @@ it("leaves a model alone that failed five times, and asks others of the same ser
 })
 
 it("blames a model for being late only where it had its usual time", async () => {
-  const { send, model } = guarded([status(200), failure("aborted")])
+  const { send, model } = guarded([status(200), failure("late")])
   await send()
   for (let i = 0; i < 5; i++) expect(await send()).toBe("deadline_exceeded")
   expect(model.health().circuit).toBe("open")
 })
 
 it("doesn't blame it where the caller had no patience", async () => {
-  const { send, model, state } = guarded([status(200), failure("aborted")])
-  state.abandonedAfterMs = 5
+  const { send, model, state } = guarded([status(200), failure("late")])
+  state.lateAfterMs = 5
   await send()
   for (let i = 0; i < 50; i++) expect(await send(5)).toBe("deadline_exceeded")
   expect(model.health().circuit).toBe("closed")

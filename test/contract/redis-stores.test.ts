@@ -3,6 +3,7 @@ import { createRedisCounterStore } from "#src/adapters/redis/counter-store.ts"
 import { createRedisExperimentStore } from "#src/adapters/redis/experiment-store.ts"
 import { type ConnectedClients, connectClients } from "#test/adapters/redis/connected.ts"
 import { addressOf, type RedisServer, startCluster, startRedis } from "#test/adapters/redis/redis-servers.ts"
+import { createRememberingLogger } from "#test/remembering-logger.ts"
 import { counterStoreContract } from "./counter-store.ts"
 import { experimentStoreContract } from "./experiment-store.ts"
 
@@ -27,7 +28,7 @@ function contracts(name: string, start: () => Promise<Shared>): void {
 
     counterStoreContract(`counters in ${name}`, async (clock) => {
       await emptied()
-      return createRedisCounterStore(shared.clients, clock)
+      return createRedisCounterStore(shared.clients, clock, createRememberingLogger())
     })
     experimentStoreContract(`experiments in ${name}`, async () => {
       await emptied()

@@ -9,6 +9,7 @@ import { DECISIONS } from "#src/domain/counters.ts"
 import { connectClients } from "#test/adapters/redis/connected.ts"
 import { addressOf, startRedis } from "#test/adapters/redis/redis-servers.ts"
 import { realClock } from "#test/real-clock.ts"
+import { createRememberingLogger } from "#test/remembering-logger.ts"
 import { temporaryFolder } from "#test/temporary-folder.ts"
 import { AdTraffic } from "./ad-traffic.ts"
 import { GatewayProcess } from "./gateway-process.ts"
@@ -79,7 +80,7 @@ it(`counts what ${GATEWAYS} gateways acknowledge once, through kills, a frozen g
   expect(postbacks.filter(({ applied }) => applied > 1)).toEqual([])
   const clients = await connectClients(addressOf(redis))
   onTestFinished(() => clients.end())
-  const store = createRedisCounterStore(clients, realClock)
+  const store = createRedisCounterStore(clients, realClock, createRememberingLogger())
   const logs = await Promise.all(folders.map((folder) => logFolders(join(folder, "data"))))
   const readers = logs.flat().map(({ folder }) => createOutcomeReader(folder))
   const checked = await check({ readers, archive: store, now: Date.now() }, () => {})

@@ -9,6 +9,7 @@ import { createTestGateway, readJson } from "./gateway.ts"
 /** What whoever reaches the gateway may have: a new operation that needs no key has to be added here on purpose. */
 const OPEN = [
   "docs",
+  "experimentSchema",
   "healthcheck",
   "healthz",
   "openapi",

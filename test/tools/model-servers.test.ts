@@ -62,7 +62,7 @@ async function modelAt(target: object, backend: Record<string, unknown>): Promis
 }
 
 async function ask(model: ModelEndpoint, parts: Parameters<typeof modelCall>[0]): Promise<ModelAnswer> {
-  return await model.predict(modelCall({ timeoutMs: 20_000, ...parts }), AbortSignal.timeout(20_000))
+  return await model.predict(modelCall({ timeoutMs: 20_000, ...parts }))
 }
 
 function opaque(protocol: OpaqueRequest["protocol"], body: string | Uint8Array, headers = {}): OpaqueRequest {

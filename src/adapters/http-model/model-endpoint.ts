@@ -3,7 +3,7 @@ import { scoreTogetherOrEach } from "../../domain/backends/declared-body.ts"
 import type { HttpProtocol, HttpTarget } from "../../domain/backends/target.ts"
 import { GatewayError } from "../../domain/errors.ts"
 import type { ModelAnswer, ModelCall, ModelEndpoint, ModelSignature } from "../../ports/model-endpoint.ts"
-import type { ModelCalls, OutboundAnswer, Patience } from "../../ports/outbound-http.ts"
+import type { ModelCalls, OutboundAnswer } from "../../ports/outbound-http.ts"
 import { json } from "./json.ts"
 import { openInference } from "./open-inference.ts"
 import { seldon } from "./seldon.ts"
@@ -37,7 +37,7 @@ export function createHttpModel({ backend, target, calls, signature }: HttpModel
   const path = `${new URL(target.baseUrl).pathname.replace(/\/$/, "")}${wire.path}` || "/"
   const fixed = { ...target.headers, accept: ACCEPT[target.protocol] }
 
-  const send = async (request: WireRequest, call: ModelCall, signal: Patience["signal"]): Promise<OutboundAnswer> => {
+  const send = async (request: WireRequest, call: ModelCall): Promise<OutboundAnswer> => {
     if (request.body.length > target.maxBodyBytes) throw new GatewayError("not_taken")
     return await calls.send(
       {
@@ -51,13 +51,13 @@ export function createHttpModel({ backend, target, calls, signature }: HttpModel
         },
         body: request.body,
       },
-      { timeoutMs: call.timeoutMs, signal },
+      call.timeoutMs,
     )
   }
 
-  const score = async (call: ModelCall, signal: Patience["signal"]): Promise<ModelAnswer> => {
+  const score = async (call: ModelCall): Promise<ModelAnswer> => {
     const scores = await scoreTogetherOrEach(call.instances, wire.perInstance === true, {
-      send: async (instances) => await send(wire.write(instances, call.decisionId), call, signal),
+      send: async (instances) => await send(wire.write(instances, call.decisionId), call),
       read: (answer, instances) => wire.read(answer, instances),
     })
     return { kind: "scores", scores }
@@ -78,10 +78,10 @@ export function createHttpModel({ backend, target, calls, signature }: HttpModel
       const { headers, body } = wire.preview()
       return { target: backend.target, protocol: target.protocol, method: "POST", path, headers, body: String(body) }
     },
-    predict: async (call, signal) => {
+    predict: async (call) => {
       const { payload } = call
-      if (payload === undefined || payload.protocol !== wire.passes) return await score(call, signal)
-      return { kind: "body", body: wire.backward(await send(wire.forward(payload), call, signal)) }
+      if (payload === undefined || payload.protocol !== wire.passes) return await score(call)
+      return { kind: "body", body: wire.backward(await send(wire.forward(payload), call)) }
     },
   }
 }

@@ -1,21 +1,21 @@
 import { Readable } from "node:stream"
-import { Agent } from "undici"
+import { Agent, type Dispatcher } from "undici"
 
 /** A request as the SDK has made and signed it. */
-interface SignedRequest {
+export interface SignedRequest {
   readonly method: string
   readonly protocol: string
   readonly hostname: string
-  readonly port?: number | undefined
+  readonly port?: number
   readonly path: string
-  readonly headers: Readonly<Record<string, string>>
+  readonly headers: Record<string, string>
   readonly body?: unknown
 }
 
 interface HttpAnswer {
   readonly statusCode: number
   readonly headers: Record<string, string>
-  readonly body: Readable
+  readonly body: Dispatcher.ResponseData["body"]
 }
 
 /** Milliseconds. */

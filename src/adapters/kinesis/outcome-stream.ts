@@ -1,8 +1,7 @@
-import { KinesisClient, type KinesisClientConfig } from "@aws-sdk/client-kinesis"
 import type { Clock } from "../../ports/clock.ts"
 import type { Logger } from "../../ports/logger.ts"
 import type { OutcomeStream, StreamCounts } from "../../ports/outcome-stream.ts"
-import { HttpHandler } from "./http-handler.ts"
+import { type ConnectionOptions, KinesisConnection } from "./connection.ts"
 import { type PutAnswer, putRecords } from "./put-records.ts"
 import { SendingPace } from "./sending-pace.ts"
 import { callsOf, packLines, type StreamRecord } from "./stream-records.ts"
@@ -10,7 +9,7 @@ import { callsOf, packLines, type StreamRecord } from "./stream-records.ts"
 /** Calls under way at once: far more than a stream near by needs, enough for one far away. */
 const CALLS_AT_ONCE = 4
 
-export interface KinesisStreamOptions {
+export interface KinesisStreamOptions extends Pick<ConnectionOptions, "client" | "answerWithinMs"> {
   readonly stream: string
   readonly clock: Clock
   readonly logger: Logger
@@ -18,15 +17,6 @@ export interface KinesisStreamOptions {
   readonly random: () => number
   /** @throws the signal's reason once it aborts */
   readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>
-  /** Instead of what the environment says. */
-  readonly client?: Pick<KinesisClientConfig, "endpoint" | "region" | "credentials">
-  /** From a call to its answer, milliseconds. Default ten seconds. */
-  readonly answerWithinMs?: number
-}
-
-interface Connection {
-  readonly client: KinesisClient
-  readonly handler: HttpHandler
 }
 
 /** A Kinesis stream as the SDK's own variables say where it is and by whose credentials: `AWS_REGION`, `AWS_ENDPOINT_URL_KINESIS` and others. */
@@ -43,7 +33,7 @@ export class KinesisOutcomeStream implements OutcomeStream {
   }
   readonly #options: KinesisStreamOptions
   readonly #pace: SendingPace
-  #connection: Connection | undefined
+  #connection: KinesisConnection | undefined
   #problem: string | undefined
 
   constructor(options: KinesisStreamOptions) {
@@ -74,7 +64,7 @@ export class KinesisOutcomeStream implements OutcomeStream {
   }
 
   close(): void {
-    this.#connection?.client.destroy()
+    this.#connection?.close()
     this.#connection = undefined
   }
 
@@ -96,18 +86,11 @@ export class KinesisOutcomeStream implements OutcomeStream {
   }
 
   async #put(records: readonly StreamRecord[], signal: AbortSignal): Promise<PutAnswer> {
-    this.#connection ??= this.#connect()
+    this.#connection ??= new KinesisConnection({ ...this.#options, connections: CALLS_AT_ONCE })
     const connection = this.#connection
-    const answer = await putRecords(connection.client, connection.handler, this.#options.stream, records, signal)
+    const answer = await putRecords(connection, this.#options.stream, records, signal)
     if (answer.unauthorized && this.#connection === connection) this.close()
     return answer
-  }
-
-  /** What fails is tried again here, where what was sent is counted and a pace is kept. */
-  #connect(): Connection {
-    const { client, answerWithinMs } = this.#options
-    const handler = new HttpHandler(CALLS_AT_ONCE, answerWithinMs)
-    return { handler, client: new KinesisClient({ ...client, maxAttempts: 1, requestHandler: handler }) }
   }
 
   #learn(sent: readonly StreamRecord[], { left, accepted, throttled, problem }: PutAnswer): void {

@@ -1,6 +1,5 @@
-import { type KinesisClient, PutRecordsCommand } from "@aws-sdk/client-kinesis"
 import { readJson } from "../../domain/json-text.ts"
-import type { HttpHandler } from "./http-handler.ts"
+import type { KinesisConnection } from "./connection.ts"
 import type { StreamRecord } from "./stream-records.ts"
 
 /** What became of one call. */
@@ -21,94 +20,38 @@ export interface PutAnswer {
 const THROTTLED =
   /^(ProvisionedThroughputExceeded|LimitExceeded|Throttling|KMSThrottling|RequestLimitExceeded|SlowDown)/
 const UNAUTHORIZED =
-  /^(ExpiredToken|UnrecognizedClient|InvalidSignature|IncompleteSignature|InvalidClientTokenId|AccessDenied|MissingAuthenticationToken|SignatureDoesNotMatch|InvalidAccessKeyId|CredentialsProviderError)/
-
-/** An answer that is no success, with what the SDK corrects its clock by. */
-class RefusedCall extends Error {
-  readonly $response: unknown
-  /** Part of what the SDK expects of an error. */
-  readonly $metadata = {}
-
-  constructor(name: string, message: string, response: unknown) {
-    super(message)
-    this.name = name
-    this.$response = response
-  }
-}
+  /^(ExpiredToken|UnrecognizedClient|InvalidClientTokenId|AccessDenied|MissingAuthenticationToken|CredentialsProviderError)/
 
 /**
- * Puts records into a stream, once. The SDK finds credentials and endpoint and signs; body and answer are text that is made and read here, since
- * by the SDK's own serialisation each record costs twice as much.
+ * Puts records into a stream, once. Body and answer are made and read here, since by the SDK's own serialisation each record costs twice as much.
  *
  * @param records at most as many as one call takes: `callsOf`
  * @throws the signal's reason once it aborts
  */
 export async function putRecords(
-  client: KinesisClient,
-  handler: HttpHandler,
+  connection: KinesisConnection,
   stream: string,
   records: readonly StreamRecord[],
   signal: AbortSignal,
 ): Promise<PutAnswer> {
-  let answer: unknown
   try {
-    answer = await call(client, handler, stream, bodyOf(stream, records), signal)
+    const { statusCode, text } = await connection.putRecords(bodyOf(stream, records), signal)
+    const answer = readJson(text)
+    return statusCode === 200 ? answerOf(records, answer) : refused(records, statusCode, answer, text)
   } catch (error) {
     signal.throwIfAborted()
     return failed(records, error)
   }
-  return answerOf(records, answer)
 }
 
-async function call(
-  client: KinesisClient,
-  handler: HttpHandler,
-  stream: string,
-  body: string,
-  signal: AbortSignal,
-): Promise<unknown> {
-  const command = new PutRecordsCommand({ StreamName: stream, Records: [] })
-  command.middlewareStack.add(
-    (next) => (given) => {
-      Object.assign(given.request as object, { body: Buffer.from(body, "latin1") })
-      return next(given)
-    },
-    { step: "build", priority: "high", name: "ownBody" },
-  )
-  let answer: unknown
-  command.middlewareStack.add(
-    () => async (given) => {
-      const { response } = await handler.handle(given.request as Parameters<HttpHandler["handle"]>[0], {
-        abortSignal: signal,
-      })
-      const text = await textOf(response.body)
-      answer = readJson(text)
-      if (response.statusCode !== 200) throw refusal(response, answer, text)
-      return { response, output: { $metadata: {}, Records: [] } }
-    },
-    { step: "deserialize", priority: "high", name: "ownAnswer" },
-  )
-  await client.send(command)
-  return answer
-}
-
-/** Keys and base64 have nothing to escape. */
-function bodyOf(stream: string, records: readonly StreamRecord[]): string {
-  const entries = records.map(({ data, partitionKey }) => `{"Data":"${data}","PartitionKey":"${partitionKey}"}`)
-  return `{"StreamName":${JSON.stringify(stream)},"Records":[${entries.join(",")}]}`
-}
-
-async function textOf(body: NodeJS.ReadableStream): Promise<string> {
-  const parts: Buffer[] = []
-  for await (const part of body) parts.push(Buffer.from(part))
-  return Buffer.concat(parts).toString("utf8")
-}
-
-function refusal(response: { readonly statusCode: number }, answer: unknown, text: string): RefusedCall {
-  const fields = isFields(answer) ? answer : {}
-  const type = textIn(fields, "__type") ?? `status ${response.statusCode}`
-  const message = textIn(fields, "message") ?? textIn(fields, "Message") ?? text.slice(0, 200)
-  return new RefusedCall(type.slice(type.lastIndexOf("#") + 1), message, response)
+/** Keys and base64 have nothing to escape. Base64 that lived longer than this would cost more to collect than to make. */
+function bodyOf(stream: string, records: readonly StreamRecord[]): Buffer {
+  let entries = ""
+  for (const { source, begin, end, partitionKey } of records) {
+    const separator = entries === "" ? "" : ","
+    entries += `${separator}{"Data":"${source.toString("base64", begin, end)}","PartitionKey":"${partitionKey}"}`
+  }
+  return Buffer.from(`{"StreamName":${JSON.stringify(stream)},"Records":[${entries}]}`, "latin1")
 }
 
 type Fields = Readonly<Record<string, unknown>>
@@ -122,17 +65,24 @@ function textIn(fields: Fields, name: string): string | undefined {
   return typeof value === "string" ? value : undefined
 }
 
+/** The call was answered by an error. */
+function refused(records: readonly StreamRecord[], statusCode: number, answer: unknown, text: string): PutAnswer {
+  const fields = isFields(answer) ? answer : {}
+  const type = textIn(fields, "__type") ?? `status ${statusCode}`
+  const message = textIn(fields, "message") ?? textIn(fields, "Message") ?? text.slice(0, 200)
+  return nothingTaken(records, type.slice(type.lastIndexOf("#") + 1), message)
+}
+
+/** The call was not answered, or not made. */
 function failed(records: readonly StreamRecord[], error: unknown): PutAnswer {
   const { name, message } = error instanceof Error ? error : new Error(String(error))
   const code = error instanceof Error && "code" in error ? String(error.code) : ""
-  const said = [name === "Error" ? code : name, message].filter((part) => part !== "").join(": ")
-  return {
-    left: records,
-    accepted: 0,
-    throttled: THROTTLED.test(name),
-    problem: said,
-    unauthorized: UNAUTHORIZED.test(name),
-  }
+  return nothingTaken(records, name === "Error" ? code : name, message)
+}
+
+function nothingTaken(records: readonly StreamRecord[], name: string, message: string): PutAnswer {
+  const problem = [name, message].filter((part) => part !== "").join(": ")
+  return { left: records, accepted: 0, throttled: THROTTLED.test(name), problem, unauthorized: UNAUTHORIZED.test(name) }
 }
 
 /** Which records are left by what the stream has said of each. */

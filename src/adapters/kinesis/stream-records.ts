@@ -1,8 +1,10 @@
 /** One record of the stream: events of one partition key, each with its line feed, so that files made of records are JSON lines. */
 export interface StreamRecord {
   readonly partitionKey: string
-  /** The lines in base64. */
-  readonly data: string
+  /** Where the lines are: from `begin` to before `end` of these bytes. */
+  readonly source: Buffer
+  readonly begin: number
+  readonly end: number
   /** As the service counts: of the lines and the key. */
   readonly bytes: number
   readonly events: number
@@ -27,6 +29,7 @@ const CLOSING_BRACE = 125
 const EVENT = '{"v":1,'
 const HEAD_BYTES = 512
 const DECISION_HEAD_BYTES = 128
+const KEY = /^[\w-]{1,128}$/
 const DECISION_ID = /"decisionId":"([\w-]{1,128})"/
 /** A decision's line begins with its event id, which is made from the decision's. */
 const DECISION = '{"v":1,"type":"decision","eventId":"d-'
@@ -49,12 +52,7 @@ export function packLines(lines: Uint8Array): PackedLines {
   const seal = (): void => {
     if (open.events === 0) return
     const { begin, end, key, events } = open
-    records.push({
-      partitionKey: key,
-      data: bytes.toString("base64", begin, end),
-      bytes: end - begin + key.length,
-      events,
-    })
+    records.push({ partitionKey: key, source: bytes, begin, end, bytes: end - begin + key.length, events })
   }
   for (let begin = 0; begin < bytes.length; ) {
     const feed = bytes.indexOf(LINE_FEED, begin)
@@ -103,7 +101,9 @@ function headOf(bytes: Buffer, begin: number, feed: number): string {
 function partitionKey(head: string): string {
   if (head.startsWith(DECISION)) {
     const end = head.indexOf('"', DECISION.length)
-    if (end > DECISION.length) return head.slice(DECISION.length, end)
+    const key = head.slice(DECISION.length, end)
+    // A damaged line may have anything there, and a key is put into JSON as it is.
+    if (KEY.test(key)) return key
   }
   return DECISION_ID.exec(head)?.[1] ?? NO_DECISION
 }

@@ -2,7 +2,7 @@ import { join } from "node:path"
 import * as z from "zod"
 import { GatewayError } from "../../domain/errors.ts"
 import { PERMISSIONS } from "../../domain/permissions.ts"
-import type { KeyStore, StoredKey } from "../../ports/key-store.ts"
+import type { ReplaceableKeyStore, StoredKey } from "../../ports/key-store.ts"
 import { readIfThere, writeWhole } from "./whole-file.ts"
 
 const time = z.int().min(0)
@@ -25,7 +25,7 @@ const keyFile = z.strictObject({ v: z.literal(1), keys: z.array(storedKey) })
  *
  * They are not in the database, which is a fold of the outcome log and may be moved away: keys could not be made anew from anything.
  */
-export function createKeyFile(dataDir: string): KeyStore {
+export function createKeyFile(dataDir: string): ReplaceableKeyStore {
   const path = join(dataDir, "api-keys.json")
   let known: ReadonlyMap<string, StoredKey> | undefined
   /** What is under way: the next one begins with what it has left. */
@@ -59,6 +59,9 @@ export function createKeyFile(dataDir: string): KeyStore {
 
   return {
     all: () => inTurn(async () => [...(await load()).values()]),
+    replace: async (keys) => {
+      await inTurn(() => write(() => new Map(keys.map((key) => [key.id, key]))))
+    },
     add: async (key) => {
       await inTurn(() => write((keys) => new Map([...keys, [key.id, key]])))
     },

@@ -8,8 +8,8 @@ const ALLOCATION = new Script("allocation")
 /** Published allocations in Redis, each beside the counters that it was computed from. */
 export function createRedisAllocationStore(client: RedisClient): AllocationStore {
   const keysOf = (experiment: string): string[] => {
-    const { allocation, meta } = new ExperimentKeys(experiment)
-    return [allocation, meta]
+    const { allocation, meta, partial } = new ExperimentKeys(experiment)
+    return [allocation, meta, partial]
   }
   return {
     read: (experiment) =>

@@ -56,6 +56,7 @@ function clientOf(address: RedisAddress, answerWithinMs: number): RedisClient {
     // The replies that this program expects look the same in either, and proxies know the older.
     protocol: 2,
     connectionName: "bandit-gateway",
+    disableClientInfo: true,
     connectTimeout: CONNECT_WITHIN_MS,
     commandTimeout: answerWithinMs,
     socketTimeout: SILENT_MS,

@@ -4,6 +4,7 @@ import type { LogPosition } from "../../domain/log-position.ts"
 import type { Clock } from "../../ports/clock.ts"
 import type { CounterArchive } from "../../ports/counter-archive.ts"
 import type { CounterStore } from "../../ports/counter-store.ts"
+import type { Logger } from "../../ports/logger.ts"
 import { asking } from "./connection.ts"
 import { ExperimentCounters, type RedisClients } from "./experiment-counters.ts"
 import { EXPERIMENTS } from "./keys.ts"
@@ -23,14 +24,14 @@ export interface RedisCounterStore extends CounterStore, CounterArchive {
  *
  * Closing the store leaves the clients to whoever made them.
  */
-export function createRedisCounterStore(clients: RedisClients, clock: Clock): RedisCounterStore {
+export function createRedisCounterStore(clients: RedisClients, clock: Clock, logger: Logger): RedisCounterStore {
   const life = new LogLife(clients.folding, clock)
   const experiments = new Map<string, ExperimentCounters>()
   /** Experiments that Redis is known to list. */
   const listed = new Set<string>()
 
   const counters = (experiment: string) =>
-    entryOf(experiments, experiment, () => new ExperimentCounters(experiment, clients))
+    entryOf(experiments, experiment, () => new ExperimentCounters(experiment, clients, logger))
 
   /** Lists an experiment before anything is counted of it. */
   async function list(experiment: string): Promise<void> {
@@ -39,7 +40,13 @@ export function createRedisCounterStore(clients: RedisClients, clock: Clock): Re
     listed.add(experiment)
   }
 
-  const all = async (): Promise<string[]> => (await clients.reading.smembers(EXPERIMENTS)).toSorted()
+  /** All that are listed. A Redis that was emptied has forgotten those that are folded into here. */
+  async function all(): Promise<string[]> {
+    const known = new Set(await clients.reading.smembers(EXPERIMENTS))
+    const forgotten = [...listed].filter((experiment) => !known.has(experiment))
+    if (forgotten.length > 0) await clients.folding.sadd(EXPERIMENTS, ...forgotten)
+    return [...known, ...forgotten].toSorted()
+  }
 
   async function contents(): Promise<CounterContents> {
     const each = await Promise.all((await all()).map((experiment) => counters(experiment).contents()))
@@ -73,7 +80,11 @@ export function createRedisCounterStore(clients: RedisClients, clock: Clock): Re
     statistics: (experiment, query) => asking("statistics", () => counters(experiment).statistics(query)),
     groups: (experiment) => asking("groups", () => counters(experiment).groups()),
     keep: (experiment, resolution) => asking("keep", () => counters(experiment).keep(resolution)),
-    alive: (log, foldedTo) => asking("alive", () => life.alive(log, foldedTo)),
+    alive: (log, foldedTo) =>
+      asking("alive", async () => {
+        await all()
+        return await life.alive(log, foldedTo)
+      }),
     positions: (log) =>
       asking("positions", async () => {
         const known = (await all()).map(async (experiment): Promise<[string, LogPosition][]> => {

@@ -6,11 +6,13 @@ import type { RewardEvent } from "../../domain/events.ts"
 import type { LogId, LogPosition } from "../../domain/log-position.ts"
 import { type CounterRow, isAsked, type Statistics, type StatisticsQuery, summarise } from "../../domain/statistics.ts"
 import type { CreditKey, FoldAnswer, FoldBatch, GroupStatistics, RewardAnswer } from "../../ports/counter-store.ts"
+import type { Logger } from "../../ports/logger.ts"
 import type { RedisClient } from "./connection.ts"
 import { CreditHours, hourOfCredit, hoursOf } from "./credit-hours.ts"
 import {
   cellsOf,
   groupRowsOf,
+  type MetaAndChanges,
   parsePosition,
   positionText,
   readContents,
@@ -20,6 +22,7 @@ import {
   sketchOf,
 } from "./experiment-reader.ts"
 import { type Additions, type FoldPart, type Layout, planFold, planRewards } from "./fold-plan.ts"
+import { Generation, PARTIAL_FOR_MS } from "./generation.ts"
 import { ExperimentKeys } from "./keys.ts"
 import { creditPlace, packReward } from "./packed-reward.ts"
 import { Script, type ScriptArgument } from "./script.ts"
@@ -55,8 +58,8 @@ export class ExperimentCounters {
   readonly #experiment: string
   readonly #clients: RedisClients
   readonly #hours: CreditHours
-  /** The mark of the counters that this gateway folds into; undefined before it has met them. */
-  #generation: string | undefined
+  readonly #logger: Logger
+  readonly #generation = new Generation()
   #steps: readonly WidthStep[] | undefined
   /** Rows by key, as they were when the experiment had changed so often. */
   #rows = new Map<string, readonly CounterRow[]>()
@@ -64,8 +67,9 @@ export class ExperimentCounters {
   #tidied = false
   #readAt = { changes: 0, gone: 0, generation: "" }
 
-  constructor(experiment: string, clients: RedisClients) {
+  constructor(experiment: string, clients: RedisClients, logger: Logger) {
     this.#experiment = experiment
+    this.#logger = logger
     this.keys = new ExperimentKeys(experiment)
     this.#clients = clients
     this.#hours = new CreditHours(clients.folding, this.keys)
@@ -109,7 +113,7 @@ export class ExperimentCounters {
       due: part.due.length,
     }
     const values: ScriptArgument[] = [
-      this.#generation ?? "",
+      this.#generation.mark ?? "",
       newGeneration(),
       batch.log,
       positionText(batch.from),
@@ -132,7 +136,7 @@ export class ExperimentCounters {
       const text = await this.#clients.folding.lindex(due, 0)
       if (text === null) return
       const { keys } = JSON.parse(text) as Additions
-      const values = [this.#generation ?? "", text]
+      const values = [this.#generation.mark ?? "", text]
       const [status, detail] = await APPLY_DUE.run(this.#clients.folding, [meta, changed, due, ...keys], values)
       if (status !== "applied" && status !== "elsewhere") await this.#learn(status, detail)
     }
@@ -153,7 +157,7 @@ export class ExperimentCounters {
     })
     if (packed.length === 0) return asked
     for (let tries = 0; tries < MOST_TRIES; tries++) {
-      const values = [this.#generation ?? "", ...packed]
+      const values = [this.#generation.mark ?? "", ...packed]
       const [status, answers] = await SEEN.run(this.#clients.folding, [this.keys.meta, ...credits], values)
       if (status === "seen") {
         let next = 0
@@ -175,7 +179,12 @@ export class ExperimentCounters {
   async #rememberParts(parts: ReturnType<typeof planRewards>): Promise<boolean> {
     const { meta, hours, expiry } = this.keys
     for (const part of parts) {
-      const values = [this.#generation ?? "", newGeneration(), JSON.stringify({ hours: part.hours }), ...part.packed]
+      const values = [
+        this.#generation.mark ?? "",
+        newGeneration(),
+        JSON.stringify({ hours: part.hours }),
+        ...part.packed,
+      ]
       const keys = [meta, hours, expiry, ...part.credits]
       const [status, detail] = await REMEMBER.run(this.#clients.folding, keys, values)
       // What is forgotten everywhere needn't be remembered.
@@ -196,8 +205,9 @@ export class ExperimentCounters {
   async #refresh(): Promise<number> {
     const { reading } = this.#clients
     for (;;) {
-      const { meta, changed } = await readMeta(reading, this.keys, this.#readAt.changes)
-      this.#expect(meta.generation)
+      const read = await this.#readMeta(this.#readAt.changes)
+      const { meta, changed } = read
+      await this.#refusePartial(read)
       if (meta.due > 0) {
         await this.applyDue()
         continue
@@ -220,9 +230,48 @@ export class ExperimentCounters {
     }
   }
 
+  async #readMeta(since: number): Promise<MetaAndChanges> {
+    const read = await readMeta(this.#clients.reading, this.keys, since)
+    await this.#adopt(read.meta.generation)
+    return read
+  }
+
+  /** Counters that were lost and are not folded again yet are not taken for the experiment's: it would begin anew without a word. */
+  async #refusePartial({ positions, isPartial }: MetaAndChanges): Promise<void> {
+    const wasLost = this.#generation.hasLost
+    const missing = this.#generation.missing(positions)
+    if (missing.length === 0 && !wasLost) {
+      if (isPartial) throw this.#others("were lost and are folded again")
+      return
+    }
+    if (missing.length > 0) {
+      if (!this.#generation.hasWaited(performance.now())) {
+        throw this.#others(`were lost and are folded again, not yet all of the logs ${missing.join(", ")}`)
+      }
+      this.#logger.error(
+        { experiment: this.#experiment, logs: missing },
+        "[redis] counters were lost, and what these logs had counted is missing: rebuild counts it",
+      )
+      this.#generation.forgetLoss(positions)
+    }
+    await this.#clients.folding.del(this.keys.partial)
+    this.#logger.info({ experiment: this.#experiment }, "[redis] counters that were lost are folded again")
+  }
+
+  /** Takes other counters than before for the experiment's. */
+  async #adopt(mark: string | undefined): Promise<void> {
+    if (!this.#generation.adopt(mark, performance.now())) return
+    this.#hours.forget()
+    this.#steps = undefined
+    this.#logger.error(
+      { experiment: this.#experiment },
+      "[redis] counters were lost: they are folded again from the logs",
+    )
+    await this.#clients.folding.set(this.keys.partial, "1", "PX", PARTIAL_FOR_MS, "NX")
+  }
+
   async groups(): Promise<GroupStatistics> {
-    const { meta, changed } = await readMeta(this.#clients.reading, this.keys, 0)
-    this.#expect(meta.generation)
+    const { meta, changed } = await this.#readMeta(0)
     if (meta.due > 0) await this.applyDue()
     const wanted = changed.filter((key) => this.keys.read(key).kind !== "c")
     const held = await readHeld(this.#clients.reading, this.keys, wanted)
@@ -257,10 +306,9 @@ export class ExperimentCounters {
    * @param forgettableTo epoch milliseconds up to which tokens may be forgotten
    */
   async tidyUp(nowSeconds: number, forgettableTo: number): Promise<void> {
-    const { folding, reading } = this.#clients
-    const { generation } = (await readMeta(reading, this.keys, 0)).meta
+    const { folding } = this.#clients
+    const { generation } = (await this.#readMeta(0)).meta
     if (generation === undefined) return
-    this.#expect(generation)
     if ((await folding.set(this.keys.tidied, "1", "PX", TIDY_EVERY_MS, "NX")) !== "OK") return
     const { steps } = await this.#layout([], nowSeconds)
     const tidied = { client: folding, keys: this.keys, generation, steps }
@@ -310,23 +358,11 @@ export class ExperimentCounters {
     return { memorySeconds, forgottenAfterSeconds, maturationSeconds }
   }
 
-  /** Counters that are others than they were are not taken for the experiment's: it would begin anew without a word. */
-  #expect(generation: string | undefined): void {
-    this.#generation ??= generation
-    if (generation !== this.#generation) throw this.#others("are others than they were")
-  }
-
-  /** Learns what a script refused by. @throws GatewayError `store_unavailable` where it can't be asked again at once */
+  /** Learns what a script refused by. */
   async #learn(status: unknown, detail: unknown): Promise<void> {
-    if (status === "buckets") {
-      this.#hours.forget()
-      return
-    }
-    if (status === "generation" && this.#generation === undefined && detail !== "") {
-      this.#generation = String(detail)
-      return
-    }
-    throw this.#others(status === "generation" ? "are others than they were" : "are being restored")
+    if (status === "buckets") this.#hours.forget()
+    else if (status === "generation") await this.#adopt(detail === "" ? undefined : String(detail))
+    else throw new TypeError(`[redis] a script answered ${String(status)}`)
   }
 
   #others(what: string): GatewayError {

@@ -4,7 +4,7 @@ import type { CounterCell } from "../../domain/counter-table.ts"
 import { entryOf } from "../../domain/entry-of.ts"
 import { GatewayError } from "../../domain/errors.ts"
 import type { GroupRow } from "../../domain/group-rows.ts"
-import type { LogPosition } from "../../domain/log-position.ts"
+import type { LogId, LogPosition } from "../../domain/log-position.ts"
 import { emptySketch } from "../../domain/unit-sketch.ts"
 import type { SketchAddition } from "../../ports/counter-store.ts"
 import type { RedisClient } from "./connection.ts"
@@ -35,18 +35,31 @@ export interface Meta {
   readonly due: number
 }
 
-/** Reads the meta of an experiment, and which of its keys have changed since. */
-export async function readMeta(
-  client: RedisClient,
-  keys: ExperimentKeys,
-  since: number,
-): Promise<{ readonly meta: Meta; readonly changed: readonly string[] }> {
+export interface MetaAndChanges {
+  readonly meta: Meta
+  /** Keys that have changed since. */
+  readonly changed: readonly string[]
+  /** Where each log stands. */
+  readonly positions: ReadonlyMap<LogId, LogPosition>
+  /** Whether the counters are folded again after they were lost. */
+  readonly isPartial: boolean
+}
+
+/** Reads what is said of an experiment as a whole. @param since number of the last change that is known */
+export async function readMeta(client: RedisClient, keys: ExperimentKeys, since: number): Promise<MetaAndChanges> {
   const pipeline = client.pipeline()
   pipeline.hmget(keys.meta, "generation", "version", "changes", "gone")
   pipeline.llen(keys.due)
   pipeline.zrangebyscore(keys.changed, `(${since}`, "+inf")
-  const [values, due, changed] = resultsOf(await pipeline.exec())
-  return { meta: metaOf(values, due), changed: changed as string[] }
+  pipeline.hgetall(keys.logs)
+  pipeline.exists(keys.partial)
+  const [values, due, changed, logs, partial] = resultsOf(await pipeline.exec())
+  return {
+    meta: metaOf(values, due),
+    changed: changed as string[],
+    positions: positionsOf(logs as Record<string, string>),
+    isPartial: partial === 1,
+  }
 }
 
 function metaOf(values: unknown, due: unknown): Meta {
@@ -187,14 +200,20 @@ function contentsOf(
     else if (kind === "c") cells.push(...cellsOf(experiment, names, value))
     else groups.push(...groupRowsOf(names, value).map((row) => ({ experiment, ...row })))
   }
-  const known = Object.entries(logs).toSorted(([a], [b]) => (a < b ? -1 : 1))
-  const positions = known.flatMap(([log, text]) => {
-    // The answers of a batch in parts, which hasn't moved the position.
-    if (log.endsWith("\n")) return []
-    const position = parsePosition(text)
-    return position === undefined ? [] : [{ experiment, log, position }]
-  })
+  const positions = Array.from(positionsOf(logs), ([log, position]) => ({ experiment, log, position }))
   return { positions, cells, groups, sketches }
+}
+
+/** Where each log stands, by its id. */
+function positionsOf(logs: Readonly<Record<string, string>>): Map<LogId, LogPosition> {
+  const known = Object.entries(logs).toSorted(([a], [b]) => (a < b ? -1 : 1))
+  return new Map(
+    known.flatMap(([log, text]) => {
+      // The answers of a batch in parts, which hasn't moved the position.
+      const position = log.endsWith("\n") ? undefined : parsePosition(text)
+      return position === undefined ? [] : [[log, position] as const]
+    }),
+  )
 }
 
 /** A position as it is kept, on the first line of what is kept of a log. */

@@ -29,6 +29,7 @@ export class ExperimentKeys {
   readonly due: string
   readonly allocation: string
   readonly tidied: string
+  readonly partial: string
   readonly #prefix: string
 
   constructor(experiment: string) {
@@ -40,6 +41,7 @@ export class ExperimentKeys {
     this.expiry = `${this.#prefix}expiry`
     this.due = `${this.#prefix}due`
     this.tidied = `${this.#prefix}tidied`
+    this.partial = `${this.#prefix}partial`
     this.allocation = `${this.#prefix}allocation`
   }
 

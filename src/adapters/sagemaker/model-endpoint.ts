@@ -5,7 +5,7 @@ import { wrongShape } from "../../domain/backends/model-output.ts"
 import type { LocatedSageMaker } from "../../domain/backends/target.ts"
 import { GatewayError } from "../../domain/errors.ts"
 import type { ModelAnswer, ModelCall, ModelEndpoint, OpaqueRequest } from "../../ports/model-endpoint.ts"
-import type { ModelCalls, OutboundAnswer, Patience } from "../../ports/outbound-http.ts"
+import type { ModelCalls, OutboundAnswer } from "../../ports/outbound-http.ts"
 import {
   ASYNC_FIELDS,
   CUSTOM_ATTRIBUTES,
@@ -46,28 +46,21 @@ export function createSageMakerModel({ backend, target, calls, transport }: Sage
   }
   const ownHeaders = { "content-type": declared.contentType, accept: "application/json, text/csv", ...chosen }
 
-  const send = async (
-    invocation: Omit<Invocation, "mode" | "unsigned">,
-    call: ModelCall,
-    signal: Patience["signal"],
-  ): Promise<OutboundAnswer> => {
+  const send = async (invocation: Omit<Invocation, "mode" | "unsigned">, call: ModelCall): Promise<OutboundAnswer> => {
     if (invocation.body.length > target.maxBodyBytes) throw new GatewayError("not_taken")
-    return await transport.send(
-      { ...invocation, mode, unsigned: call.traceHeaders() },
-      { timeoutMs: call.timeoutMs, signal },
-    )
+    return await transport.send({ ...invocation, mode, unsigned: call.traceHeaders() }, call.timeoutMs)
   }
 
-  const score = async (call: ModelCall, signal: Patience["signal"]): Promise<ModelAnswer> => {
+  const score = async (call: ModelCall): Promise<ModelAnswer> => {
     const headers = { ...ownHeaders, [INFERENCE_ID]: call.decisionId }
     const scores = await scoreTogetherOrEach(call.instances, declared.perInstance, {
-      send: async (instances) => await send({ headers, body: declared.write(instances) }, call, signal),
+      send: async (instances) => await send({ headers, body: declared.write(instances) }, call),
       read: ({ bytes }, instances) => declared.read(new TextDecoder().decode(bytes), instances),
     })
     return { kind: "scores", scores }
   }
 
-  const pass = async (payload: OpaqueRequest, call: ModelCall, signal: Patience["signal"]): Promise<ModelAnswer> => {
+  const pass = async (payload: OpaqueRequest, call: ModelCall): Promise<ModelAnswer> => {
     const type = payload.contentType === undefined ? {} : { "content-type": payload.contentType }
     const headers = {
       [INFERENCE_ID]: call.decisionId,
@@ -75,7 +68,7 @@ export function createSageMakerModel({ backend, target, calls, transport }: Sage
       ...type,
       ...chosen,
     }
-    const answer = await send({ headers, body: payload.bytes }, call, signal)
+    const answer = await send({ headers, body: payload.bytes }, call)
     const kept = [INVOKED_VARIANT, CUSTOM_ATTRIBUTES].flatMap((name) => {
       const value = answer.headers[name]
       return value === undefined ? [] : [[name, value]]
@@ -84,14 +77,14 @@ export function createSageMakerModel({ backend, target, calls, transport }: Sage
     return { kind: "body", body }
   }
 
-  const accept = async (payload: OpaqueRequest, call: ModelCall, signal: Patience["signal"]): Promise<ModelAnswer> => {
+  const accept = async (payload: OpaqueRequest, call: ModelCall): Promise<ModelAnswer> => {
     const location = payload.headers[INPUT_LOCATION]
     if (location === undefined || target.inputPrefix === undefined || !location.startsWith(target.inputPrefix)) {
       const detail = `X-Amzn-SageMaker-InputLocation must begin with ${target.inputPrefix}.`
       throw new GatewayError("features_invalid", { detail })
     }
     const headers = { [INFERENCE_ID]: call.decisionId, ...fieldsOf(payload.headers, ASYNC_FIELDS) }
-    const answer = await send({ headers, body: "" }, call, signal)
+    const answer = await send({ headers, body: "" }, call)
     const output = answer.headers[OUTPUT_LOCATION]
     if (output === undefined) throw wrongShape("the endpoint didn't say where its answer will be")
     return { kind: "accepted", location: output, failureLocation: answer.headers[FAILURE_LOCATION] }
@@ -118,11 +111,11 @@ export function createSageMakerModel({ backend, target, calls, transport }: Sage
         body: declared.write([shown]),
       }
     },
-    predict: async (call, signal) => {
+    predict: async (call) => {
       const { payload } = call
-      if (mode === "async" && payload?.protocol === "sagemaker-async") return await accept(payload, call, signal)
-      if (mode === "invoke" && payload?.protocol === "sagemaker") return await pass(payload, call, signal)
-      return await score(call, signal)
+      if (mode === "async" && payload?.protocol === "sagemaker-async") return await accept(payload, call)
+      if (mode === "invoke" && payload?.protocol === "sagemaker") return await pass(payload, call)
+      return await score(call)
     },
   }
 }

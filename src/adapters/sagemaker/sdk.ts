@@ -34,8 +34,8 @@ interface SdkRequest {
 }
 
 interface SdkOptions {
-  readonly requestTimeout?: number
-  readonly abortSignal?: AbortSignal
+  /** Milliseconds. */
+  readonly requestTimeout: number
 }
 
 /**
@@ -137,13 +137,12 @@ export function sdkTransport(
     })
   }
   return {
-    send: async (invocation, { signal, timeoutMs }) => {
+    send: async (invocation, timeoutMs) => {
       try {
-        const options = { requestTimeout: timeoutMs, ...(signal === undefined ? {} : { abortSignal: signal }) }
-        return await invoke(invocation, options)
+        return await invoke(invocation, { requestTimeout: timeoutMs })
       } catch (cause) {
         if (cause instanceof GatewayError) throw cause
-        throw new GatewayError(signal?.aborted === true ? "deadline_exceeded" : "backend_failed", { cause })
+        throw new GatewayError("backend_failed", { cause })
       }
     },
   }
@@ -151,12 +150,9 @@ export function sdkTransport(
 
 function handlerOver(calls: ModelCalls) {
   return {
-    handle: async (request: SdkRequest, { requestTimeout, abortSignal }: SdkOptions = {}) => {
+    handle: async (request: SdkRequest, { requestTimeout }: SdkOptions) => {
       const { path, headers, body } = request
-      const answer = await calls.send(
-        { method: "POST", path, headers: withoutOwn(headers), body },
-        { timeoutMs: requestTimeout ?? Number.POSITIVE_INFINITY, signal: abortSignal },
-      )
+      const answer = await calls.send({ method: "POST", path, headers: withoutOwn(headers), body }, requestTimeout)
       return { response: { statusCode: answer.status, headers: answer.headers, body: answer.bytes } }
     },
     updateHttpClientConfig: () => {},

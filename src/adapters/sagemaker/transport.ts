@@ -1,7 +1,7 @@
 import type { LocatedSageMaker } from "../../domain/backends/target.ts"
 import { GatewayError } from "../../domain/errors.ts"
 import type { Clock } from "../../ports/clock.ts"
-import type { ModelCalls, OutboundAnswer, Patience } from "../../ports/outbound-http.ts"
+import type { ModelCalls, OutboundAnswer } from "../../ports/outbound-http.ts"
 import type { CredentialSource } from "./credential-source.ts"
 import { type Invocation, invocationPath } from "./invocation.ts"
 import { type Credentials, RequestSigner } from "./signature.ts"
@@ -9,7 +9,7 @@ import { type Credentials, RequestSigner } from "./signature.ts"
 /** How invocations reach SageMaker. */
 export interface Transport {
   /** @throws GatewayError as `ModelCalls.send`; `backend_failed` where there are no credentials */
-  send(invocation: Invocation, patience: Patience): Promise<OutboundAnswer>
+  send(invocation: Invocation, timeoutMs: number): Promise<OutboundAnswer>
 }
 
 /** Signs requests here and sends them over the target's own connections. */
@@ -23,12 +23,12 @@ export function signedTransport(
   const signer = new RequestSigner(target.region)
   const base = pathname.replace(/\/$/, "")
   return {
-    send: async ({ mode, headers, body, unsigned }, patience) => {
+    send: async ({ mode, headers, body, unsigned }, timeoutMs) => {
       const path = `${base}${invocationPath(target.endpoint, mode)}`
       const known = credentials.get()
       const given = known instanceof Promise ? await known.catch(noCredentials) : known
       const signed = signer.sign({ method: "POST", path, host, headers, body }, given, clock.now())
-      return await calls.send({ method: "POST", path, headers: { ...unsigned, ...signed }, body }, patience)
+      return await calls.send({ method: "POST", path, headers: { ...unsigned, ...signed }, body }, timeoutMs)
     },
   }
 }

@@ -39,11 +39,9 @@ export function createOutboundHttp(options: OutboundOptions): OutboundHttp {
     connect: { timeout: CONNECT_WITHIN_MS, lookup: allowedAddresses(resolve) },
   })
   return {
-    send: (request, signal) =>
+    send: (request, timeoutMs) =>
       new Promise((settle) => {
-        const exchange = new Exchange(maxAnswerBytes, signal, settle)
-        if (exchange.settled) return
-        pool.dispatch(dispatchOptions(request), exchange)
+        pool.dispatch(dispatchOptions(request), new Exchange(maxAnswerBytes, timeoutMs, settle))
       }),
     close: () => pool.destroy(),
   }
@@ -56,27 +54,25 @@ function dispatchOptions({ method, path, headers, body }: OutboundRequest): Disp
 /** One request under way. */
 class Exchange implements Dispatcher.DispatchHandler {
   readonly #maxBytes: number
-  readonly #signal: AbortSignal | undefined
+  readonly #timer: NodeJS.Timeout
   readonly #settle: (result: OutboundResult) => void
   readonly #chunks: Uint8Array[] = []
   #controller: Dispatcher.DispatchController | undefined
   #status = 0
   #headers: Readonly<Record<string, string | undefined>> = {}
   #bytes = 0
-  settled = false
+  #settled = false
 
-  constructor(maxBytes: number, signal: AbortSignal | undefined, settle: (result: OutboundResult) => void) {
+  constructor(maxBytes: number, timeoutMs: number, settle: (result: OutboundResult) => void) {
     this.#maxBytes = maxBytes
-    this.#signal = signal
     this.#settle = settle
-    if (signal?.aborted === true) this.#giveUp()
-    else signal?.addEventListener("abort", this.#giveUp, { once: true })
+    this.#timer = setTimeout(() => this.#giveUp(timeoutMs), timeoutMs)
   }
 
   /** A connection has taken the request. */
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller
-    if (this.settled) controller.abort(new Error("the caller gave up"))
+    if (this.#settled) controller.abort(new Error("nobody waits any more"))
   }
 
   onResponseStart(
@@ -122,16 +118,16 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#controller?.abort(error)
   }
 
-  readonly #giveUp = (): void => {
-    const error = new Error("the caller gave up")
-    this.#end({ ok: false, failure: "aborted", error })
+  #giveUp(timeoutMs: number): void {
+    const error = new Error(`no answer within ${Math.round(timeoutMs)} ms`)
+    this.#end({ ok: false, failure: "late", error })
     this.#controller?.abort(error)
   }
 
   #end(result: OutboundResult): void {
-    if (this.settled) return
-    this.settled = true
-    this.#signal?.removeEventListener("abort", this.#giveUp)
+    if (this.#settled) return
+    this.#settled = true
+    clearTimeout(this.#timer)
     this.#settle(result)
   }
 }

@@ -15,8 +15,8 @@ import type { GatewayFunctions, ShippingFunctions, ShippingSettings } from "./fu
 // Entry of the thread that sends the outcome logs to the stream: nothing of it takes time from requests.
 
 const TELL_EVERY_MS = 500
-/** Enough lines for two calls. */
-const CHUNK_BYTES = 1 << 20
+/** As much as a call may hold, and thousands of lines. */
+const CHUNK_BYTES = 4 << 20
 
 function runThread(port: NonNullable<typeof parentPort>, { dataDir, stream: name, logLevel }: ShippingSettings): void {
   const shipping = Promise.withResolvers<LogShipper>()
@@ -47,10 +47,10 @@ function runThread(port: NonNullable<typeof parentPort>, { dataDir, stream: name
   }
 
   async function tell(): Promise<void> {
-    const { counts, problem } = stream
     try {
-      const backlog = await (await shipping.promise).backlog()
-      gateway.tell("tell", { counts, problem, backlog }, [])
+      const shipper = await shipping.promise
+      const backlog = await shipper.backlog()
+      gateway.tell("tell", { counts: stream.counts, problem: shipper.problem, backlog }, [])
     } catch (error) {
       logger.error({ err: error }, "the backlog of the stream can't be measured now")
     }

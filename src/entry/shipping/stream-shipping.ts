@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs"
+import { join } from "node:path"
 import { Worker } from "node:worker_threads"
 import { within } from "../../app/within.ts"
 import type { Readings } from "../../http/gauges.ts"
@@ -44,7 +46,16 @@ export function shippingOf({
   logger,
 }: Pick<Start, "config" | "dataDir" | "logger">): StreamShipping | undefined {
   const { kinesisStream: stream, kinesisDrainSeconds, logLevel } = config
-  if (stream === undefined) return undefined
+  if (stream === undefined) {
+    const cursor = join(dataDir, "cursors", "kinesis.json")
+    if (existsSync(cursor)) {
+      logger.warn(
+        { cursor },
+        "KINESIS_STREAM is not set and a stream's cursor holds the log back: remove it where none is wanted",
+      )
+    }
+    return undefined
+  }
   return new StreamShipping({
     stream,
     dataDir,

@@ -31,17 +31,20 @@ export function serverReadyRoute(readParts: ReadParts): OperationHandler {
   }
 }
 
-/** `GET /v2/models/{name}`, and of a version. */
+/** `GET /v2/models/{name}`, and of a version: as a server behind describes it, where it is asked with the caller's own tensors; else the features. */
 export function modelMetadataRoute({ experiments }: PredictRouteDeps): OperationHandler {
   return (call, _, caller) => {
     const served = findVersion(findNamed(experiments, call.param("name"), caller), call)
     const known = served.endpoints.flatMap(({ knownFeatures = [] }) => [...knownFeatures])
+    const signature = served.endpoints
+      .filter(({ takes }) => takes.bodies.includes(PROTOCOL))
+      .flatMap((endpoint) => endpoint.signature?.() ?? [])[0]
     return jsonAnswer({
       name: call.param("name"),
       versions: served.snapshot.experiment.variants.flatMap(({ id, enabled }) => (enabled ? [id] : [])),
       platform: "bandit-gateway",
-      inputs: [...new Set(known)].map((name) => ({ name, datatype: "BYTES", shape: [-1] })),
-      outputs: [{ name: OUTPUT_NAME, datatype: "FP64", shape: [-1] }],
+      inputs: signature?.inputs ?? [...new Set(known)].map((name) => ({ name, datatype: "BYTES", shape: [-1] })),
+      outputs: signature?.outputs ?? [{ name: OUTPUT_NAME, datatype: "FP64", shape: [-1] }],
     })
   }
 }

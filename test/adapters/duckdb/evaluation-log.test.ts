@@ -35,10 +35,12 @@ function written(name: string, content: string | Uint8Array, folder = temporaryF
   return folder
 }
 
-async function writeParquet(json: string, parquet: string): Promise<void> {
+async function writeParquet(json: string, parquet: string, partitioned = ""): Promise<void> {
   const instance = await DuckDBInstance.create(":memory:")
   const connection = await instance.connect()
-  await connection.run(`COPY (SELECT * FROM read_json('${json}')) TO '${parquet}' (FORMAT parquet)`)
+  await connection.run(
+    `COPY (SELECT *, CAST(CAST("at" AS DATE) AS VARCHAR) AS day FROM read_json('${json}')) TO '${parquet}' (FORMAT parquet${partitioned})`,
+  )
   connection.closeSync()
   instance.closeSync()
 }
@@ -71,6 +73,12 @@ describe("given a log in some form", () => {
     const folder = written("lines", LINES.join(""))
     await writeParquet(join(folder, "lines"), join(folder, "rows.parquet"))
     expect(await rowsOf(join(folder, "rows.parquet"))).toEqual(ROWS)
+    expect(await rowsOf(folder)).toEqual(ROWS)
+  })
+
+  it("reads Parquet in folders by day and experiment, which have these in their names alone", async () => {
+    const folder = join(temporaryFolder(), "copies")
+    await writeParquet(join(written("lines", LINES.join("")), "lines"), folder, ", PARTITION_BY (day, experiment)")
     expect(await rowsOf(folder)).toEqual(ROWS)
   })
 

@@ -45,7 +45,7 @@ async function modelAt({ protocol, backend = {}, path = "", answer = { body: "{}
   const guard = new TargetGuard({ name: "t", outbound, maxConcurrent: 8 }, realClock, () => 0.5)
   const endpoint = createHttpModel({ backend: whole, target, calls: guard.forModel() })
   const predict = async (parts: Parameters<typeof modelCall>[0]): Promise<ModelAnswer> =>
-    await endpoint.predict(modelCall(parts), undefined)
+    await endpoint.predict(modelCall(parts))
   return { endpoint, asked, predict }
 }
 

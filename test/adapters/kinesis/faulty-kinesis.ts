@@ -29,6 +29,8 @@ export interface GivenCall {
   readonly number: number
   readonly records: readonly GivenRecord[]
   readonly accessKeyId: string
+  /** When it was signed, epoch milliseconds. */
+  readonly signedAt: number
 }
 
 /** A server that speaks as Kinesis does to `PutRecords`, and whose faults are those that a test asks for. */
@@ -49,7 +51,11 @@ export class FaultyKinesis {
       request.on("end", () => {
         const { Records: records } = JSON.parse(Buffer.concat(parts).toString()) as { Records: GivenRecord[] }
         const accessKeyId = /Credential=([^/]+)\//.exec(request.headers.authorization ?? "")?.[1] ?? ""
-        const call = { number: kinesis.calls.length + 1, records, accessKeyId }
+        const [, day = "", time = ""] = /^(.{8})T(.{6})Z$/.exec(String(request.headers["x-amz-date"])) ?? []
+        const signedAt = Date.parse(
+          `${day.slice(0, 4)}-${day.slice(4, 6)}-${day.slice(6)}T${time.slice(0, 2)}:${time.slice(2, 4)}:${time.slice(4)}Z`,
+        )
+        const call = { number: kinesis.calls.length + 1, records, accessKeyId, signedAt }
         kinesis.calls.push(call)
         kinesis.#answer(call, fate(call), response)
       })

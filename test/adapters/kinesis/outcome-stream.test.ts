@@ -111,6 +111,19 @@ describe("given calls that fail as a whole", () => {
     stream.close()
   })
 
+  it("signs by the stream's clock where this one is off", async () => {
+    const { kinesis, stream, send } = await given(({ signedAt }) =>
+      Math.abs(signedAt - Date.now()) > 300_000
+        ? { kind: "refused", status: 400, type: "InvalidSignatureException" }
+        : TAKEN,
+    )
+    await send(linesOf(3))
+    expect(kinesis.calls).toHaveLength(2)
+    expect(kinesis.calls[0]?.signedAt).toBe(0)
+    expect(kinesis.lines).toHaveLength(3)
+    stream.close()
+  })
+
   it("loses nothing in an outage of an hour, and asks about every three seconds meanwhile", async () => {
     const outage: Fate = { kind: "refused", status: 503, type: "ServiceUnavailable" }
     const { kinesis, stream, send } = await given((_, clock) => (clock.ms < 3_600_000 ? outage : TAKEN))

@@ -6,10 +6,10 @@ export interface ConnectedClients extends RedisClients {
   end(): void
 }
 
-/** Clients as a gateway has them. */
-export async function connectClients(address: RedisAddress): Promise<ConnectedClients> {
+/** Clients as a gateway has them. @param foldWithinMs a busy machine's servers may take longer than a gateway's would */
+export async function connectClients(address: RedisAddress, foldWithinMs = 2_000): Promise<ConnectedClients> {
   const logger = createRememberingLogger()
-  const clients = { folding: connect(address, 2_000, logger), reading: connect(address, 5_000, logger) }
+  const clients = { folding: connect(address, foldWithinMs, logger), reading: connect(address, 5_000, logger) }
   for (const client of Object.values(clients)) {
     if (!(await untilReady(client, 10_000))) throw new Error("Redis can't be reached")
   }

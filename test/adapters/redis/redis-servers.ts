@@ -21,16 +21,20 @@ export interface RedisServer {
   stop(): Promise<void>
 }
 
-/** A port that nothing listens on. */
+/** A port that nothing listens on, of those that no system gives to outgoing connections. */
 async function freePort(): Promise<number> {
-  const server = createServer()
-  server.listen(0, "127.0.0.1")
-  await once(server, "listening")
-  const address = server.address()
-  if (address === null || typeof address === "string") throw new Error("no port")
-  server.close()
-  await once(server, "close")
-  return address.port
+  for (;;) {
+    const port = 12_000 + Math.floor(18_000 * Math.random())
+    const server = createServer()
+    const listening = new Promise<boolean>((resolve) => {
+      server.once("error", () => resolve(false))
+      server.listen(port, "127.0.0.1", () => resolve(true))
+    })
+    if (!(await listening)) continue
+    server.close()
+    await once(server, "close")
+    return port
+  }
 }
 
 /** @param settings lines of a configuration file, such as `appendonly yes` */
@@ -104,8 +108,24 @@ export interface RedisCluster {
 
 /** Masters that share the slots in equal parts. */
 export async function startCluster(count = 3): Promise<RedisCluster> {
+  const masters: Master[] = []
+  const stop = async () => void (await Promise.all(masters.map((server) => server.stop())))
+  try {
+    await startMasters(masters, count)
+  } catch (error) {
+    await stop()
+    throw error
+  }
+  const nodes = masters.map(({ port }) => ({ host: "127.0.0.1", port }))
+  return { masters, address: { ...NOBODY, kind: "cluster", nodes }, stop }
+}
+
+interface Master extends RedisServer {
+  readonly busPort: number
+}
+
+async function startMasters(masters: Master[], count: number): Promise<void> {
   const settings = ["cluster-enabled yes", "cluster-node-timeout 2000", "cluster-require-full-coverage no"]
-  const masters: (RedisServer & { readonly busPort: number })[] = []
   for (let index = 0; index < count; index++) {
     // Usually it is the port and 10,000 more, which is none for high ports.
     const busPort = await freePort()
@@ -115,6 +135,9 @@ export async function startCluster(count = 3): Promise<RedisCluster> {
     const [first, end] = [index, index + 1].map((part) => Math.floor((part * SLOTS) / count))
     await admin.cluster("ADDSLOTSRANGE", first ?? 0, (end ?? 0) - 1)
     await admin.cluster("SET-CONFIG-EPOCH", index + 1)
+  }
+  // Once they know each other their epochs are their own affair.
+  for (const { admin } of masters) {
     for (const { port, busPort } of masters) await admin.cluster("MEET", "127.0.0.1", port, busPort)
   }
   for (const { admin } of masters) {
@@ -129,12 +152,6 @@ export async function startCluster(count = 3): Promise<RedisCluster> {
         break
       await new Promise((resolve) => setTimeout(resolve, 50))
     }
-  }
-  const nodes = masters.map(({ port }) => ({ host: "127.0.0.1", port }))
-  return {
-    masters,
-    address: { ...NOBODY, kind: "cluster", nodes },
-    stop: async () => void (await Promise.all(masters.map((server) => server.stop()))),
   }
 }
 

@@ -3,6 +3,7 @@ import { createRedisCounterStore } from "#src/adapters/redis/counter-store.ts"
 import { countedIn } from "#test/contract/opened-store.ts"
 import { batchOf, place } from "#test/fold-batch.ts"
 import { ALL_OF_CHAMPION, decisionEvent, NOON, rewardEvent } from "#test/outcomes.ts"
+import { createRememberingLogger } from "#test/remembering-logger.ts"
 import { SharedClock } from "#test/shared-clock.ts"
 import { type ConnectedClients, connectClients } from "./connected.ts"
 import { addressOf, type RedisServer, startRedis } from "./redis-servers.ts"
@@ -35,7 +36,7 @@ describe("given counters in Redis that get old", () => {
 
   it("makes them wider without changing what they say, and forgets delays", async () => {
     const clock = new SharedClock()
-    const store = createRedisCounterStore(clients, clock)
+    const store = createRedisCounterStore(clients, clock, createRememberingLogger())
     const events = Array.from({ length: 120 }, (_, index) => {
       const decidedAt = NOON - index * 1000
       const shared = {
@@ -71,7 +72,7 @@ describe("given counters in Redis that get old", () => {
 
   it("forgets credits a day after the last token of their hour, and refuses what comes for them later", async () => {
     const clock = new SharedClock()
-    const store = createRedisCounterStore(clients, clock)
+    const store = createRedisCounterStore(clients, clock, createRememberingLogger())
     await store.fold(batchOf([rewardEvent()], { end: place(1) }))
     const credits = async () => await fields("bandit:{banner-ctr}:k:*")
     expect(await credits()).toBe(1)

@@ -176,6 +176,17 @@ describe("Open Inference V2", () => {
     expect((await gateway.request("/v2/health/ready")).status).toBe(503)
   })
 
+  it("tells a server's own inputs and outputs where it is asked with the caller's tensors", async () => {
+    const gateway = await createTestGateway()
+    speak(gateway.models, "open-inference-v2")
+    const signature = {
+      inputs: [{ name: "x", datatype: "FP32", shape: [-1, 3] }],
+      outputs: [{ name: "score", datatype: "FP32", shape: [-1] }],
+    }
+    for (const model of gateway.models) Object.assign(model, { signature: () => signature })
+    expect(await readJson(await gateway.request(MODEL))).toMatchObject(signature)
+  })
+
   const one = texts("a", "zqjx")
   const bytes = (json: object, size: number, ...rest: number[]) =>
     withBytes({ inputs: [{ name: "a", shape: [1], ...json, parameters: { binary_data_size: size } }] }, rest)

@@ -44,8 +44,8 @@ async def version_2():
         place.set_data_from_numpy(np.array([0, 1], dtype=np.int32), binary_data=binary)
         parameters = {"unitId": "user-42", "binary_data_output": binary}
         request = InferRequest(model_name=MODEL, request_id="r-1", infer_inputs=[hour, place], parameters=parameters)
-        answer = await client.infer(address, request)
-        assert answer.id == "r-1" and answer.model_version in ("champion", "challenger"), answer
+        answer = await client.infer(address, request, model_name=MODEL)
+        assert answer.id == "r-1" and answer.model_name == MODEL, answer
         assert answer.parameters["decision"].startswith("v1."), answer.parameters
         output = answer.outputs[0]
         numbers = output.as_numpy()

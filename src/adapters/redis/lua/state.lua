@@ -10,7 +10,6 @@ local function refuse_generation(meta, expected, fresh)
     return nil
   end
   if expected ~= known then return { 'generation', known } end
-  if redis.call('HEXISTS', meta, 'restoring') == 1 then return { 'restoring' } end
   return nil
 end
 

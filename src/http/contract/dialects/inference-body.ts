@@ -98,7 +98,9 @@ export const modelMetadataSchema = z.object({
   name: z.string(),
   versions: z.array(z.string()).describe("The variants"),
   platform: z.string(),
-  inputs: tensorDescriptions.describe("Every feature that a variant's model reads; BYTES takes numbers as well"),
+  inputs: tensorDescriptions.describe(
+    "As a server behind describes its own; else every feature that a variant's model reads, and BYTES takes numbers as well",
+  ),
   outputs: tensorDescriptions,
 })
 
