@@ -157,9 +157,10 @@ export function createRig(options: { readonly store?: ExperimentStore } = {}) {
     totals: async (metric = "click") => {
       const served = experiments.get("e")
       const definition = served && metricsOf(served.snapshot.experiment).find(({ id }) => id === metric)
-      if (definition === undefined) throw new Error(`there is no metric ${metric}`)
+      if (served === undefined || definition === undefined) throw new Error(`there is no metric ${metric}`)
+      const { series } = served.snapshot.lineage
       await recorder.flush()
-      const query = { ...ALL_OF_CHAMPION, metric, bound: boundOf(definition), series: { a: 1, b: 1 }, now: clock.now() }
+      const query = { ...ALL_OF_CHAMPION, metric, bound: boundOf(definition), series, now: clock.now() }
       const { variants } = await counters.statistics("e", query)
       return Object.fromEntries(variants.map(({ variant, totals }) => [variant, totals]))
     },
