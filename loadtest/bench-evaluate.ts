@@ -3,7 +3,7 @@
  *
  * `node loadtest/bench-evaluate.ts [decisions, 1000000] [ours|obp|both] [core, 0]`
  *
- * The log and a Python environment are kept in `~/.cache/bandit-gateway`. Prints one JSON line for each.
+ * The log is kept in `~/.cache/bandit-gateway`, beside a Python environment. Prints one JSON line for each.
  */
 import { execFileSync, spawn } from "node:child_process"
 import { existsSync, readFileSync } from "node:fs"
@@ -12,10 +12,8 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { writeEvaluationLog } from "./evaluation-log.ts"
 
-const CACHE = join(homedir(), ".cache", "bandit-gateway")
-const VENV = join(CACHE, "obp")
-const PACKAGES = ["numpy", "pandas", "scikit-learn", "scipy"]
-const OBP = "obp==0.5.5"
+const CACHE = join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "bandit-gateway")
+const PYTHON_TOOL = "open-bandit-pipeline"
 const TARGET = "challenger"
 const LOOK_EVERY_MS = 50
 
@@ -39,25 +37,14 @@ if (which !== "obp") {
   ])
 }
 if (which !== "ours") {
-  installPython()
-  await measure("pandas and Open Bandit Pipeline", join(VENV, "bin", "python"), [
+  execFileSync("bash", [sourceOf("../scripts/setup-tools.sh"), PYTHON_TOOL], {
+    stdio: ["ignore", "inherit", "inherit"],
+  })
+  await measure("pandas and Open Bandit Pipeline", join(CACHE, PYTHON_TOOL, "bin", "python"), [
     sourceOf("../scripts/evaluate-with-obp.py"),
     folder,
     TARGET,
   ])
-}
-
-/** Its declared Python and versions are older than those around; what is used of it runs on the newer ones. */
-function installPython(): void {
-  if (existsSync(join(VENV, "installed"))) return
-  const run = (command: string, args: readonly string[]): void => {
-    execFileSync(command, args, { stdio: ["ignore", "inherit", "inherit"] })
-  }
-  run("python3", ["-m", "venv", VENV])
-  const pip = join(VENV, "bin", "pip")
-  run(pip, ["install", "--quiet", ...PACKAGES])
-  run(pip, ["install", "--quiet", "--no-deps", "--ignore-requires-python", OBP])
-  run("touch", [join(VENV, "installed")])
 }
 
 async function measure(name: string, command: string, args: readonly string[]): Promise<void> {

@@ -17,15 +17,9 @@ export async function startNginxSplit(cores: {
   readonly backend: number
 }): Promise<ServerProcess> {
   const folder = await mkdtemp(join(tmpdir(), "bandit-gateway-nginx-"))
-  const backendPort = await freePort()
-  const backend = await startNginx(
-    folder,
-    "backend",
-    backendPort,
-    cores.backend,
-    `server { listen 127.0.0.1:${backendPort}; location / { default_type application/json; return 200 '${ANSWER}'; } }`,
-  )
-  const split = await startSplit(folder, cores.server, { champion: backendPort, challenger: backendPort }, "/")
+  const backend = await startPredictor(folder, cores.backend)
+  const port = Number(new URL(backend.url).port)
+  const split = await startSplit(folder, cores.server, { champion: port, challenger: port }, "/")
   return {
     ...split,
     stop: async () => {
@@ -34,6 +28,13 @@ export async function startNginxSplit(cores: {
       await rm(folder, { recursive: true })
     },
   }
+}
+
+/** An nginx that answers a fixed prediction to whatever it is asked. @param folder for its configuration */
+export async function startPredictor(folder: string, core: number): Promise<ServerProcess> {
+  const port = await freePort()
+  const answer = `location / { default_type application/json; return 200 '${ANSWER}'; }`
+  return await startNginx(folder, "backend", port, core, `server { listen 127.0.0.1:${port}; ${answer} }`)
 }
 
 /**

@@ -15,9 +15,12 @@ const outputSchema = z.object({
   sent: z.number(),
   answered: z.number(),
   failed: z.number(),
+  refused: z.number(),
+  givenUp: z.number(),
   seconds: z.number(),
   predictions: latencySchema.nullable(),
   rewards: latencySchema.nullable(),
+  refusals: latencySchema.nullable(),
   lateness: latencySchema,
 })
 
@@ -33,6 +36,14 @@ export interface PacedFigures {
   readonly predictions: PacedLatency
   /** Undefined where none were posted. */
   readonly rewards: PacedLatency | undefined
+  /** Of those that were due, how many were answered with what they asked for, each second. */
+  readonly servedPerSecond: number
+  /** Requests answered 503 with Retry-After. */
+  readonly refused: number
+  /** Requests that found no connection within their patience. */
+  readonly givenUp: number
+  /** Of refusals, from when the request was sent. Undefined where there were none. */
+  readonly refusals: PacedLatency | undefined
   /** How late the client itself sent what was due: where this is not small beside the latencies, they are the client's. */
   readonly latenessP99Us: number
 }
@@ -47,20 +58,30 @@ export interface PacedLoad {
   readonly requestsPerSecond: number
   /** Share of the requests that reward an earlier prediction, in [0, 0.5]. */
   readonly rewardShare: number
+  /** Callers with a deadline. Without it requests wait for ever, and a refusal is a failure. */
+  readonly patience?: Patience
 }
 
-/** Posts ad requests at even steps, whatever the server takes. @throws Error when any request failed, or none was answered */
+export interface Patience {
+  /** How long a request waits for a connection; 0: not at all. */
+  readonly ms: number
+  /** Whether a refused caller waits for the seconds of Retry-After before it uses that connection again, or returns at once. */
+  readonly refused: "waits" | "returns"
+}
+
+/** Posts ad requests at even steps, whatever the server takes. @throws Error when any request failed, or none was served */
 export async function runPaced(server: ServerProcess, load: PacedLoad): Promise<PacedFigures> {
   const { port } = new URL(server.url)
   const pace = [load.requestsPerSecond, load.seconds, load.settleSeconds]
   const settings = [port, ...pace, load.connections, load.rewardShare].map(String)
   const client = await builtOnce("bin/paced", SOURCE, compile)
-  const command = ["taskset", "-c", String(load.core), client, ...settings, JSON.stringify(AD_FEATURES)]
+  const patience = load.patience === undefined ? [] : [String(load.patience.ms), load.patience.refused]
+  const command = ["taskset", "-c", String(load.core), client, ...settings, JSON.stringify(AD_FEATURES), ...patience]
   const cpuBefore = await server.cpuSeconds()
   const { stdout, stderr } = await run(...toolCommand(...command))
   const cpuUsed = (await server.cpuSeconds()) - cpuBefore
   const figures = outputSchema.parse(JSON.parse(stdout))
-  const { answered, failed, predictions } = figures
+  const { answered, failed, refused, givenUp, predictions } = figures
   if (failed > 0) throw new Error(`${failed} of ${figures.sent} requests to ${server.url} failed. ${stderr}`)
   if (predictions === null) throw new Error(`${server.url} answered nothing that was due after ${load.settleSeconds} s`)
   return {
@@ -68,6 +89,10 @@ export async function runPaced(server: ServerProcess, load: PacedLoad): Promise<
     cpuUs: (cpuUsed / answered) * 1e6,
     predictions,
     rewards: figures.rewards ?? undefined,
+    servedPerSecond: (answered - refused) / figures.seconds,
+    refused,
+    givenUp,
+    refusals: figures.refusals ?? undefined,
     latenessP99Us: figures.lateness.p99Us,
   }
 }

@@ -2,14 +2,19 @@
 // those before. One that finds every connection busy waits, and its latency counts from when it was due, so that a slow answer can't hide the
 // requests that it held up. Prints one JSON line.
 //
-//   paced PORT REQUESTS_PER_SECOND SECONDS SETTLE_SECONDS CONNECTIONS REWARD_SHARE FEATURES
+//   paced PORT REQUESTS_PER_SECOND SECONDS SETTLE_SECONDS CONNECTIONS REWARD_SHARE FEATURES [PATIENCE_MS waits|returns]
 //
 // REWARD_SHARE, in [0, 0.5]: the share of requests that post a reward for the newest prediction instead of asking for another.
 // FEATURES: the JSON object that every prediction asks with. Its unit is another each time, as in wrk-predict.lua.
 //
+// PATIENCE_MS: a request that finds every connection busy is given up after so long, as a caller does that has a deadline; 0: at once. Without it,
+// requests wait for ever, and every answer but 200 is a failure. With it, a 503 with Retry-After is a refusal: `waits` leaves its connection alone for
+// that long, `returns` uses it at once, as if nothing had been said.
+//
 // Latencies are those of requests that were due after SETTLE_SECONDS. `failed` counts answers with another status than 200 (rewards: 200 or 202)
 // and connections that were closed instead of an answer; `unanswered` what had no answer 5 s after the end. `lateness` is the client's own: from
-// when a request was due and had a connection until it was sent. It tells how far latencies can be trusted.
+// when a request was due and had a connection until it was sent. It tells how far latencies can be trusted. `refusals` are those of refusals, from when
+// the request was sent.
 //
 // Exits 1 where it can't do its work: wrong arguments, nobody listens, an answer without Content-Length.
 
@@ -51,6 +56,9 @@ struct connection {
   bool busy;
   bool is_reward;
   int64_t due;
+  int64_t sent_at;
+  // Until when a refused caller leaves it alone; 0 where it need not.
+  int64_t rests_until;
   int64_t free_since;
   size_t received;
   // Bytes of the answer's head and of all of it; 0 while the head has not come.
@@ -66,6 +74,9 @@ static struct {
   double settle_seconds;
   int connections;
   double reward_share;
+  // Below 0: for ever.
+  double patience_ms;
+  bool waits;
 } load;
 
 static struct connection *connections;
@@ -81,8 +92,10 @@ static char *unit_digits;
 // Of the newest prediction that has no reward yet; empty where there is none.
 static char token[TOKEN_BYTES];
 
-static struct samples predictions, rewards, lateness;
-static size_t sent, answered, failed;
+static struct samples predictions, rewards, refusals, lateness;
+static size_t sent, answered, failed, refused, given_up;
+static int resting;
+static int64_t looked_at_resting;
 
 static void give_up(const char *format, ...) {
   va_list values;
@@ -166,6 +179,7 @@ static void send_next(int64_t due) {
   connection->due = due;
   connection->received = connection->head = connection->expected = 0;
   int64_t now = now_ns();
+  connection->sent_at = now;
   add_sample(&lateness, now - (due > connection->free_since ? due : connection->free_since));
   sent++;
   // A socket that is closed by now says so when it is read.
@@ -188,6 +202,15 @@ static void take_answer(struct connection *connection, int64_t now, int64_t star
   const char *body = connection->answer + connection->head;
   answered++;
   int status = atoi(connection->answer + strlen("HTTP/1.1 "));
+  if (status == 503 && load.patience_ms >= 0) {
+    const char *after = strcasestr(connection->answer, "\r\nretry-after:");
+    if (after != NULL && after < body) {
+      refused++;
+      if (connection->due - start >= load.settle_seconds * NS_PER_SECOND) add_sample(&refusals, now - connection->sent_at);
+      if (load.waits) connection->rests_until = now + atoi(after + strlen("\r\nretry-after:")) * NS_PER_SECOND;
+      return;
+    }
+  }
   if (status != 200 && !(connection->is_reward && status == 202)) {
     if (failed++ == 0) fprintf(stderr, "paced: first failure, status %d: %s\n", status, body);
     return;
@@ -226,7 +249,21 @@ static void read_answer(int index, int64_t start) {
   if (connection->expected == 0) measure_answer(connection);
   if (connection->expected == 0 || connection->received < connection->expected) return;
   take_answer(connection, now, start);
-  add_idle(index, now);
+  connection->busy = false;
+  if (connection->rests_until > 0) resting++;
+  else add_idle(index, now);
+}
+
+// Takes connections back whose callers have waited as long as they were told.
+static void end_rests(int64_t now) {
+  if (resting == 0 || now - looked_at_resting < NS_PER_SECOND / 1000) return;
+  looked_at_resting = now;
+  for (int i = 0; i < load.connections; i++) {
+    if (connections[i].rests_until == 0 || connections[i].rests_until > now) continue;
+    connections[i].rests_until = 0;
+    resting--;
+    add_idle(i, now);
+  }
 }
 
 static int64_t run(void) {
@@ -235,19 +272,25 @@ static int64_t run(void) {
   double step_ns = NS_PER_SECOND / load.per_second;
   int64_t now = start;
   for (;;) {
-    int64_t due = start + (int64_t)(sent * step_ns);
+    int64_t due = start + (int64_t)((sent + given_up) * step_ns);
     if (due <= now && due < end && idle_count > 0) {
       send_next(due);
       now = now_ns();
       continue;
     }
-    if ((due >= end && idle_count == load.connections) || now > end + GRACE_NS) return now - start;
-    int64_t sleep_ns = idle_count > 0 && due < end ? due - now : LONGEST_SLEEP_NS;
+    if (idle_count == 0 && load.patience_ms >= 0 && due < end && now - due > load.patience_ms * 1e6) {
+      given_up++;
+      continue;
+    }
+    if ((due >= end && idle_count + resting == load.connections) || now > end + GRACE_NS) return now - start;
+    int64_t sleep_ns = due >= end ? LONGEST_SLEEP_NS : idle_count > 0 ? due - now : load.patience_ms >= 0 || resting > 0 ? NS_PER_SECOND / 10000 : LONGEST_SLEEP_NS;
+    if (sleep_ns < 0) sleep_ns = 0;
     struct timespec sleep = {sleep_ns / NS_PER_SECOND, sleep_ns % NS_PER_SECOND};
     struct epoll_event events[256];
     int count = epoll_pwait2(epoll, events, 256, &sleep, NULL);
     for (int i = 0; i < count; i++) read_answer(events[i].data.u32, start);
     now = now_ns();
+    end_rests(now);
   }
 }
 
@@ -279,13 +322,16 @@ static struct samples room_for(size_t count) {
 }
 
 int main(int count, char **values) {
-  if (count != 8) give_up("usage: paced PORT REQUESTS_PER_SECOND SECONDS SETTLE_SECONDS CONNECTIONS REWARD_SHARE FEATURES");
+  if (count != 8 && count != 10)
+    give_up("usage: paced PORT REQUESTS_PER_SECOND SECONDS SETTLE_SECONDS CONNECTIONS REWARD_SHARE FEATURES [PATIENCE_MS waits|returns]");
   load.port = atoi(values[1]);
   load.per_second = atof(values[2]);
   load.seconds = atof(values[3]);
   load.settle_seconds = atof(values[4]);
   load.connections = atoi(values[5]);
   load.reward_share = atof(values[6]);
+  load.patience_ms = count == 10 ? atof(values[8]) : -1;
+  load.waits = count == 10 && strcmp(values[9], "waits") == 0;
   if (load.port < 1 || load.port > 65535) give_up("PORT is %s, not 1 to 65535", values[1]);
   if (!(load.per_second >= 1)) give_up("REQUESTS_PER_SECOND is %s, not 1 or more", values[2]);
   if (!(load.settle_seconds >= 0 && load.settle_seconds < load.seconds))
@@ -293,11 +339,14 @@ int main(int count, char **values) {
   if (load.connections < 1 || load.connections > MOST_CONNECTIONS)
     give_up("CONNECTIONS is %s, not 1 to %d", values[5], MOST_CONNECTIONS);
   if (!(load.reward_share >= 0 && load.reward_share <= 0.5)) give_up("REWARD_SHARE is %s, not 0 to 0.5", values[6]);
+  if (count == 10 && !(load.patience_ms >= 0)) give_up("PATIENCE_MS is %s, not 0 or more", values[8]);
+  if (count == 10 && !load.waits && strcmp(values[9], "returns") != 0) give_up("%s is neither waits nor returns", values[9]);
   prepare_prediction(values[7]);
 
   size_t most = (size_t)(load.per_second * load.seconds) + 2;
   predictions = room_for(most);
   rewards = room_for(most);
+  refusals = room_for(most);
   lateness = room_for(most);
   // Sleeps may otherwise last 50 µs longer than asked, and whatever else has this core would run for milliseconds before a request is sent. Where
   // the latter isn't allowed, the lateness shows it.
@@ -313,10 +362,11 @@ int main(int count, char **values) {
   }
 
   int64_t took = run();
-  printf("{\"sent\":%zu,\"answered\":%zu,\"failed\":%zu,\"unanswered\":%zu,\"seconds\":%.6f", sent, answered, failed, sent - answered,
+  printf("{\"sent\":%zu,\"answered\":%zu,\"failed\":%zu,\"unanswered\":%zu,\"refused\":%zu,\"givenUp\":%zu,\"seconds\":%.6f", sent, answered, failed, sent - answered, refused, given_up,
          (double)took / NS_PER_SECOND);
   print_samples("predictions", &predictions);
   print_samples("rewards", &rewards);
+  print_samples("refusals", &refusals);
   print_samples("lateness", &lateness);
   puts("}");
   return 0;

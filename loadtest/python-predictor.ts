@@ -47,9 +47,12 @@ export async function startPythonSplit(core: number): Promise<PythonSplit> {
     const ports = { champion: portOf("ctr-raw"), challenger: portOf("ctr-prefixed") }
     const split = await startSplit(folder, core, ports, "/healthz")
     started.push(split)
+    const sum = async (read: (server: ServerProcess) => Promise<number>) =>
+      (await Promise.all(started.map(read))).reduce((a, b) => a + b)
     return {
       url: split.url,
-      cpuSeconds: async () => (await Promise.all(started.map((server) => server.cpuSeconds()))).reduce((a, b) => a + b),
+      cpuSeconds: () => sum((server) => server.cpuSeconds()),
+      residentBytes: () => sum((server) => server.residentBytes()),
       stop,
       predict: (model, features) => predict(urls[model], features),
     }

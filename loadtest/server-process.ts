@@ -9,6 +9,8 @@ export interface ServerProcess {
   readonly url: string
   /** Processor time that it and its children have used, in seconds, all threads. Linux. */
   cpuSeconds(): Promise<number>
+  /** Memory that it holds, in bytes. Linux. */
+  residentBytes(): Promise<number>
   /** Asks it to stop (SIGTERM) and waits until it has. */
   stop(): Promise<void>
 }
@@ -59,7 +61,12 @@ export async function startServer(command: readonly string[], port: number, path
   }
   const { pid } = child
   if (pid === undefined) throw new Error(`${command.join(" ")} has no process id`)
-  return { url, cpuSeconds: () => cpuSeconds(pid), stop: () => stopProcess(child) }
+  return {
+    url,
+    cpuSeconds: () => cpuSeconds(pid),
+    residentBytes: () => residentBytes(pid),
+    stop: () => stopProcess(child),
+  }
 }
 
 /** Enough to see why a server failed, never the whole of a long log. */
@@ -91,6 +98,11 @@ async function cpuSeconds(pid: number): Promise<number> {
   const children = (await readFile(`/proc/${pid}/task/${pid}/children`, "utf8")).split(" ").filter((id) => id !== "")
   const theirs = await Promise.all(children.map((id) => cpuSeconds(Number(id))))
   return theirs.reduce((sum, seconds) => sum + seconds, own)
+}
+
+async function residentBytes(pid: number): Promise<number> {
+  const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(await readFile(`/proc/${pid}/status`, "utf8"))?.[1]
+  return Number(kilobytes) * 1024
 }
 
 async function stopProcess(child: ChildProcess): Promise<void> {

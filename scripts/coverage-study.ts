@@ -2,7 +2,7 @@
  * How often intervals of `evaluate` hold the true value, over simulated logs of the code that serves: Thompson sampling with a floor of 0.02 between a
  * variant that earns 5 % and one that earns 6 %, 10,000 rows a log. Prints a table for docs/evaluation.md.
  *
- * `node scripts/coverage-study.ts [logs, 1000]`
+ * `node scripts/coverage-study.ts [logs, 1000] [request|unit, both]`
  */
 import seedrandom from "seedrandom"
 import { createMemoryEvaluationLog } from "../src/adapters/memory/evaluation-log.ts"
@@ -46,7 +46,9 @@ interface Cell {
 const cells = new Map<string, { enough: Cell; few: Cell }>()
 
 const logs = Number(process.argv[2] ?? 1000)
+const only = process.argv[3]
 for (const { stickiness, scenario } of WORLDS) {
+  if (only !== undefined && only !== stickiness) continue
   const parsed = simulatedExperiment(scenario, { policy: { kind: "thompson", minPropensity: 0.02 }, stickiness })
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.issues))
   for (let log = 0; log < logs; log++) {

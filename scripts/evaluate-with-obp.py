@@ -2,40 +2,24 @@
 
 python scripts/evaluate-with-obp.py FOLDER VARIANT
 
-Prints one JSON document. The outcome model is the mean reward of each variant. Open Bandit Pipeline imports PyTorch only to tell tensors from
-arrays, so that an empty stand-in will do.
+Prints one JSON document. The outcome model is the mean reward of each variant.
 """
 
 import glob
-import importlib.util
 import json
 import os
 import sys
-import types
 
 import numpy as np
 import pandas as pd
+from open_bandit_pipeline import load
 
 # Draws of the bootstrap. The pipeline's default is 10,000, each as long as the log.
 REPLICATES = 100
 
 
-def load_estimators():
-    root = os.path.dirname(importlib.util.find_spec("obp").origin)
-    for name in ("obp", "obp.ope"):
-        package = types.ModuleType(name)
-        package.__path__ = [os.path.join(root, *name.split(".")[1:])]
-        sys.modules[name] = package
-    torch = types.ModuleType("torch")
-    torch.Tensor = torch.tensor = type("Tensor", (), {})
-    sys.modules.setdefault("torch", torch)
-    from obp.ope import estimators
-
-    return estimators
-
-
 def main(folder, target):
-    estimators = load_estimators()
+    (estimators,) = load("ope.estimators")
     files = sorted(glob.glob(os.path.join(folder, "*.ndjson")))
     events = pd.concat((pd.read_json(file, lines=True, dtype=False) for file in files), ignore_index=True)
     decisions = events[events["type"] == "decision"].drop_duplicates("decisionId")

@@ -2,6 +2,7 @@
 import { readFileSync, writeFileSync } from "node:fs"
 import * as z from "zod"
 import { experimentSchema } from "#src/domain/experiment.ts"
+import { fieldEffect } from "#src/domain/field-effects.ts"
 import type { JsonSchema } from "#src/http/openapi.ts"
 import { type SchemaRow, schemaRows } from "#src/http/pages/schema-rows.ts"
 
@@ -21,8 +22,9 @@ export function experimentTable(): string {
     row.required ? "" : defaultOf(row.schema),
     rangeOf(row.schema),
     meaningOf(row),
+    fieldEffect(row.path),
   ])
-  const head = ["field", "required", "default", "takes", "means"]
+  const head = ["field", "required", "default", "takes", "means", "an edit"]
   return [head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |\n`).join("")
 }
 
@@ -43,6 +45,7 @@ function defaultOf({ default: value, properties }: JsonSchema): string {
 function rangeOf(schema: JsonSchema): string {
   if (schema.enum !== undefined) return schema.enum.map((value) => `\`${String(value)}\``).join(", ")
   if (schema.const !== undefined) return `\`${JSON.stringify(schema.const)}\``
+  if (schema.format === "date-time") return "a time such as `2026-12-01T08:00:00Z`"
   if (schema.pattern !== undefined) return `\`${schema.pattern.slice(1, -1)}\``
   if (schema.type === "boolean") return "`true`, `false`"
   if (schema.type === "string") return `text of ${between(schema.minLength, schema.maxLength)} characters`

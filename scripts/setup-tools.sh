@@ -2,16 +2,15 @@
 # Installs what tests, load tests and benchmarks need beside npm packages, where it is missing, and says what it does.
 # Needs nothing when all is there. Without root or network it says what to install and exits 1.
 #
-#   scripts/setup-tools.sh [tool...]     default: all of redis-server chromium curl script nginx wrk taskset cc k6 schemathesis
+#   scripts/setup-tools.sh [tool...]     default: all of redis-server chromium curl jq script promtool nginx wrk taskset cc java k6 and the Python tools
 #
-# k6 is built from source into ${XDG_CACHE_HOME:-$HOME/.cache}/bandit-gateway/bin, where loadtest/ looks first; schemathesis is installed with pip
-# into a virtual environment beside it, where test/tools/ looks.
+# k6 is built from source into ${XDG_CACHE_HOME:-$HOME/.cache}/bandit-gateway/bin, where loadtest/ looks first; each Python tool is installed with
+# pip into a virtual environment of its own beside it, where test/tools/ looks.
 set -euo pipefail
 
 K6_MODULE=go.k6.io/k6
 K6_VERSION=v1.8.1
 K6_GO_MINOR=21 # from Go 1.21 on, `go install` fetches the newer toolchain that k6 asks for
-SCHEMATHESIS_VERSION=4.32.5
 CACHE="${XDG_CACHE_HOME:-$HOME/.cache}/bandit-gateway"
 CACHE_BIN="$CACHE/bin"
 
@@ -24,8 +23,10 @@ has() { command -v "$1" >/dev/null 2>&1; }
 packages_of() {
   case "$1" in
     cc) echo gcc libc6-dev ;;
+    java) echo default-jre-headless ;;
     taskset) echo util-linux ;;
     script) echo bsdutils ;;
+    promtool) echo prometheus ;;
     *) echo "$1" ;;
   esac
 }
@@ -75,29 +76,60 @@ install_k6() {
   fi
 }
 
-has_schemathesis() { [ -x "$CACHE/schemathesis/bin/schemathesis" ]; }
+PYTHON_TOOLS=(schemathesis moto vowpalwabbit open-bandit-pipeline pyspark clients seldon mlserver)
 
-install_schemathesis() {
-  local instruction="python3 -m venv $CACHE/schemathesis && $CACHE/schemathesis/bin/pip install schemathesis==$SCHEMATHESIS_VERSION"
+python_packages_of() {
+  case "$1" in
+    schemathesis) echo "schemathesis==4.32.5" ;;
+    moto) echo "moto[server]==5.2.5" ;;
+    vowpalwabbit) echo "vowpalwabbit==9.11.9" ;;
+    open-bandit-pipeline) echo "numpy==2.4.6 pandas==2.3.3 scikit-learn==1.9.1 scipy==1.17.1 pyyaml==6.0.3 tqdm==4.70.1" ;;
+    pyspark) echo "pyspark==4.3.0" ;;
+    clients) echo "boto3==1.44.5 kserve==0.21.0 tritonclient[http]==2.73.0" ;;
+    seldon) echo "seldon-core==1.18.2 setuptools<81" ;;
+    mlserver) echo "mlserver==1.7.1 uvloop<0.22" ;;
+  esac
+}
+
+# What is installed without what it asks for: Open Bandit Pipeline asks for an older Python, and for PyTorch, which estimates don't use.
+python_packages_alone_of() {
+  case "$1" in
+    open-bandit-pipeline) echo "obp==0.5.7" ;;
+  esac
+}
+
+is_python_tool() { case " ${PYTHON_TOOLS[*]} " in *" $1 "*) return 0 ;; *) return 1 ;; esac; }
+
+# The file names what was asked for, so that another version is installed anew. An environment of an earlier script has none.
+python_packages_file() { echo "$CACHE/$1/installed-packages"; }
+has_python_tool() { [ "$(cat "$(python_packages_file "$1")" 2>/dev/null)" = "$(python_packages_of "$1") $(python_packages_alone_of "$1")" ]; }
+
+install_python_tool() {
+  local tool=$1 environment="$CACHE/$1" packages alone
+  read -ra packages <<<"$(python_packages_of "$tool")"
+  read -ra alone <<<"$(python_packages_alone_of "$tool")"
   if ! has python3; then
-    say "missing: schemathesis. It needs Python 3.10 or newer with venv and pip; install it (Debian: python3-venv), then run: $instruction"
+    say "missing: $tool. It needs Python 3.10 or newer with venv and pip; install it (Debian: python3-venv), then run: scripts/setup-tools.sh $tool"
     return 1
   fi
-  say "installing schemathesis $SCHEMATHESIS_VERSION into $CACHE/schemathesis"
-  if ! python3 -m venv "$CACHE/schemathesis" || ! "$CACHE/schemathesis/bin/pip" install --quiet --disable-pip-version-check "schemathesis==$SCHEMATHESIS_VERSION"; then
-    rm -rf "$CACHE/schemathesis"
-    say "installing schemathesis failed (is there a network, and Debian's python3-venv?). When it works again, run: $instruction"
+  say "installing ${packages[*]} ${alone[*]} into $environment"
+  local pip=("$environment/bin/pip" install --quiet --disable-pip-version-check)
+  if ! python3 -m venv "$environment" || ! "${pip[@]}" "${packages[@]}" ||
+    { [ ${#alone[@]} -gt 0 ] && ! "${pip[@]}" --no-deps --ignore-requires-python "${alone[@]}"; }; then
+    rm -rf "$environment"
+    say "installing $tool failed (is there a network, and Debian's python3-venv?). When it works again, run: scripts/setup-tools.sh $tool"
     return 1
   fi
+  echo "$(python_packages_of "$tool") $(python_packages_alone_of "$tool")" >"$(python_packages_file "$tool")"
 }
 
 tools=("$@")
-if [ ${#tools[@]} -eq 0 ]; then tools=(redis-server chromium curl script nginx wrk taskset cc k6 schemathesis); fi
+if [ ${#tools[@]} -eq 0 ]; then tools=(redis-server chromium curl jq script promtool nginx wrk taskset cc java k6 "${PYTHON_TOOLS[@]}"); fi
 
 packages=()
 failed=0
 for tool in "${tools[@]}"; do
-  if has "$tool" || [ "$tool" = k6 ] || [ "$tool" = schemathesis ]; then continue; fi
+  if has "$tool" || [ "$tool" = k6 ] || is_python_tool "$tool"; then continue; fi
   read -ra names <<<"$(packages_of "$tool")"
   packages+=("${names[@]}")
 done
@@ -106,12 +138,12 @@ case " ${tools[*]} " in
   *" k6 "*) has k6 || install_k6 || failed=1 ;;
 esac
 
-case " ${tools[*]} " in
-  *" schemathesis "*) has_schemathesis || install_schemathesis || failed=1 ;;
-esac
+for tool in "${tools[@]}"; do
+  if is_python_tool "$tool"; then has_python_tool "$tool" || install_python_tool "$tool" || failed=1; fi
+done
 
 for tool in "${tools[@]}"; do
-  if [ "$tool" = schemathesis ] && has_schemathesis; then say "schemathesis: $CACHE/schemathesis/bin/schemathesis"; fi
+  if is_python_tool "$tool" && has_python_tool "$tool"; then say "$tool: $CACHE/$tool"; fi
   if has "$tool"; then say "$tool: $(command -v "$tool")"; fi
 done
 exit "$failed"

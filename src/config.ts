@@ -1,4 +1,6 @@
 import * as z from "zod"
+import { OVERLOAD_DEFAULTS, type OverloadLimits, overloadLimits } from "./settings/overload-limits.ts"
+import { type RedisSetting, redisUrl } from "./settings/redis-url.ts"
 
 /** Permissions of one API key, its secret still in the clear: it is digested before anything else sees it. */
 export interface ApiKeySetting {
@@ -12,6 +14,17 @@ export interface SigningKeySetting {
   readonly key: Uint8Array
 }
 
+/** An identity provider whose users may use /admin. */
+export interface OidcSetting {
+  /** As tokens name it, exactly. */
+  readonly issuer: string
+  readonly audience: string
+  /** The claim that has a user's roles or groups; a dot leads into an object. */
+  readonly roleClaim: string
+  /** What each role or group may do. */
+  readonly roles: readonly { readonly role: string; readonly permissions: readonly string[] }[]
+}
+
 export interface Config {
   readonly host: string
   readonly port: number
@@ -20,12 +33,19 @@ export interface Config {
   readonly dataDir: string
   readonly experimentsDir: string | undefined
   readonly modelsDir: string | undefined
+  /** Undefined: there are no targets. */
+  readonly targetsFile: string | undefined
   readonly defaultExperiment: string | undefined
   /** Undefined: made once and kept in the data folder. */
   readonly signingKeys: readonly SigningKeySetting[] | undefined
   /** Undefined: made once and kept in the data folder. */
   readonly unitKey: Uint8Array | undefined
   readonly apiKeys: readonly ApiKeySetting[]
+  readonly oidc: OidcSetting | undefined
+  /** Whether callers need a key or a token: API keys or an identity provider are configured. */
+  readonly needsKeys: boolean
+  /** Where browsers find the gateway, behind a proxy. */
+  readonly publicUrl: string | undefined
   /** Hosts served beside loopback names, in lower case, each with a port where only that port is meant. */
   readonly allowedHosts: readonly string[]
   /** Whether whoever names any host is served: callers need keys and no hosts were given. */
@@ -37,6 +57,16 @@ export interface Config {
   readonly outcomesMaxBytes: number | undefined
   /** Files of the outcome log go when all of it is older. Undefined: they stay. */
   readonly outcomesMaxDays: number | undefined
+  /** Limits that keep an overloaded gateway answering in time. Undefined: everybody is served, however late. */
+  readonly overload: OverloadLimits | undefined
+  /** The Kinesis stream that outcomes go to. Undefined: none. */
+  readonly kinesisStream: string | undefined
+  /** How long a stop may then send what is left. */
+  readonly kinesisDrainSeconds: number
+  /** Undefined: counters and revisions are kept in the data folder. */
+  readonly redis: RedisSetting | undefined
+  /** Where a reward is durable when it is answered: in the data folder's log, or in Redis. */
+  readonly rewardDurability: "log" | "store"
   /** How long new connections are still taken after SIGTERM. */
   readonly shutdownDelaySeconds: number
   /** How long open requests may then take. */
@@ -92,9 +122,7 @@ const apiKeys = z.string().transform((text, context) => {
       const parts = entry.split(":")
       if (parts.length === 1) return { name: `key-${index + 1}`, permissions: PERMISSIONS, secret: entry }
       const [name = "", permissions = "", secret = ""] = parts
-      // What `view` was called before there was anything to edit.
-      const granted = permissions.split("+").map((permission) => (permission === "read" ? "view" : permission))
-      return { name, permissions: granted, secret: parts.length === 3 ? secret : "" }
+      return { name, permissions: permissionsIn(permissions), secret: parts.length === 3 ? secret : "" }
     })
   const wrong = keys.some(({ name, permissions, secret }) => {
     const known = permissions.every((permission) => PERMISSIONS.includes(permission))
@@ -116,6 +144,38 @@ const apiKeys = z.string().transform((text, context) => {
   }
   return keys
 })
+
+/** Each of a list of permissions joined by `+`; `read` is what `view` was called before there was anything to edit. */
+function permissionsIn(text: string): string[] {
+  return text.split("+").map((permission) => (permission === "read" ? "view" : permission))
+}
+
+const oidcRoles = z.string().transform((text, context) => {
+  const roles = text.split(",").map((entry) => {
+    const cut = entry.lastIndexOf(":")
+    return { role: entry.slice(0, Math.max(0, cut)).trim(), permissions: permissionsIn(entry.slice(cut + 1).trim()) }
+  })
+  if (roles.every(({ role, permissions }) => role !== "" && permissions.every((one) => PERMISSIONS.includes(one)))) {
+    return roles
+  }
+  context.addIssue({
+    code: "custom",
+    message: `must be a list of role:permissions separated by commas, permissions from ${PERMISSIONS.join(", ")} joined by +, such as ml-team:view+edit`,
+  })
+  return z.NEVER
+})
+
+/** A role of each permission's name may do that. */
+const OWN_ROLES = PERMISSIONS.map((role) => ({ role, permissions: [role] }))
+
+/** An address on the web; `secure`: only this machine is spoken to without TLS. */
+function webAddress(secure: boolean, message: string) {
+  return z.string().refine((text) => {
+    const url = URL.parse(text)
+    if (url === null || url.username !== "" || url.search !== "" || url.hash !== "") return false
+    return url.protocol === "https:" || (url.protocol === "http:" && (!secure || isLoopback(url.hostname)))
+  }, message)
+}
 
 /** Names of the keys that share the first secret found twice. */
 function sharers(keys: readonly ApiKeySetting[]): string {
@@ -177,8 +237,6 @@ const outcomesMaxBytes = z.string().transform((text, context) => {
   return z.NEVER
 })
 
-const unsupported = (feature: string) => z.never(`is not supported by this version: ${feature}`).optional()
-
 const schema = z.object({
   HOST: z.string().min(1, "must be an address or a host name").default("127.0.0.1"),
   PORT: z.coerce
@@ -191,6 +249,7 @@ const schema = z.object({
   DATA_DIR: z.string().min(1, "must be a folder").default("./data"),
   EXPERIMENTS_DIR: z.string().min(1, "must be a folder").optional(),
   MODELS_DIR: z.string().min(1, "must be a folder").optional(),
+  TARGETS_FILE: z.string().min(1, "must be a file").optional(),
   DEFAULT_EXPERIMENT: z
     .string()
     .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, "must be an experiment's id")
@@ -198,6 +257,11 @@ const schema = z.object({
   SIGNING_KEYS: signingKeys.optional(),
   UNIT_KEY: unitKey.optional(),
   API_KEYS: apiKeys.default([]),
+  PUBLIC_URL: webAddress(false, "must be an address such as https://gateway.example").optional(),
+  OIDC_ISSUER: webAddress(true, "must be an address such as https://login.example, with TLS").optional(),
+  OIDC_AUDIENCE: z.string().optional(),
+  OIDC_ROLE_CLAIM: z.string().default("roles"),
+  OIDC_ROLES: oidcRoles.default(OWN_ROLES),
   ALLOWED_HOSTS: allowedHosts.optional(),
   CORS_ORIGINS: corsOrigins.default([]),
   LOG_LEVEL: z.enum(["debug", "info", "warn", "error"], "must be debug, info, warn or error").default("info"),
@@ -208,10 +272,16 @@ const schema = z.object({
     .min(2, "must be at least 2 days: rewards of the last day and one more may be repeated")
     .max(36_500, "must be at most 36500 days; leave it out to keep everything")
     .optional(),
+  OVERLOAD_LIMITS: overloadLimits.optional(),
   SHUTDOWN_DELAY_SECONDS: z.coerce.number("must be a number of seconds").min(0).max(600).default(1),
   DRAIN_SECONDS: z.coerce.number("must be a number of seconds").min(0).max(600).default(5),
-  REDIS_URL: unsupported("counters live in DATA_DIR"),
-  KINESIS_STREAM: unsupported("the outcome log lives in DATA_DIR"),
+  KINESIS_STREAM: z
+    .string()
+    .regex(/^[a-zA-Z0-9_.-]{1,128}$/, "must be a stream's name: 1 to 128 letters, digits, _, . or -")
+    .optional(),
+  KINESIS_DRAIN_SECONDS: z.coerce.number("must be a number of seconds").min(0).max(600).default(3),
+  REDIS_URL: redisUrl.optional(),
+  REWARD_DURABILITY: z.enum(["log", "store"], "must be log or store").default("log"),
 })
 
 /** The names of all settings. */
@@ -220,7 +290,7 @@ export const SETTING_NAMES: readonly string[] = Object.keys(schema.shape)
 /**
  * Reads the settings from an environment.
  *
- * @throws ConfigError with the whole list: malformed settings, and an address that others can reach without API_KEYS
+ * @throws ConfigError with the whole list: malformed settings, and an address that others can reach where nobody needs a key
  */
 export function parseConfig(environment: Readonly<Record<string, string | undefined>>): Config {
   const given = Object.fromEntries(
@@ -229,13 +299,25 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
   const parsed = schema.safeParse(given)
   const problems = parsed.success ? [] : parsed.error.issues.map(({ path, message }) => `${path.join(".")} ${message}`)
   const host = given["HOST"] ?? "127.0.0.1"
-  if (!isLoopback(host) && given["API_KEYS"] === undefined) {
+  if (given["OIDC_ISSUER"] !== undefined && given["OIDC_AUDIENCE"] === undefined) {
+    problems.push("OIDC_AUDIENCE must be set with OIDC_ISSUER: it is what tokens for this gateway are told by")
+  }
+  if (!isLoopback(host) && given["API_KEYS"] === undefined && given["OIDC_ISSUER"] === undefined) {
     problems.push(
       `API_KEYS must be set, since HOST ${host} can be reached from other machines; or set HOST to 127.0.0.1`,
     )
   }
+  if (given["REWARD_DURABILITY"] === "store" && given["REDIS_URL"] === undefined) {
+    problems.push("REWARD_DURABILITY store needs REDIS_URL: without it the log in DATA_DIR is what there is")
+  }
   if (problems.length > 0 || !parsed.success) throw new ConfigError(problems)
   const settings = parsed.data
+  const { OIDC_ISSUER: issuer, OIDC_AUDIENCE: audience } = settings
+  const oidc =
+    issuer === undefined || audience === undefined
+      ? undefined
+      : { issuer, audience, roleClaim: settings.OIDC_ROLE_CLAIM, roles: settings.OIDC_ROLES }
+  const needsKeys = settings.API_KEYS.length > 0 || oidc !== undefined
   return {
     host: settings.HOST,
     port: settings.PORT,
@@ -243,16 +325,25 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
     dataDir: settings.DATA_DIR,
     experimentsDir: settings.EXPERIMENTS_DIR,
     modelsDir: settings.MODELS_DIR,
+    targetsFile: settings.TARGETS_FILE,
     defaultExperiment: settings.DEFAULT_EXPERIMENT,
     signingKeys: settings.SIGNING_KEYS,
     unitKey: settings.UNIT_KEY,
     apiKeys: settings.API_KEYS,
+    oidc,
+    needsKeys,
+    publicUrl: settings.PUBLIC_URL,
     allowedHosts: settings.ALLOWED_HOSTS ?? [],
-    servesAnyHost: settings.ALLOWED_HOSTS === undefined && settings.API_KEYS.length > 0,
+    servesAnyHost: settings.ALLOWED_HOSTS === undefined && needsKeys,
     corsOrigins: settings.CORS_ORIGINS,
     logLevel: settings.LOG_LEVEL,
     outcomesMaxBytes: settings.OUTCOMES_MAX_BYTES,
     outcomesMaxDays: settings.OUTCOMES_MAX_DAYS,
+    overload: given["OVERLOAD_LIMITS"] === undefined ? OVERLOAD_DEFAULTS : settings.OVERLOAD_LIMITS,
+    kinesisStream: settings.KINESIS_STREAM,
+    kinesisDrainSeconds: settings.KINESIS_DRAIN_SECONDS,
+    redis: settings.REDIS_URL,
+    rewardDurability: settings.REWARD_DURABILITY,
     shutdownDelaySeconds: settings.SHUTDOWN_DELAY_SECONDS,
     drainSeconds: settings.DRAIN_SECONDS,
   }
@@ -260,7 +351,7 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
 
 /** Whether an address can only be reached from this machine. */
 function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host)
+  return host === "localhost" || host === "::1" || host === "[::1]" || /^127(\.\d{1,3}){3}$/.test(host)
 }
 
 /** No bytes for what isn't base64url: too short for a key in any case. */

@@ -96,6 +96,30 @@ it("reads hosts and origins as they are compared", () => {
   expect(parseConfig({ API_KEYS: "0123456789", ALLOWED_HOSTS: "a.example" }).servesAnyHost).toBe(false)
 })
 
+it("reads an identity provider, whose roles are permissions unless it is told otherwise", () => {
+  const provider = { OIDC_ISSUER: "https://login.example/realms/shop", OIDC_AUDIENCE: "bandit-gateway" }
+  expect(parseConfig(provider)).toMatchObject({ needsKeys: true, servesAnyHost: true })
+  expect(parseConfig(provider).oidc).toMatchObject({
+    issuer: "https://login.example/realms/shop",
+    audience: "bandit-gateway",
+    roleClaim: "roles",
+    roles: [{ role: "predict", permissions: ["predict"] }, {}, { role: "view" }, {}, { role: "admin" }],
+  })
+  const roles = { OIDC_ROLE_CLAIM: "groups", OIDC_ROLES: "ml-team:view+edit, urn:x:ops:admin" }
+  expect(parseConfig({ ...provider, ...roles }).oidc).toMatchObject({
+    roleClaim: "groups",
+    roles: [
+      { role: "ml-team", permissions: ["view", "edit"] },
+      { role: "urn:x:ops", permissions: ["admin"] },
+    ],
+  })
+  expect(parseConfig({}).oidc).toBeUndefined()
+  expect(parseConfig({}).needsKeys).toBe(false)
+  expect(parseConfig({ API_KEYS: "0123456789" }).needsKeys).toBe(true)
+  expect(problemsOf({ ...provider, HOST: "0.0.0.0" })).toEqual([])
+  expect(problemsOf({ OIDC_ISSUER: "http://127.0.0.1:9/", OIDC_AUDIENCE: "x" })).toEqual([])
+})
+
 describe("given mistakes", () => {
   it("reports all of them at once, each with what would be right", () => {
     expect(problemsOf({ PORT: "http", LOG_LEVEL: "loud", DEFAULT_EXPERIMENT: "A B" })).toHaveLength(3)
@@ -112,6 +136,13 @@ describe("given mistakes", () => {
       /^API_KEYS must have a secret of its own .*: ads and web share/,
     ],
     [{ API_KEYS: "s3cretkey,s3cretkey" }, /^API_KEYS .*: key-1 and key-2 share/],
+    [{ OIDC_ISSUER: "https://login.example" }, /^OIDC_AUDIENCE must be set with OIDC_ISSUER/],
+    [{ OIDC_ISSUER: "http://login.example", OIDC_AUDIENCE: "x" }, /^OIDC_ISSUER must be an address .*with TLS/],
+    [{ OIDC_ISSUER: "login.example", OIDC_AUDIENCE: "x" }, /^OIDC_ISSUER/],
+    [{ OIDC_ROLES: "ml-team:everything" }, /^OIDC_ROLES must be .*predict, force, view, edit, admin/],
+    [{ OIDC_ROLES: "view" }, /^OIDC_ROLES/],
+    [{ PUBLIC_URL: "gateway.example" }, /^PUBLIC_URL must be an address such as/],
+    [{ PUBLIC_URL: "https://me@gateway.example" }, /^PUBLIC_URL/],
     [{ ALLOWED_HOSTS: "https://gateway.example" }, /^ALLOWED_HOSTS must be a list of host names/],
     [{ ALLOWED_HOSTS: "gateway.example/path" }, /^ALLOWED_HOSTS/],
     [{ ALLOWED_HOSTS: "*" }, /^ALLOWED_HOSTS/],
@@ -119,7 +150,14 @@ describe("given mistakes", () => {
     [{ CORS_ORIGINS: "https://shop.example/" }, /^CORS_ORIGINS/],
     [{ CORS_ORIGINS: "null" }, /^CORS_ORIGINS/],
     [{ API_KEYS: "short" }, /^API_KEYS .*at least 8/],
-    [{ REDIS_URL: "redis://localhost" }, /^REDIS_URL is not supported by this version/],
+    [{ REDIS_URL: "http://localhost" }, /^REDIS_URL must be redis:\/\//],
+    [{ REDIS_URL: "redis://a,b" }, /^REDIS_URL must be/],
+    [{ REDIS_URL: "redis://host:99999" }, /^REDIS_URL must be/],
+    [{ REDIS_URL: "redis://user:p@ss@host" }, /^REDIS_URL must be/],
+    [{ REDIS_URL: "redis+sentinel://host" }, /^REDIS_URL must be/],
+    [{ REDIS_URL: "redis+cluster://host/1" }, /^REDIS_URL must be/],
+    [{ REWARD_DURABILITY: "memory" }, /^REWARD_DURABILITY must be log or store/],
+    [{ REWARD_DURABILITY: "store" }, /^REWARD_DURABILITY store needs REDIS_URL/],
   ])("names it: %j", (environment, expected) => {
     expect(problemsOf(environment).join("\n")).toMatch(expected)
   })
@@ -130,6 +168,17 @@ describe("given mistakes", () => {
       /topsecret/,
     )
   })
+})
+
+it("reads which stream outcomes go to", () => {
+  expect(parseConfig({})).toMatchObject({ kinesisStream: undefined, kinesisDrainSeconds: 3 })
+  expect(parseConfig({ KINESIS_STREAM: "ad-outcomes", KINESIS_DRAIN_SECONDS: "20" })).toMatchObject({
+    kinesisStream: "ad-outcomes",
+    kinesisDrainSeconds: 20,
+  })
+  expect(problemsOf({ KINESIS_STREAM: "arn:aws:kinesis:eu-west-1:1:stream/x" })).toEqual([
+    "KINESIS_STREAM must be a stream's name: 1 to 128 letters, digits, _, . or -",
+  ])
 })
 
 describe("given an address that others can reach", () => {
@@ -144,4 +193,38 @@ describe("given an address that others can reach", () => {
   it.each(["127.0.0.1", "127.1.2.3", "localhost", "::1"])("asks for none on %s", (host) => {
     expect(problemsOf({ HOST: host })).toEqual([])
   })
+})
+
+it.each([
+  ["redis://localhost", { kind: "single", nodes: [{ host: "localhost", port: 6_379 }], tls: false, database: 0 }],
+  [
+    "rediss://gateway:a%40b%2Fc@[::1]:7000/3",
+    { nodes: [{ host: "::1", port: 7_000 }], tls: true, username: "gateway", password: "a@b/c", database: 3 },
+  ],
+  ["redis://:secret@db", { username: undefined, password: "secret" }],
+  [
+    "redis+sentinel://s1,s2:26400/counters/2",
+    {
+      kind: "sentinel",
+      nodes: [
+        { host: "s1", port: 26_379 },
+        { host: "s2", port: 26_400 },
+      ],
+      masterName: "counters",
+      database: 2,
+    },
+  ],
+  [
+    "rediss+cluster://n1:7000,n2:7001",
+    {
+      kind: "cluster",
+      tls: true,
+      nodes: [
+        { host: "n1", port: 7_000 },
+        { host: "n2", port: 7_001 },
+      ],
+    },
+  ],
+])("reads %s", (REDIS_URL, redis) => {
+  expect(parseConfig({ REDIS_URL }).redis).toMatchObject(redis)
 })

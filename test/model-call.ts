@@ -10,6 +10,7 @@ export function modelCall(parts: Partial<ModelCall>): ModelCall {
     experiment: "e" as ExperimentId,
     variant: "a" as VariantId,
     traceHeaders: () => ({}),
+    timeoutMs: 1_000,
     ...parts,
   }
 }

@@ -7,11 +7,12 @@ import { TIMED_OUT, within } from "./within.ts"
 /** What to ask, whom, and whom instead. */
 export interface Question {
   /** What the chosen variant is asked; whoever stands in is asked the same, as itself. */
-  readonly call: ModelCall
+  readonly call: Omit<ModelCall, "timeoutMs">
   /** In the document's order, like `endpoints`. */
   readonly variants: readonly { readonly id: VariantId }[]
+  /** One more than there are variants where the document has a static answer: the last answers with it. */
   readonly endpoints: readonly ModelEndpoint[]
-  /** Indexes of variants in the order in which they are asked until one answers: the chosen one first. */
+  /** Indexes of endpoints in the order in which they are asked until one answers: the chosen one first. */
   readonly ladder: readonly number[]
   /** Whether the caller can do something with a body that the gateway doesn't read, or with a location. */
   readonly takesOpaque: boolean
@@ -20,13 +21,20 @@ export interface Question {
 }
 
 /** Why the chosen variant did not answer, in the gateway's own words. */
-export type AnswerError = "deadline_exceeded" | "backend_failed" | "wrong_shape" | "features_invalid"
+export type AnswerError =
+  | "deadline_exceeded"
+  | "backend_failed"
+  | "backend_unavailable"
+  | "wrong_shape"
+  | "features_invalid"
+  | "not_taken"
 
 /** Somebody answered: the chosen variant (`error` is null), or one that stood in for it (`error` says why). */
 export interface Answered {
   readonly answered: true
   readonly result: ModelAnswer
   readonly endpoint: ModelEndpoint
+  /** Of `endpoints`: the number of variants where the static answer was given. */
   readonly servedIndex: number
   readonly error: AnswerError | null
 }
@@ -40,6 +48,8 @@ export interface Unanswered {
 
 export type Answer = Answered | Unanswered
 
+/** A local model answers before anything else happens. */
+const LOCAL = Number.POSITIVE_INFINITY
 /** Of the time left, what a rung gets while others are below it; the last gets all of it. */
 const RUNG_SHARE = 0.8
 
@@ -52,9 +62,9 @@ const RUNG_SHARE = 0.8
 export function askModel(question: Question, clock: Clock): Answer | Promise<Answer> {
   const index = question.ladder[0] as number
   const endpoint = question.endpoints[index] as ModelEndpoint
-  if (endpoint.remote) return askDown(question, clock, 0, undefined)
+  if (endpoint.remote || !canTake(endpoint, question)) return askDown(question, clock, 0, undefined)
   try {
-    return answered(question, index, endpoint.predict(callOf(question, index), undefined) as ModelAnswer, undefined)
+    return answered(question, index, endpoint.predict(callOf(question, index, LOCAL)) as ModelAnswer, undefined)
   } catch (error) {
     return askDown(question, clock, 1, error)
   }
@@ -79,49 +89,57 @@ async function askDown(question: Question, clock: Clock, from: number, firstErro
   return { answered: false, error: reasonOf(first), failure: asGatewayError(last) }
 }
 
-function callOf({ call, variants }: Question, index: number): ModelCall {
-  const { id } = variants[index] as { readonly id: VariantId }
-  return id === call.variant ? call : { ...call, variant: id }
+/** Whether an endpoint can be asked: with what the gateway read, or with the caller's own body. */
+function canTake({ takes }: ModelEndpoint, { call: { instances, payload } }: Question): boolean {
+  return (takes.features && instances.length > 0) || (payload !== undefined && takes.bodies.includes(payload.protocol))
 }
 
-/** @throws WrongShape for an answer that doesn't fit the question */
+function callOf({ call, variants }: Question, index: number, timeoutMs: number): ModelCall {
+  return { ...call, variant: variants[index]?.id ?? call.variant, timeoutMs }
+}
+
+/** @throws GatewayError `wrong_shape` for an answer that doesn't fit the question */
 function answered(question: Question, servedIndex: number, result: ModelAnswer, first: unknown): Answered {
   const fits = result.kind === "scores" ? fitsScores(question, result.scores) : question.takesOpaque
-  if (!fits) throw new WrongShape()
+  if (!fits) throw new GatewayError("wrong_shape", { detail: "The model's answer doesn't fit the request." })
   const endpoint = question.endpoints[servedIndex] as ModelEndpoint
   return { answered: true, result, endpoint, servedIndex, error: first === undefined ? null : reasonOf(first) }
 }
 
-/** How many instances a payload has only the caller and the backend know. */
-function fitsScores({ call: { instances, payload } }: Question, scores: readonly number[]): boolean {
-  const expected = payload === undefined ? instances.length : Math.max(1, scores.length)
+/** How many instances there are in a body that the gateway did not read, only the caller and the backend know. */
+function fitsScores({ call: { instances } }: Question, scores: readonly number[]): boolean {
+  const expected = instances.length > 0 ? instances.length : Math.max(1, scores.length)
   return scores.length === expected && scores.every(Number.isFinite)
 }
 
-class WrongShape extends Error {}
-
-/** Bounds the call: an endpoint that ignores its signal still can't hold the answer up. */
+/** Bounds the call: an endpoint that doesn't give up by itself still can't hold the answer up. */
 async function inTime(question: Question, index: number, budgetMs: number): Promise<ModelAnswer> {
   const endpoint = question.endpoints[index] as ModelEndpoint
-  const call = callOf(question, index)
-  if (!endpoint.remote) return await endpoint.predict(call, undefined)
-  const deadline = new GatewayError("deadline_exceeded", { detail: "No model answered within the deadline." })
-  if (budgetMs <= 0) throw deadline
-  const controller = new AbortController()
-  const answer = await within(Promise.resolve(endpoint.predict(call, controller.signal)), budgetMs)
-  if (answer !== TIMED_OUT) return answer
-  controller.abort(deadline)
-  throw deadline
+  if (!canTake(endpoint, question)) throw new GatewayError("not_taken")
+  if (!endpoint.remote) return await endpoint.predict(callOf(question, index, LOCAL))
+  const timeoutMs = Math.min(budgetMs, endpoint.timeoutMs ?? Number.POSITIVE_INFINITY)
+  if (timeoutMs > 0) {
+    const asked = endpoint.predict(callOf(question, index, timeoutMs))
+    const answer = asked instanceof Promise ? await within(asked, timeoutMs) : asked
+    if (answer !== TIMED_OUT) return answer
+  }
+  throw new GatewayError("deadline_exceeded", { detail: "No model answered within the deadline." })
 }
 
 function isCallersMistake(error: unknown): boolean {
   return error instanceof GatewayError && error.code === "features_invalid"
 }
 
+const REASONS: ReadonlySet<string> = new Set<AnswerError>([
+  "deadline_exceeded",
+  "backend_unavailable",
+  "wrong_shape",
+  "features_invalid",
+  "not_taken",
+])
+
 function reasonOf(error: unknown): AnswerError {
-  if (error instanceof WrongShape) return "wrong_shape"
-  if (!(error instanceof GatewayError)) return "backend_failed"
-  return error.code === "deadline_exceeded" || error.code === "features_invalid" ? error.code : "backend_failed"
+  return error instanceof GatewayError && REASONS.has(error.code) ? (error.code as AnswerError) : "backend_failed"
 }
 
 function asGatewayError(error: unknown): GatewayError {

@@ -6,6 +6,7 @@ import type { UnitPseudonym } from "../domain/unit.ts"
 import type { Features, ModelAnswer } from "../ports/model-endpoint.ts"
 import type { Answer } from "./ask-model.ts"
 import type { ChoiceText } from "./choice-text.ts"
+import { STATIC_ANSWER } from "./static-answer.ts"
 
 interface DecisionFacts {
   readonly snapshot: Snapshot
@@ -50,7 +51,7 @@ export function createDecisionLines(): (facts: DecisionFacts) => string {
 function answerMembers(experiment: Experiment, answer: Answer, slate: boolean): string {
   if (!answer.answered) return '"prediction":null,"model":null,"servedBy":null'
   const { endpoint, servedIndex } = answer
-  const servedBy = experiment.variants[servedIndex]?.id
+  const servedBy = experiment.variants[servedIndex]?.id ?? STATIC_ANSWER
   return `"prediction":${loggedPrediction(answer.result, slate)},"model":${JSON.stringify(endpoint.model)},"servedBy":"${servedBy}"`
 }
 

@@ -110,6 +110,29 @@ export class ExperimentFold {
     return flush.promise
   }
 
+  /**
+   * Looks whether the store stands where this gateway has left it, unless a fold is about to tell: one that was emptied is folded into again
+   * though nothing comes. Never rejects: what fails is looked at again.
+   */
+  async check(): Promise<void> {
+    const { store, reconcile, logId } = this.#context
+    const stand = this.#stand
+    if (this.#running || this.#stopped || !this.#pending.isEmpty || stand?.log !== logId()) return
+    const { log, position } = stand
+    this.#running = true
+    try {
+      const nothing = this.#pending.take(log, position, position)
+      const answer = await store.fold(nothing)
+      if (answer.status !== "folded") await reconcile(nothing, answer, () => {})
+    } catch (error) {
+      if (!(error instanceof GatewayError)) throw error
+    } finally {
+      this.#running = false
+      if (!this.#pending.isEmpty && !this.#stopped) this.#start()
+      else for (const { resolve } of this.#flushing.splice(0)) resolve()
+    }
+  }
+
   /** No further fold starts. What isn't folded is folded from the log by the next start. */
   stop(): void {
     this.#stopped = true

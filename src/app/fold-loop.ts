@@ -98,6 +98,7 @@ export class FoldLoop {
     this.#toReach = this.#durable
     this.#noteReached()
     await this.#noting
+    await Promise.all(Array.from(this.#folds.values(), (fold) => fold.check()))
   }
 
   #noteReached(): void {

@@ -46,6 +46,12 @@ export class DocumentFollower {
     this.#deps = deps
   }
 
+  /** The file that an experiment's document is in, by its name; undefined where no file has it. */
+  fileOf(id: string): string | undefined {
+    for (const [file, experiment] of this.#idOf) if (experiment === id) return file
+    return undefined
+  }
+
   /** What is wrong with the documents as they are now. */
   get problems(): readonly DocumentProblem[] {
     return this.#problems

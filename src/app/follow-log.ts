@@ -1,14 +1,17 @@
 import { isAfter, type LogPosition } from "../domain/log-position.ts"
+import type { Clock } from "../ports/clock.ts"
 import type { LogCursor } from "../ports/log-cursor.ts"
 import type { Logger } from "../ports/logger.ts"
-import type { OutcomeReader } from "../ports/outcome-reader.ts"
+import type { LinesRead, OutcomeReader } from "../ports/outcome-reader.ts"
 
 export interface FollowerOptions {
   readonly reader: OutcomeReader
   readonly cursor: LogCursor
   readonly logger: Logger
   /** Takes lines in log order. What it has taken when the process ends before the cursor is saved comes again. */
-  readonly take: (lines: readonly string[]) => Promise<void>
+  readonly take: (read: LinesRead) => Promise<void>
+  /** For a follower that takes often: its cursor is saved no more often than this. Default: each time that it has taken something. */
+  readonly saves?: { readonly everyMs: number; readonly clock: Clock }
 }
 
 /**
@@ -21,29 +24,54 @@ export class LogFollower {
   readonly #options: FollowerOptions
   #position: LogPosition | undefined
   #loaded = false
+  #unsaved = false
+  #savedAtMs = Number.NEGATIVE_INFINITY
 
   constructor(options: FollowerOptions) {
     this.#options = options
+  }
+
+  /** Up to where everything was taken, as far as this process knows; undefined: nothing yet. */
+  get position(): LogPosition | undefined {
+    return this.#position
   }
 
   /**
    * Hands over everything up to `until` that was not yet.
    *
    * @param until undefined: the end of the log
-   * @returns how many lines
+   * @returns whether there was anything
    * @throws what `take` throws, and GatewayError `log_unavailable` or `store_unavailable`: the next call begins where this one got to
    */
-  async catchUp(until?: LogPosition): Promise<number> {
+  async catchUp(until?: LogPosition): Promise<boolean> {
     await this.#load()
-    const { reader, cursor, take } = this.#options
-    let taken = 0
-    for await (const { lines, end } of reader.read(this.#position, until)) {
-      await take(lines)
-      await cursor.save(end)
-      this.#position = end
-      taken += lines.length
+    await this.#saveIfDue()
+    const { reader, take } = this.#options
+    let taken = false
+    for await (const read of reader.read(this.#position, until)) {
+      await take(read)
+      this.#position = read.end
+      this.#unsaved = true
+      taken = true
+      await this.#saveIfDue()
     }
     return taken
+  }
+
+  /** Saves the cursor where it isn't yet. @throws GatewayError `store_unavailable` */
+  async save(): Promise<void> {
+    if (!this.#unsaved || this.#position === undefined) return
+    const { cursor, saves } = this.#options
+    // One that can't be saved now is tried again as rarely.
+    if (saves !== undefined) this.#savedAtMs = saves.clock.monotonicMs()
+    const position = this.#position
+    await cursor.save(position)
+    this.#unsaved = false
+  }
+
+  async #saveIfDue(): Promise<void> {
+    const { saves } = this.#options
+    if (saves === undefined || saves.clock.monotonicMs() - this.#savedAtMs >= saves.everyMs) await this.save()
   }
 
   async #load(): Promise<void> {

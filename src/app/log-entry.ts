@@ -10,6 +10,7 @@ export type LogEntry =
   | { readonly kind: "decision"; readonly facts: DecisionFacts }
   | RewardEntry
   | { readonly kind: "experiment"; readonly event: ExperimentEvent }
+  | { readonly kind: "audit" }
 
 export interface RewardEntry {
   readonly kind: "reward"
@@ -24,6 +25,7 @@ export function createEntryReader(): (event: OutcomeEvent) => LogEntry {
   return (event) => {
     if (event.type === "decision") return { kind: "decision", facts: decisions.facts(event) }
     if (event.type === "reward") return { kind: "reward", event }
+    if (event.type === "audit") return { kind: "audit" }
     return { kind: "experiment", event }
   }
 }

@@ -9,13 +9,13 @@ import type { Snapshot } from "../domain/snapshot.ts"
 import { type SignText, signToken } from "../domain/token.ts"
 import type { UnitPseudonym } from "../domain/unit.ts"
 import type { Clock } from "../ports/clock.ts"
-import type { Features, OpaqueBody } from "../ports/model-endpoint.ts"
+import type { Features, OpaqueRequest } from "../ports/model-endpoint.ts"
 import { type Answer, askModel } from "./ask-model.ts"
 import { choiceText } from "./choice-text.ts"
 import { createDecisionLines } from "./decision-line.ts"
 import type { Served } from "./served-experiments.ts"
 
-/** What a caller wants predicted. `instances` has 1 to 256 of them; `slate` when they came as a list. */
+/** What a caller wants predicted. `instances` has 1 to 256 of them, none where only the payload says; `slate` when they came as a list. */
 export interface PredictCommand {
   readonly served: Served
   readonly unitId: string | undefined
@@ -23,8 +23,8 @@ export interface PredictCommand {
   /** What a contextual policy may look at. */
   readonly context: Context | undefined
   readonly slate: boolean
-  /** The caller's own body, for backends that speak the caller's format; undefined where the gateway read it into `instances`. */
-  readonly payload: OpaqueBody | undefined
+  /** The caller's own body, for backends that speak its protocol; undefined where its protocol is the gateway's own. */
+  readonly payload: OpaqueRequest | undefined
   /** Whether the caller can do something with a body that the gateway doesn't read, or with a location. */
   readonly takesOpaque: boolean
   /** Headers that continue the request's trace; made when a remote model is called. */

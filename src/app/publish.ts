@@ -1,29 +1,41 @@
+import type { Backend } from "../domain/backends/backend.ts"
 import { type Definitions, definitionOf, type RevisionDefinition, withRevision } from "../domain/definitions.ts"
 import { GatewayError } from "../domain/errors.ts"
-import type { ExperimentEvent, RevisionSource } from "../domain/events.ts"
+import type { ExperimentEvent, HeldStatus, RevisionSource } from "../domain/events.ts"
 import type { Experiment } from "../domain/experiment.ts"
 import type { ExperimentId } from "../domain/ids.ts"
-import { type Lineage, NO_LINEAGE } from "../domain/series.ts"
+import { onSchedule } from "../domain/schedule.ts"
+import { type Lineage, NO_LINEAGE, type SeriesStep, type SeriesWishes } from "../domain/series.ts"
+import { createSnapshot } from "../domain/snapshot.ts"
+import type { SharedAllocation } from "../ports/allocation-store.ts"
 import type { Clock } from "../ports/clock.ts"
 import type { CounterStore } from "../ports/counter-store.ts"
 import type { ExperimentStore, StoredRevision } from "../ports/experiment-store.ts"
 import type { Logger } from "../ports/logger.ts"
 import type { ModelEndpoint } from "../ports/model-endpoint.ts"
+import type { AuditTrail } from "./audit-trail.ts"
 import { diffDocuments } from "./diff-documents.ts"
+import { OneAtATime } from "./one-at-a-time.ts"
 import { allocateFrom, allocateNow, resolutionOf } from "./reallocate.ts"
 import { type Content, contentDiff, modelHashes } from "./revision-content.ts"
 import { toEvent } from "./revision-event.ts"
 import { definitionsOf, lineageAfter } from "./revision-lineage.ts"
+import { recordOf, wishesOf } from "./revision-record.ts"
 import type { ServedExperiments } from "./served-experiments.ts"
+import { withStaticAnswer } from "./static-answer.ts"
+import { refuseTakenNames } from "./taken-names.ts"
 import { TIMED_OUT, within } from "./within.ts"
 
 export interface PublisherDeps {
   readonly experiments: ServedExperiments
   readonly store: ExperimentStore
   readonly counters: CounterStore
+  /** The last allocation that is known of an experiment, for when its statistics can't be read. */
+  readonly lastAllocation?: ((id: string) => SharedAllocation | undefined) | undefined
   readonly recorder: { recordExperiment(event: ExperimentEvent): Promise<void> }
+  readonly audit: Pick<AuditTrail, "record" | "note">
   /** What answers for a backend. Documents are checked against it before they come here. */
-  readonly endpointOf: (backend: Experiment["variants"][number]["backend"]) => ModelEndpoint
+  readonly endpointOf: (backend: Backend) => ModelEndpoint
   readonly clock: Clock
   readonly logger: Logger
   /** Key that signs new tokens. */
@@ -34,6 +46,34 @@ export interface PublisherDeps {
 export interface Author {
   readonly actor: string
   readonly source: RevisionSource
+  /** What they said about it. */
+  readonly reason?: string
+}
+
+/** What a change says beside the document. */
+export interface Publication extends Pick<SeriesWishes, "reset" | "keep"> {
+  /** Revision that the author has seen; the newest known here when left out. */
+  readonly after?: number
+  /** Whether the experiment is paused whatever the document says, until somebody resumes it; as it is now when left out. */
+  readonly hold?: boolean
+}
+
+/** A change as it would be published. */
+export interface Draft {
+  readonly before: StoredRevision | undefined
+  readonly experiment: Experiment
+  readonly content: Content
+  /** One line a place, and one for each variant whose series somebody began anew or kept. None: there is nothing to publish. */
+  readonly diff: readonly string[]
+  readonly lineage: Lineage
+  readonly steps: readonly SeriesStep[]
+  readonly held: HeldStatus | undefined
+}
+
+/** What may be done to one experiment while nobody else publishes it. Each as the publisher's method of that name. */
+export interface PublishingTurn {
+  publish(experiment: Experiment, author: Author, publication?: Publication): Promise<number>
+  remove(id: ExperimentId, author: Author, after?: number): Promise<void>
 }
 
 /** How long a revision waits for the log before it is served all the same. */
@@ -42,15 +82,19 @@ const LOG_WITHIN_MS = 2_000
 /**
  * Makes documents live: gives a changed one the next revision, stores and logs it, and swaps the snapshot in one assignment.
  *
- * A revision is stored only as the successor of the newest that this gateway knows, so that no edit is lost to another. What is stored is
- * served even where the log doesn't take it now: it is logged later, under the same event id. Every gateway logs each revision that it
- * serves. Calls for one experiment come one at a time.
+ * A revision is stored only as the successor of the newest that this gateway knows, so that no edit is lost to another. It is in the audit
+ * trail before it is stored. What is stored is served even where the log doesn't take it now: it is logged later, under the same event id.
+ * Every gateway logs each revision that it serves. Changes of one experiment take turns.
+ *
+ * A document is published with the status that its schedule gives it, and paused where a person paused it over the API: that holds until it
+ * is resumed, whatever its folder says meanwhile.
  */
 export class Publisher {
   readonly #deps: PublisherDeps
   readonly #newest = new Map<string, StoredRevision>()
   /** Served and not in this gateway's log yet. */
   readonly #unlogged = new Map<string, StoredRevision>()
+  readonly #turns = new OneAtATime()
   #loaded = false
 
   constructor(deps: PublisherDeps) {
@@ -97,35 +141,68 @@ export class Publisher {
    *
    * @throws GatewayError `store_unavailable`
    */
-  async standing(experiment: Experiment): Promise<"newest" | "earlier" | "new"> {
-    const content = this.#contentOf(experiment)
-    const newest = this.#newest.get(experiment.id)
+  async standing(document: Experiment): Promise<"newest" | "earlier" | "new"> {
+    const newest = this.#newest.get(document.id)
     if (newest === undefined) return "new"
+    const content = this.#contentOf(this.#inForce(document, newest.held !== undefined).experiment)
     if (contentDiff(newest, content).length === 0) return "newest"
-    const history = await this.#deps.store.history(experiment.id)
+    const history = await this.#deps.store.history(document.id)
     return history.some((revision) => contentDiff(revision, content).length === 0) ? "earlier" : "new"
+  }
+
+  /** What publishing a valid document now would do. Changes nothing. */
+  draft(document: Experiment, publication: Publication = {}): Draft {
+    const before = this.#newest.get(document.id)
+    const { experiment, held } = this.#inForce(document, publication.hold ?? before?.held !== undefined)
+    const content = this.#contentOf(experiment)
+    const { lineage, steps } = lineageAfter(before, experiment, content.models, this.#deps.clock.now(), publication)
+    const diff = [...contentDiff(before, content), ...wishesOf(steps)]
+    return { before, experiment, content, diff, lineage, steps, held }
   }
 
   /**
    * Publishes one valid document: a new revision where it differs from the newest, else the newest as it is.
    *
-   * @param after revision that the author has seen; the newest known here when left out
    * @returns the revision that is served
-   * @throws GatewayError `revision_conflict` when another revision is the newest: `catchUp` and decide anew; `store_unavailable`
+   * @throws GatewayError `revision_conflict` when another revision is the newest: `catchUp` and decide anew; `validation_failed` where its id or one
+   *         of its names is another experiment's; `store_unavailable`, `audit_unavailable`
    */
-  async publish(experiment: Experiment, author: Author, after?: number): Promise<number> {
-    await this.#expect(experiment.id, after)
-    const before = this.#newest.get(experiment.id)
-    const content = this.#contentOf(experiment)
-    const diff = contentDiff(before, content)
-    const lineage = lineageAfter(before, experiment, content.models, this.#deps.clock.now())
-    if (diff.length > 0) await this.#append({ id: experiment.id, ...content, lineage, diff, author })
-    await this.serve(experiment)
-    return this.#knownRevision(experiment.id)
+  async publish(experiment: Experiment, author: Author, publication: Publication = {}): Promise<number> {
+    return await this.inTurn(experiment.id, (turn) => turn.publish(experiment, author, publication))
   }
 
   /** Takes an experiment away: its predictions are 404 and its rewards 410 from now on. @throws as `publish` */
   async remove(id: ExperimentId, author: Author, after?: number): Promise<void> {
+    await this.inTurn(id, (turn) => turn.remove(id, author, after))
+  }
+
+  /** Does several things to one experiment while nobody else publishes it. */
+  async inTurn<T>(id: string, work: (turn: PublishingTurn) => Promise<T>): Promise<T> {
+    const turn: PublishingTurn = {
+      publish: (experiment, author, publication = {}) => this.#publish(experiment, author, publication),
+      remove: (removed, author, after) => this.#remove(removed, author, after),
+    }
+    return await this.#turns.take(id, () => work(turn))
+  }
+
+  /** Serves the newest stored revision of an experiment, whose document has been read and checked as `experiment`. Never rejects. */
+  async serve(experiment: Experiment): Promise<void> {
+    await this.#turns.take(experiment.id, () => this.#serve(experiment))
+  }
+
+  async #publish(document: Experiment, author: Author, publication: Publication): Promise<number> {
+    const { id } = document
+    await this.#expect(id, publication.after)
+    refuseTakenNames(document, this.#newest.values())
+    const { before, experiment, content, diff, lineage, held } = this.draft(document, publication)
+    if (diff.length > 0 || held !== before?.held) {
+      await this.#append({ id, ...content, lineage, diff, author, ...(held === undefined ? {} : { held }) })
+    }
+    await this.#serve(experiment, before?.revision)
+    return this.#knownRevision(id)
+  }
+
+  async #remove(id: ExperimentId, author: Author, after: number | undefined): Promise<void> {
     await this.#expect(id, after)
     const before = this.#newest.get(id)
     if (before === undefined || before.document === null) return
@@ -136,20 +213,32 @@ export class Publisher {
     await this.#log(removal)
   }
 
-  /** Serves the newest stored revision of an experiment, whose document has been read and checked as `experiment`. Never rejects. */
-  async serve(experiment: Experiment): Promise<void> {
-    const { experiments } = this.#deps
+  /** A document with the status that schedule and pause give it; what a pause holds back. */
+  #inForce(document: Experiment, isHeld: boolean): Pick<Draft, "experiment" | "held"> {
+    const experiment = onSchedule(document, this.#deps.clock.now())
+    if (!isHeld || experiment.status === "concluded") return { experiment, held: undefined }
+    return { experiment: { ...experiment, status: "paused" }, held: experiment.status }
+  }
+
+  /** @param previous the revision that the newest one replaced, where it is known */
+  async #serve(experiment: Experiment, previous?: number): Promise<void> {
+    const { experiments, clock } = this.#deps
     const stored = this.#newest.get(experiment.id)
     const revision = stored?.revision ?? 0
     const served = experiments.get(experiment.id)
     if (served?.snapshot.revision === revision) return
-    const endpoints = experiment.variants.map(({ backend }) => this.#deps.endpointOf(backend))
+    const own = experiment.variants.map(({ backend }) => this.#deps.endpointOf(backend))
+    const endpoints = withStaticAnswer(experiment, own)
     const lineage = stored?.lineage ?? NO_LINEAGE
     const snapshot = await this.#snapshot(experiment, revision, lineage)
     // First the log, then the decisions that refer to it; at the first start on a full disk there is nothing that could be logged.
     if (stored !== undefined) await this.#log(stored)
     const definition = definitionOf(experiment, revision, lineage.epoch)
-    experiments.publish({ snapshot, endpoints, definitions: await this.#definitions(definition, experiment.id) })
+    const definitions =
+      served !== undefined && served.snapshot.revision === previous
+        ? withRevision(served.definitions, definition, clock.now())
+        : await this.#definitions(definition, experiment.id)
+    experiments.publish({ snapshot, endpoints, definitions })
     void this.#keepResolution(experiment)
   }
 
@@ -214,10 +303,11 @@ export class Publisher {
       readonly lineage: Lineage
       readonly diff: readonly string[]
       readonly author: Author
+      readonly held?: HeldStatus
     },
   ): Promise<StoredRevision> {
-    const { id, document, models, lineage, diff, author } = change
-    const { store, clock, logger } = this.#deps
+    const { id, document, models, lineage, diff, author, held } = change
+    const { store, audit, clock, logger } = this.#deps
     const known = this.#knownRevision(id)
     const revision: StoredRevision = {
       experiment: id,
@@ -229,12 +319,28 @@ export class Publisher {
       diff,
       actor: author.actor,
       source: author.source,
+      ...(author.reason === undefined ? {} : { reason: author.reason }),
+      ...(held === undefined ? {} : { held }),
     }
-    await store.append(revision, known)
+    await this.#record(revision)
+    try {
+      await store.append(revision, known)
+    } catch (error) {
+      const code = error instanceof GatewayError ? error.code : "internal"
+      void audit.note({ ...recordOf(revision), outcome: "failed", code })
+      throw error
+    }
     this.#newest.set(id, revision)
     const shown = { ...author, diff: diff.slice(0, 20), models }
     logger.info({ experiment: id, revision: revision.revision, ...shown }, "experiment published")
     return revision
+  }
+
+  /** No change without its line in the trail, written before it acts. */
+  async #record(revision: StoredRevision): Promise<void> {
+    const { diff, reason } = revision
+    const said = reason === undefined ? {} : { reason }
+    await this.#deps.audit.record({ ...recordOf(revision), outcome: "done", diff, ...said })
   }
 
   /** @returns whether the log has it */
@@ -260,14 +366,21 @@ export class Publisher {
     return { document: JSON.parse(JSON.stringify(experiment)), models: modelHashes(experiment, endpoints) }
   }
 
-  /** Statistics that can't be read must not keep an edit from acting: it starts from none and is refreshed when they are back. */
+  /**
+   * Statistics that can't be read must not keep an edit from acting: it starts from the last allocation of this revision, or from none, and is
+   * refreshed when they are back.
+   */
   async #snapshot(experiment: Experiment, revision: number, lineage: Lineage) {
-    const { counters, clock, logger, keyId } = this.#deps
+    const { counters, lastAllocation, clock, logger, keyId } = this.#deps
     const base = { experiment, revision, lineage, keyId }
     try {
       return await allocateNow(base, counters, clock.now())
     } catch (error) {
       logger.warn({ experiment: experiment.id, error: String(error) }, "published without statistics")
+      const last = lastAllocation?.(experiment.id)
+      if (last?.revision === revision && last.allocation.length === experiment.variants.length) {
+        return createSnapshot({ ...base, stateVersion: last.stateVersion, plan: last })
+      }
       return allocateFrom(base, 0, [])
     }
   }

@@ -194,6 +194,7 @@ export function explainChoice({ snapshot, endpoints }: Served, unitId: string) {
       allocation: allocation[i] as number,
       score: scores[i] ?? null,
       knownFeatures: knownFeatures(endpoints[i]),
+      request: endpoints[i]?.preview?.() ?? null,
     })),
   }
 }

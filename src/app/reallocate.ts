@@ -3,12 +3,14 @@ import type { Arm } from "#policies/policy.ts"
 import { policyChoice } from "#policies/policy-document.ts"
 import type { Experiment } from "../domain/experiment.ts"
 import { boundOf } from "../domain/metric.ts"
+import type { Plan } from "../domain/plan.ts"
 import { createSnapshot, type Snapshot, type SnapshotParts, withPlan } from "../domain/snapshot.ts"
 import type { Maturation, StatisticsQuery, VariantStatistics } from "../domain/statistics.ts"
+import type { AllocationStore, PublishedAllocation, SharedAllocation } from "../ports/allocation-store.ts"
 import type { Clock } from "../ports/clock.ts"
 import type { CounterStore, Resolution } from "../ports/counter-store.ts"
 import type { Logger } from "../ports/logger.ts"
-import type { ServedExperiments } from "./served-experiments.ts"
+import type { Served, ServedExperiments } from "./served-experiments.ts"
 
 /** What the policy of an experiment wants to know, now. */
 export function statisticsQuery(
@@ -82,6 +84,8 @@ export function planFrom(experiment: Experiment, statistics: readonly VariantSta
 export interface ReallocatorDeps {
   readonly experiments: ServedExperiments
   readonly counters: CounterStore
+  /** What gateways over one store share; undefined where there is one gateway. */
+  readonly allocations?: AllocationStore | undefined
   readonly clock: Clock
   readonly logger: Logger
 }
@@ -89,6 +93,8 @@ export interface ReallocatorDeps {
 /**
  * Keeps allocations fresh, off the request path: each experiment every `refreshSeconds`, published only where its counters changed or time
  * alone changes its statistics (maturation, window, discount). A store that is down leaves the last snapshot in place.
+ *
+ * Of several gateways over one store whichever finds the published allocation older than a refresh computes the next; all serve it.
  */
 export class Reallocator {
   readonly #deps: ReallocatorDeps
@@ -122,17 +128,55 @@ export class Reallocator {
 
   /** Refreshes one experiment now. @throws GatewayError `store_unavailable` */
   async reallocate(id: string): Promise<void> {
-    const { experiments, counters, clock } = this.#deps
+    const { experiments, counters, allocations, clock } = this.#deps
     const served = experiments.get(id)
     if (served === undefined) return
-    const { experiment, stateVersion } = served.snapshot
+    const { experiment, revision, stateVersion } = served.snapshot
+    const published = await allocations?.read(id)
+    const shared = published?.allocation?.revision === revision ? published.allocation : undefined
+    if (shared !== undefined && (published?.ageMs ?? 0) < experiment.refreshSeconds * 1000) {
+      this.#follow(served, shared)
+      return
+    }
     const read = await counters.statistics(id, statisticsQuery(served.snapshot, clock.now()))
-    if (read.stateVersion === stateVersion && !changesWithTime(experiment)) return
-    const plan = planFrom(experiment, read.variants)
-    const snapshot = withPlan(served.snapshot, { stateVersion: read.stateVersion, plan })
-    // An edit that was published meanwhile wins.
-    if (experiments.get(id) === served) experiments.publish({ ...served, snapshot })
+    const isKnown = read.stateVersion === (shared?.stateVersion ?? stateVersion) && !changesWithTime(experiment)
+    if (isKnown && (published === undefined || shared !== undefined)) {
+      if (shared !== undefined) this.#follow(served, shared)
+      return
+    }
+    const own = { revision, stateVersion: read.stateVersion, ...planFrom(experiment, read.variants) }
+    this.#serve(served, published === undefined ? own : await this.#publish(id, own, published))
   }
+
+  /** @returns what all serve now: the given allocation, or another's that was first */
+  async #publish(id: string, own: SharedAllocation, { mark }: PublishedAllocation): Promise<SharedAllocation> {
+    const { allocations } = this.#deps
+    if ((await allocations?.publish(id, own, mark)) === true) return own
+    const first = await allocations?.read(id)
+    return first?.allocation?.revision === own.revision ? first.allocation : own
+  }
+
+  /** Serves what all serve, unless this gateway does already. */
+  #follow(served: Served, shared: SharedAllocation): void {
+    const { stateVersion, plan } = served.snapshot
+    if (stateVersion !== shared.stateVersion || !isSamePlan(plan, shared)) this.#serve(served, shared)
+  }
+
+  #serve(served: Served, { stateVersion, allocation, reasons }: SharedAllocation): void {
+    const { experiments } = this.#deps
+    const { snapshot } = served
+    const { id, variants } = snapshot.experiment
+    // An edit that was published meanwhile wins.
+    if (experiments.get(id) !== served || allocation.length !== variants.length) return
+    experiments.publish({
+      ...served,
+      snapshot: withPlan(snapshot, { stateVersion, plan: { allocation, reasons } }),
+    })
+  }
+}
+
+function isSamePlan(plan: Plan, { allocation }: SharedAllocation): boolean {
+  return plan.kind === "fixed" && plan.allocation.every((probability, index) => probability === allocation[index])
 }
 
 /** Whether time alone changes what the policy knows. */

@@ -1,7 +1,7 @@
 import type { DecisionFacts } from "../domain/decision-facts.ts"
 import { entryOf } from "../domain/entry-of.ts"
 import { GatewayError } from "../domain/errors.ts"
-import type { ExperimentEvent, RewardEvent } from "../domain/events.ts"
+import type { AuditEvent, ExperimentEvent, RewardEvent } from "../domain/events.ts"
 import type { LogPosition } from "../domain/log-position.ts"
 import type { Clock } from "../ports/clock.ts"
 import type { CounterStore, RewardAnswer } from "../ports/counter-store.ts"
@@ -43,6 +43,8 @@ export interface Recorder {
   recordRewards(events: readonly RewardEvent[]): Promise<readonly RewardOutcome[]>
   /** Durable when it settles. @throws GatewayError `log_unavailable` */
   recordExperiment(event: ExperimentEvent): Promise<void>
+  /** The same, of how far the audit trail reaches. */
+  recordAudit(event: AuditEvent): Promise<void>
   /** Syncs, and folds everything that was written so far. @throws GatewayError `log_unavailable`, `store_unavailable` */
   flush(): Promise<void>
   /** Syncs and folds what is left, then closes log and store. What the store doesn't take is folded by the next start. */
@@ -70,6 +72,8 @@ export interface RecorderOptions {
    * after the call, each for itself.
    */
   readonly atTurnEnd?: (run: () => void) => void
+  /** Where a reward is durable when it is answered. Under `store` none is `accepted`: what the store hasn't counted is refused. Default `log`. */
+  readonly durability?: "log" | "store"
   /** How long closing waits for a log and a store that hang. Default 5,000. */
   readonly closeWithinMs?: number
 }
@@ -84,6 +88,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
     answerWithinMs = 1_000,
     maxPendingRewards = 50_000,
     closeWithinMs = 5_000,
+    durability = "log",
     atTurnEnd = queueMicrotask,
   } = options
   const loop = new FoldLoop({
@@ -111,6 +116,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
     if (pendingRewards.size + events.length > maxPendingRewards) {
       throw new GatewayError("store_unavailable", { detail: "too many rewards wait to be counted" })
     }
+    if (durability === "store" && loop.storeFails) throw notCounted()
     const waiting = join(events)
     const turns = new Set(waiting.map(({ pending }) => pending.turn))
     // A duplicate waits as well: the line that it repeats may not be durable yet.
@@ -122,6 +128,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
       throw new GatewayError("log_unavailable", { detail: "the outcome log doesn't become durable now" })
     }
     await Promise.all(Array.from(new Set(waiting.map(({ pending }) => pending.part)), (part) => part.settled()))
+    if (durability === "store" && waiting.some(({ pending }) => pending.answer === undefined)) throw notCounted()
     return waiting.map(({ pending: { answer }, first }) => {
       if (answer === undefined) return "accepted"
       return first ? answer : "duplicate"
@@ -207,6 +214,14 @@ export function createRecorder(options: RecorderOptions): Recorder {
     await loop.note(askedAt)
   }
 
+  async function recordDurably(event: ExperimentEvent | AuditEvent): Promise<void> {
+    const write = log.append(JSON.stringify(event))
+    if ((await write.written) === undefined) {
+      throw new GatewayError("log_unavailable", { detail: "the outcome log doesn't take the change now" })
+    }
+    await log.sync()
+  }
+
   async function finish(): Promise<unknown> {
     try {
       await flush()
@@ -234,13 +249,8 @@ export function createRecorder(options: RecorderOptions): Recorder {
       return write.answered
     },
     recordRewards,
-    recordExperiment: async (event) => {
-      const write = log.append(JSON.stringify(event))
-      if ((await write.written) === undefined) {
-        throw new GatewayError("log_unavailable", { detail: "the outcome log doesn't take the change now" })
-      }
-      await log.sync()
-    },
+    recordExperiment: recordDurably,
+    recordAudit: recordDurably,
     flush,
     close: async () => {
       const done = await within(finish(), closeWithinMs)
@@ -250,6 +260,10 @@ export function createRecorder(options: RecorderOptions): Recorder {
       await within(Promise.allSettled([log.close(), store.close()]), closeWithinMs)
     },
   }
+}
+
+function notCounted(): GatewayError {
+  return new GatewayError("store_unavailable", { detail: "rewards can't be counted now: send them again" })
 }
 
 /** Under `first` every postback of a decision and metric is the same one, but for a zero, which gives way to one that isn't. */

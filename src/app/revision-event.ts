@@ -17,6 +17,7 @@ export function toEvent(stored: StoredRevision): ExperimentEvent {
     diff,
     models,
     lineage,
+    ...saidOf(stored),
     document,
   }
 }
@@ -28,5 +29,10 @@ export function fromEvent(event: ExperimentEvent): StoredRevision | undefined {
   const at = Date.parse(event.at)
   if (experiment === undefined || !Number.isSafeInteger(revision) || revision < 1) return undefined
   if (!Number.isFinite(at) || document === undefined) return undefined
-  return { experiment, revision, at, document, actor, source, diff, models, lineage }
+  return { experiment, revision, at, document, actor, source, diff, models, lineage, ...saidOf(event) }
+}
+
+/** What may be left out of a revision. */
+function saidOf({ reason, held }: Pick<StoredRevision, "reason" | "held">): Pick<StoredRevision, "reason" | "held"> {
+  return { ...(reason === undefined ? {} : { reason }), ...(held === undefined ? {} : { held }) }
 }

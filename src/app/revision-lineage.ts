@@ -1,8 +1,22 @@
 import { type Definitions, definitionsFrom } from "../domain/definitions.ts"
 import { type Experiment, parseExperiment } from "../domain/experiment.ts"
-import { firstLineage, type Lineage, nextLineage } from "../domain/series.ts"
+import {
+  firstLineage,
+  type Lineage,
+  nextLineage,
+  type PreviousRevision,
+  type SeriesStep,
+  type SeriesWishes,
+  seriesSteps,
+} from "../domain/series.ts"
 import type { StoredRevision } from "../ports/experiment-store.ts"
 import { replacedModels } from "./revision-content.ts"
+
+/** What the statistics of a revision are filed under, and what that does to those of the variants before. */
+export interface LineageStep {
+  readonly lineage: Lineage
+  readonly steps: readonly SeriesStep[]
+}
 
 /**
  * What the statistics of the next revision are filed under.
@@ -17,10 +31,20 @@ export function lineageAfter(
   experiment: Experiment,
   models: StoredRevision["models"],
   now: number,
-): Lineage {
-  if (before === undefined) return firstLineage(experiment)
-  const replaced = new Set(replacedModels(before.models, models))
-  return nextLineage({ experiment: storedExperiment(before), lineage: before.lineage }, experiment, now, replaced)
+  asked: Pick<SeriesWishes, "reset" | "keep"> = {},
+): LineageStep {
+  const replaced = new Set(before === undefined ? [] : replacedModels(before.models, models))
+  const wishes = { ...asked, replaced }
+  const previous = before === undefined ? NOTHING_BEFORE : previousRevision(before)
+  const lineage = before === undefined ? firstLineage(experiment) : nextLineage(previous, experiment, now, wishes)
+  return { lineage, steps: seriesSteps(previous, experiment, wishes) }
+}
+
+const NOTHING_BEFORE: PreviousRevision = { experiment: null, lineage: { series: {}, epoch: 0, metrics: {} } }
+
+/** A stored revision as the rules of series see it. */
+export function previousRevision(stored: StoredRevision): PreviousRevision {
+  return { experiment: storedExperiment(stored), lineage: stored.lineage }
 }
 
 /** What rewards mean for every revision of a history whose tokens may still live. @param now epoch milliseconds */
@@ -37,7 +61,7 @@ export function definitionsOf(history: readonly StoredRevision[], now: number): 
 }
 
 /** Null where the experiment was removed, or where an earlier version took a document that this one refuses. */
-function storedExperiment({ document }: StoredRevision): Experiment | null {
+export function storedExperiment({ document }: Pick<StoredRevision, "document">): Experiment | null {
   if (document === null) return null
   const parsed = parseExperiment(document)
   return parsed.ok ? parsed.experiment : null

@@ -3,7 +3,7 @@ import type { Experiment } from "../domain/experiment.ts"
 import type { Snapshot } from "../domain/snapshot.ts"
 import type { ModelEndpoint } from "../ports/model-endpoint.ts"
 
-/** One experiment as it is served now: a snapshot and what answers for each variant, in the document's order. Replaced whole. */
+/** One experiment as it is served now: a snapshot and what answers for each variant, in the document's order, and the static answer behind them. Replaced whole. */
 export interface Served {
   readonly snapshot: Snapshot
   readonly endpoints: readonly ModelEndpoint[]
@@ -18,6 +18,8 @@ export class ServedExperiments {
   readonly #removed = new Map<string, Definitions>()
   /** What rewards will mean of experiments that are about to be served. */
   readonly #coming = new Map<string, Definitions>()
+  /** Ids by the names that other protocols' clients know them by. */
+  #ids: ReadonlyMap<string, string> = new Map()
   readonly #defaultId: string | undefined
 
   /** @param defaultId what a request without an experiment gets; where undefined, the only experiment there is */
@@ -27,6 +29,11 @@ export class ServedExperiments {
 
   get(id: string): Served | undefined {
     return this.#served.get(id)
+  }
+
+  /** By id, or by one of an experiment's other names. */
+  named(name: string): Served | undefined {
+    return this.#served.get(name) ?? this.#served.get(this.#ids.get(name) ?? "")
   }
 
   default(): Served | undefined {
@@ -43,6 +50,7 @@ export class ServedExperiments {
     this.#removed.delete(id)
     this.#coming.delete(id)
     this.#served.set(id, served)
+    this.#ids = idsByName(this.all())
   }
 
   /** Takes rewards of revisions that are not decided by here, or not yet: others decide by them. */
@@ -57,6 +65,7 @@ export class ServedExperiments {
     this.#removed.set(id, this.definitionsOf(id))
     this.#coming.delete(id)
     this.#served.delete(id)
+    this.#ids = idsByName(this.all())
   }
 
   /** What rewards mean that are taken: undefined for an experiment that was removed or never was. */
@@ -72,4 +81,11 @@ export class ServedExperiments {
   wasRemoved(id: string): boolean {
     return this.#removed.has(id)
   }
+}
+
+/** Two gateways that publish at once may give a name twice: it is the experiment's whose id comes first, on all of them. */
+function idsByName(served: readonly Served[]): ReadonlyMap<string, string> {
+  const experiments = served.map(({ snapshot }) => snapshot.experiment)
+  const named = experiments.toSorted((one, other) => (one.id < other.id ? 1 : -1))
+  return new Map(named.flatMap(({ id, names }) => names.map((name) => [name, id] as const)))
 }

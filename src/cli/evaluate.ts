@@ -1,7 +1,6 @@
 import { writeFileSync } from "node:fs"
 import { parseArgs } from "node:util"
 import { PolicyError } from "#policies/policy.ts"
-import { createDuckDbEvaluationLog } from "../adapters/duckdb/evaluation-log.ts"
 import { type Evaluation, type EvaluationOrder, evaluate as evaluateLog } from "../app/evaluation/evaluate.ts"
 import { ESTIMATOR_NAMES, type EstimatorName, isEstimatorName } from "../domain/evaluation/estimators.ts"
 import type { Command, Io } from "./command.ts"
@@ -9,28 +8,27 @@ import { evaluationDocument } from "./evaluation-document.ts"
 import { evaluationHtml } from "./evaluation-picture.ts"
 import { evaluationReport } from "./evaluation-report.ts"
 import { parseTargets, targetsFor, type WantedTargets } from "./evaluation-targets.ts"
+import { featureName, LOG_OPTIONS, LOG_USAGE, type LogOrder, readLogOrder } from "./log-order.ts"
 import { ProgressBar } from "./progress-bar.ts"
 import { Refusal, refuse } from "./refusal.ts"
 import { replicateStreams } from "./replicate-streams.ts"
+
 import { untilStopped } from "./until-stopped.ts"
 import { columnsOf, widthOf, wrapped } from "./wrapped.ts"
 
 const REPLICATES = 1000
-const FEATURE_NAME = /^[^"\\]{1,128}$/
 const STOPPED = 130
 
 export const evaluate: Command = {
   name: "evaluate",
   summary: "What another policy would have earned, from the outcome log",
-  usage: `npm run cli -- evaluate --log PATH --experiment ID [options]
+  usage: `npm run cli -- evaluate --log PLACE --experiment ID [options]
 
 Says from an outcome log what other policies would have earned, how sure that
 is, and whether this log can tell at all. It weights each logged decision by how
 likely the other policy would have made it. docs/evaluation.md is a guide.
 
-  --log PATH          a data folder, a folder of outcome files, or a file: JSON
-                      lines, plain or gzipped, or Parquet; may be repeated
-  --experiment ID     which experiment
+${LOG_USAGE.what}
   --policy KIND       a policy to judge, as in simulate: thompson, a kind with
                       its first parameter (epsilon-greedy:0.1), or the policy of
                       a document as JSON; may be repeated
@@ -41,11 +39,7 @@ likely the other policy would have made it. docs/evaluation.md is a guide.
   --learn HOW         what a policy that learns learns from. accepted (default):
                       rows that it might have drawn itself, fewer than it would
                       have had. logged: everything
-  --metric NAME       default: what the experiment learned from last
-  --from, --to TIME   decisions from one time until before another, as in
-                      2026-11-20T12:00:00Z
-  --window SECONDS    leaves out decisions younger than this at the log's end;
-                      default: the metric's attribution window, as logged
+${LOG_USAGE.rows}
   --by FEATURE        also for each value of a logged feature
   --model-features A,B
                       logged features that the outcome model tells apart
@@ -53,7 +47,7 @@ likely the other policy would have made it. docs/evaluation.md is a guide.
                       ${ESTIMATOR_NAMES.slice(6).join(",")}
   --seed N            of the bootstrap (1)
   --plot FILE         also writes the picture as one .html file
-  --threads N         processor cores to read with (1)
+${LOG_USAGE.limits}
   --json              one JSON document: {"experiment","metric","decisions",
                       "units","logged","targets":[{"policy","estimates",
                       "diagnostics","verdict","reasons",…}],…}
@@ -62,7 +56,7 @@ likely the other policy would have made it. docs/evaluation.md is a guide.
     --target-allocation '{"challenger":1}' --policy thompson`,
   run: async (args, io) => {
     try {
-      const order = readOrder(args)
+      const order = readOrder(args, io)
       return await untilStopped((signal) => run(order, io, signal))
     } catch (error) {
       if (!(error instanceof Refusal || error instanceof PolicyError)) throw error
@@ -73,24 +67,22 @@ likely the other policy would have made it. docs/evaluation.md is a guide.
 }
 
 interface Order {
-  readonly paths: readonly string[]
+  readonly open: LogOrder["open"]
   readonly query: EvaluationOrder["query"]
   readonly wanted: WantedTargets
   readonly estimators: readonly EstimatorName[]
   readonly seed: string
   readonly plot: string | undefined
-  readonly threads: number
   readonly json: boolean
 }
 
 async function run(order: Order, io: Io, signal: AbortSignal): Promise<number> {
-  const { paths, query, wanted, estimators, seed, plot, threads, json } = order
+  const { open, query, wanted, estimators, seed, plot, json } = order
   const progress = new ProgressBar(io.stderr, () => performance.now())
-  const log = createDuckDbEvaluationLog(paths, { limits: { threads }, signal })
   let evaluation: Evaluation
   try {
     evaluation = await evaluateLog(
-      log,
+      open(signal),
       {
         query,
         estimators,
@@ -114,32 +106,25 @@ async function run(order: Order, io: Io, signal: AbortSignal): Promise<number> {
   return 0
 }
 
-function readOrder(args: readonly string[]): Order {
+function readOrder(args: readonly string[], io: Io): Order {
   const { values } = parseArgs({
     args: [...args],
     options: {
-      log: { type: "string", multiple: true, default: [] },
-      experiment: { type: "string" },
-      metric: { type: "string" },
+      ...LOG_OPTIONS,
       policy: { type: "string", multiple: true, default: [] },
       params: { type: "string" },
       "target-allocation": { type: "string", multiple: true, default: [] },
       learn: { type: "string", default: "accepted" },
-      from: { type: "string" },
-      to: { type: "string" },
-      window: { type: "string" },
       by: { type: "string" },
       "model-features": { type: "string" },
       estimators: { type: "string", default: ESTIMATOR_NAMES.join(",") },
       seed: { type: "string", default: "1" },
       plot: { type: "string" },
-      threads: { type: "string", default: "1" },
       json: { type: "boolean", default: false },
     },
   })
-  const { log: paths, experiment, metric, plot } = values
-  if (paths.length === 0) throw new Refusal("--log is missing: a data folder, or files of outcomes")
-  if (experiment === undefined) throw new Refusal("--experiment is missing: the id of an experiment in the log")
+  const { plot } = values
+  const { open, query: rows } = readLogOrder(values, io)
   if (plot !== undefined && !plot.endsWith(".html")) throw new Refusal(`--plot ${plot}: the name must end in .html`)
   const wanted = parseTargets({
     policies: values.policy,
@@ -148,53 +133,26 @@ function readOrder(args: readonly string[]): Order {
     learn: values.learn,
   })
   const query = {
-    experiment,
-    metric,
-    from: timeOf("--from", values.from),
-    to: timeOf("--to", values.to),
-    windowSeconds: secondsOf(values.window),
+    ...rows,
     segmentBy: values.by === undefined ? undefined : featureName("--by", values.by),
     modelFeatures: (values["model-features"]?.split(",") ?? []).map((name) => featureName("--model-features", name)),
     arrivals: wanted.policies.length > 0,
   }
   const estimators = values.estimators.split(",").map(estimatorName)
   return {
-    paths,
+    open,
     query,
     wanted,
     estimators,
     seed: values.seed,
     plot,
-    threads: threadsOf(values.threads),
     json: values.json,
   }
-}
-
-function timeOf(option: string, text: string | undefined): number | undefined {
-  if (text === undefined) return undefined
-  const time = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Number.NaN
-  if (Number.isNaN(time)) throw new Refusal(`${option} ${text} is no time: write 2026-11-20T12:00:00Z`)
-  return time
-}
-
-function secondsOf(text: string | undefined): number | undefined {
-  if (text === undefined || /^\d{1,9}$/.test(text)) return text === undefined ? undefined : Number(text)
-  throw new Refusal(`--window ${text}: it is a whole number of seconds`)
-}
-
-function featureName(option: string, name: string): string {
-  if (FEATURE_NAME.test(name)) return name
-  throw new Refusal(`${option} "${name}" can't be a feature's name: 1 to 128 characters without quotes and backslashes`)
 }
 
 function estimatorName(name: string): EstimatorName {
   if (isEstimatorName(name)) return name
   throw new Refusal(`--estimators: there is no "${name}"; there are ${ESTIMATOR_NAMES.join(", ")}`)
-}
-
-function threadsOf(text: string): number {
-  if (/^[1-9]\d?$/.test(text)) return Number(text)
-  throw new Refusal(`--threads ${text}: it is a whole number from 1 to 99`)
 }
 
 function write(path: string, text: string): void {

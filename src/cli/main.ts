@@ -12,8 +12,12 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   allocate: async () => (await import("./allocate.ts")).allocate,
   simulate: async () => (await import("./simulate.ts")).simulate,
   evaluate: async () => (await import("./evaluate.ts")).evaluate,
+  export: async () => (await import("./export.ts")).exportRows,
   rebuild: async () => (await import("./rebuild.ts")).rebuild,
   outcomes: async () => (await import("./outcomes.ts")).outcomes,
+  keys: async () => (await import("./keys.ts")).keys,
+  experiments: async () => (await import("./experiments.ts")).experiments,
+  audit: async () => (await import("./audit.ts")).audit,
   demo: async () => (await import("./demo.ts")).demo,
 }
 
@@ -52,7 +56,7 @@ async function main(args: readonly string[]): Promise<number> {
 
 async function overview(): Promise<string> {
   const commands = await Promise.all(Object.values(COMMANDS).map((load) => load()))
-  const lines = commands.map(({ name, summary }) => `  ${name.padEnd(10)} ${summary}`)
+  const lines = commands.map(({ name, summary }) => `  ${name.padEnd(11)} ${summary}`)
   return `npm run cli -- <command> [options]\n\n${lines.join("\n")}\n\nMore on each: npm run cli -- <command> --help\n`
 }
 

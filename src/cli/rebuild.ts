@@ -5,9 +5,6 @@ import { logFolders } from "../adapters/ndjson/log-folders.ts"
 import { keepLogSpan, newLogSpan, readLogSpans } from "../adapters/ndjson/log-identity.ts"
 import { createOutcomeReader } from "../adapters/ndjson/outcome-reader.ts"
 import { createCheckpointFiles } from "../adapters/node-files/checkpoints.ts"
-import { createSqliteCounterStore } from "../adapters/sqlite/counter-store.ts"
-import { Database } from "../adapters/sqlite/database.ts"
-import { createSqliteExperimentStore } from "../adapters/sqlite/experiment-store.ts"
 import { lockFolder } from "../adapters/sqlite/folder-lock.ts"
 import type { FoldedLog, Progress } from "../app/catch-up.ts"
 import { type CheckedCounters, check, type Origin, rebuild as rebuildCounters } from "../app/rebuild.ts"
@@ -15,6 +12,7 @@ import { createRestoreRevisions } from "../app/restore-revisions.ts"
 import type { Logger } from "../ports/logger.ts"
 import type { OutcomeReader } from "../ports/outcome-reader.ts"
 import type { Command, Io, Output } from "./command.ts"
+import { openRebuiltStore } from "./rebuilt-store.ts"
 import { refuse } from "./refusal.ts"
 
 const SHOWN_DIFFERENCES = 20
@@ -28,7 +26,9 @@ export const rebuild: Command = {
 Makes the counters in DIR/gateway.db anew from the outcome log in DIR/outcomes,
 with the logs of all threads that ever served (THREADS), and the revisions of experiments that it lacks. Where log files were deleted, it
 begins with the newest checkpoint in DIR/checkpoints. Stop the gateway first: a
-folder in use is refused.
+folder in use is refused. With REDIS_URL set, the counters are those in Redis:
+name the folders of gateways that are gone; those that run fold their own logs
+again by themselves, and allocate nothing new until they have.
 
   --check         changes nothing: compares the counters with the log, and exits
                   1 where they differ. Works beside a running gateway. What is
@@ -56,7 +56,7 @@ folder in use is refused.
     })
     const folder = values["data-dir"] ?? io.env["DATA_DIR"] ?? "./data"
     const path = join(folder, "gateway.db")
-    const missing = missingPart(folder, path, values.check)
+    const missing = missingPart(folder, path, values.check && !io.env["REDIS_URL"])
     if (missing !== undefined) {
       refuse(io, "rebuild", `${folder} has no ${missing}. Name a gateway's data folder with --data-dir`)
       return 1
@@ -90,9 +90,9 @@ async function runRebuild(
   for (const log of await logFolders(folder)) {
     if ((await readLogSpans(log.folder)).length === 0) await keepLogSpan(log.folder, newLogSpan(undefined))
   }
-  const database = openDatabase(path, false, io.stderr)
-  const store = createSqliteCounterStore(database)
-  const restore = createRestoreRevisions(createSqliteExperimentStore(database), loggerTo(io.stderr))
+  const opened = await openRebuiltStore(io.env, path, false, loggerTo(io.stderr))
+  const { counters: store, experiments } = opened
+  const restore = createRestoreRevisions(experiments, loggerTo(io.stderr))
   try {
     const checkpoints = createCheckpointFiles(folder, loggerTo(io.stderr))
     const folded = await rebuildCounters({ readers, store, restore, checkpoints }, showProgress(io.stderr))
@@ -100,7 +100,7 @@ async function runRebuild(
     else io.stdout.write(`Counters made from ${describe(folded)}.\n`)
     return 0
   } finally {
-    await store.close()
+    await opened.close()
     lock.release()
   }
 }
@@ -112,20 +112,16 @@ async function runCheck(
   json: boolean,
   io: Io,
 ): Promise<number> {
-  const database = openDatabase(path, true, io.stderr)
+  const opened = await openRebuiltStore(io.env, path, true, loggerTo(io.stderr))
   try {
     const checkpoints = createCheckpointFiles(folder, loggerTo(io.stderr))
-    const archive = createSqliteCounterStore(database)
+    const archive = opened.counters
     const checked = await check({ readers, archive, now: Date.now(), checkpoints }, showProgress(io.stderr))
     io.stdout.write(json ? `${JSON.stringify(checked)}\n` : sentences(checked))
     return checked.equal ? 0 : 1
   } finally {
-    await database.close()
+    await opened.close()
   }
-}
-
-function openDatabase(path: string, readOnly: boolean, stderr: Output): Database {
-  return new Database({ path, readOnly }, loggerTo(stderr))
 }
 
 function loggerTo(stderr: Output): Logger {

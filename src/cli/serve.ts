@@ -21,6 +21,7 @@ PORT=9000 npm start. The README has the table; these are the ones to know:
   DATA_DIR         ./data
   EXPERIMENTS_DIR  folder of experiment documents (the example's by default)
   MODELS_DIR       folder of model folders (the example's by default)
+  TARGETS_FILE     servers of models elsewhere
 
 Logs are for people on a terminal and JSON lines elsewhere.`,
   run: async (args, io) => {

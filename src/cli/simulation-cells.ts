@@ -1,12 +1,24 @@
-import { simulatedExperiment } from "../app/simulation/simulated-experiment.ts"
+import { type ExperimentSettings, simulatedExperiment } from "../app/simulation/simulated-experiment.ts"
 import { alike, type Scenario } from "../app/simulation/simulation-scenario.ts"
+import type { ParsedExperiment } from "../domain/experiment.ts"
 import { replicateStreams } from "./replicate-streams.ts"
 import { describeWrongPolicy, type SimulatedPolicy } from "./simulated-policies.ts"
 import type { Cell } from "./simulation-estimate.ts"
 
-/** What is asked to be played. */
+/** A scenario, and the experiments that can be played in it. */
+export interface PlayedWorld {
+  readonly scenario: Scenario
+  readonly experimentOf: (settings: ExperimentSettings) => ParsedExperiment
+}
+
+/** The world of a made-up scenario. @param aa whether all its variants are made alike */
+export function madeUpWorld(given: Scenario, aa: boolean): PlayedWorld {
+  const scenario = aa ? alike(given) : given
+  return { scenario, experimentOf: (settings) => simulatedExperiment(scenario, settings) }
+}
+
+/** How worlds are to be played. */
 export interface Plan {
-  readonly scenarios: readonly Scenario[]
   readonly policies: readonly SimulatedPolicy[]
   readonly replicates: number
   readonly seed: number
@@ -15,20 +27,22 @@ export interface Plan {
 }
 
 /**
- * Every policy in every scenario, scenario by scenario.
+ * Every policy in every world, world by world.
  *
  * @returns those that can be played, and of the others what is wrong, each in a sentence
  */
-export function cellsOf({ scenarios, policies, replicates, seed, aa }: Plan): {
+export function cellsOf(
+  worlds: readonly PlayedWorld[],
+  { policies, replicates, seed, aa }: Plan,
+): {
   readonly cells: readonly Cell[]
   readonly left: readonly string[]
 } {
   const cells: Cell[] = []
   const left: string[] = []
-  for (const given of scenarios) {
-    const scenario = aa ? alike(given) : given
+  for (const { scenario, experimentOf } of worlds) {
     for (const { text, settings } of policies) {
-      const parsed = simulatedExperiment(scenario, settings)
+      const parsed = experimentOf(settings)
       if (!parsed.ok) {
         left.push(`${scenario.id}: ${describeWrongPolicy(text, parsed.issues)}`)
         continue

@@ -17,7 +17,7 @@ export interface CreditEntry {
  * that fold the same rewards in any order hold the same credit.
  *
  * Of one event id one entry stands: one that counts before one that doesn't, then the earliest, then the least value. Entries are ordered
- * by (counts, at, eventId), at most `MAX_POSTBACKS`; under `first` only the one that decides is kept.
+ * by (counts, at, eventId), at most `MAX_POSTBACKS`; under `first` only the one that decides is kept, by (at, value).
  */
 export type Credit = readonly CreditEntry[]
 
@@ -113,7 +113,13 @@ function rank({ value }: CreditEntry): number {
 
 function deciding(known: CreditEntry | undefined, entry: CreditEntry): CreditEntry {
   if (known === undefined) return entry
-  return (rank(known) - rank(entry) || compare(known, entry)) <= 0 ? known : entry
+  return (rank(known) - rank(entry) || compareFirst(known, entry)) <= 0 ? known : entry
+}
+
+/** By (counts, at, value, eventId), so that what counts of a credit under `first` doesn't depend on ids. */
+function compareFirst(a: CreditEntry, b: CreditEntry): number {
+  if ((a.value === null) !== (b.value === null)) return a.value === null ? 1 : -1
+  return a.at - b.at || (a.value ?? 0) - (b.value ?? 0) || compare(a, b)
 }
 
 /** By (counts, at, eventId, value). Those that don't count come last, so that they are the first to go. */

@@ -41,7 +41,14 @@ export function definitionOf(experiment: Experiment, revision: number, epoch: nu
 
 /** The definitions after a revision was published at `now` (epoch milliseconds), without those whose tokens have all died. */
 export function withRevision(known: Definitions, next: RevisionDefinition, now: number): Definitions {
-  return new Map([...superseded(known, next.revision, now), [next.revision, next]])
+  const before = [...known.values()].at(-1)
+  // An experiment that is edited a thousand times has few metrics: told to other threads, what is the same is sent once.
+  const metrics = before !== undefined && sameMetrics(before, next) ? before.metrics : next.metrics
+  return new Map([...superseded(known, next.revision, now), [next.revision, { ...next, metrics }]])
+}
+
+function sameMetrics(a: RevisionDefinition, b: RevisionDefinition): boolean {
+  return JSON.stringify([...a.metrics]) === JSON.stringify([...b.metrics])
 }
 
 /** One revision of an experiment as it was published; `experiment` is null where it was removed. */

@@ -71,6 +71,8 @@ function toIssues(
     const hint = typeof given === "string" ? didYouMean(given, issue.options.map(String)) : ""
     return [{ path, message: `${issue.message}${hint}` }]
   }
+  // A name that a record can't have: why not is one level down.
+  if (issue.code === "invalid_key") return issue.issues.map(({ message }) => ({ path, message }))
   return [{ path, message: issue.message }]
 }
 

@@ -6,6 +6,10 @@ export type ErrorCode =
   | "validation_failed"
   | "unauthorized"
   | "forbidden"
+  | "rate_limited"
+  | "keys_not_managed"
+  | "too_many_keys"
+  | "identity_unavailable"
   | "not_found"
   | "experiment_not_found"
   | "experiment_gone"
@@ -24,6 +28,7 @@ export type ErrorCode =
   | "transfer_coding_unsupported"
   | "http_version_unsupported"
   | "overloaded"
+  | "admin_busy"
   | "features_invalid"
   | "token_invalid"
   | "token_malformed"
@@ -31,12 +36,22 @@ export type ErrorCode =
   | "reward_out_of_range"
   | "reward_out_of_window"
   | "backend_failed"
+  | "backend_unavailable"
+  | "wrong_shape"
+  | "not_taken"
   | "deadline_exceeded"
   | "revision_conflict"
+  | "precondition_required"
+  | "precondition_failed"
+  | "transition_refused"
+  | "experiment_managed"
+  | "too_many_experiments"
+  | "audit_unavailable"
   | "log_unavailable"
   | "store_unavailable"
   | "config_invalid"
   | "not_configured"
+  | "not_implemented"
   | "internal"
 
 /** One place in the input and what is wrong there. `pointer` is an RFC 6901 JSON pointer. */
@@ -50,15 +65,23 @@ export class GatewayError extends Error {
   readonly code: ErrorCode
   readonly detail: string | undefined
   readonly errors: readonly InputError[] | undefined
+  /** After how long it is worth trying again, where that isn't the same for every error of the code. */
+  readonly retryAfterSeconds: number | undefined
 
   constructor(
     code: ErrorCode,
-    options: { readonly detail?: string; readonly cause?: unknown; readonly errors?: readonly InputError[] } = {},
+    options: {
+      readonly detail?: string
+      readonly cause?: unknown
+      readonly errors?: readonly InputError[]
+      readonly retryAfterSeconds?: number
+    } = {},
   ) {
     super(options.detail ?? code, options.cause === undefined ? undefined : { cause: options.cause })
     this.name = "GatewayError"
     this.code = code
     this.detail = options.detail
     this.errors = options.errors
+    this.retryAfterSeconds = options.retryAfterSeconds
   }
 }

@@ -102,7 +102,7 @@ export interface RewardEvent {
   readonly status: "applied" | "late"
 }
 
-/** Where a document came from: a folder that is watched, or a call. */
+/** Where a document came from: a folder that is watched, or a call. Pausing and resuming change no document's source. */
 export type RevisionSource = "folder" | "api"
 
 /** A configuration change. `document` is the whole new document, null when the experiment was removed. */
@@ -121,7 +121,28 @@ export interface ExperimentEvent {
   readonly lineage: Lineage
   /** One line per changed path: `policy.kind: "static" -> "thompson"`. */
   readonly diff: readonly string[]
+  /** What its author said about it. */
+  readonly reason?: string
+  /** The status that a pause over the API holds back; absent where nothing is held. */
+  readonly held?: HeldStatus
   readonly document: unknown
 }
 
-export type OutcomeEvent = DecisionEvent | RewardEvent | ExperimentEvent
+/** What a paused experiment comes back to when it is resumed. */
+export type HeldStatus = "draft" | "running" | "paused"
+
+/** How far an audit trail reaches. A trail that ends before it was cut. */
+export interface AuditEvent {
+  readonly v: 1
+  readonly type: "audit"
+  readonly eventId: string
+  readonly at: string
+  /** Id of the trail. */
+  readonly chain: string
+  /** Its last line, from 1. */
+  readonly seq: number
+  /** SHA-256 of that line, in hex. */
+  readonly hash: string
+}
+
+export type OutcomeEvent = DecisionEvent | RewardEvent | ExperimentEvent | AuditEvent

@@ -7,6 +7,8 @@ import { didYouMean } from "./nearest-name.ts"
  * reported on its own.
  */
 export interface ReadableDocument {
+  /** As they are written, also where they aren't valid. */
+  readonly names: readonly (string | undefined)[]
   readonly variants: readonly ReadableVariant[]
   readonly control: string | undefined
   readonly fallback: string | undefined
@@ -36,11 +38,25 @@ interface ReadableVariant {
   readonly id: string | undefined
   readonly weight: number | undefined
   readonly enabled: boolean | undefined
+  /** Whether its backend answers later, at another place. */
+  readonly isAsync: boolean | undefined
 }
 
 /** Everything in a document that doesn't fit together. Rules whose fields can't be read are left out. */
 export function referenceIssues(document: ReadableDocument): DocumentIssue[] {
-  return [...variantIssues(document), ...roleIssues(document), ...policyIssues(document), ...metricIssues(document)]
+  return [
+    ...nameIssues(document),
+    ...variantIssues(document),
+    ...roleIssues(document),
+    ...policyIssues(document),
+    ...metricIssues(document),
+  ]
+}
+
+function* nameIssues({ names }: ReadableDocument): Generator<DocumentIssue> {
+  for (const [index, name] of names.entries()) {
+    if (name !== undefined && names.indexOf(name) < index) yield { path: ["names", index], message: "is written twice" }
+  }
 }
 
 function* variantIssues({ variants, policy }: ReadableDocument): Generator<DocumentIssue> {
@@ -66,6 +82,13 @@ function* variantIssues({ variants, policy }: ReadableDocument): Generator<Docum
     yield {
       path: ["variants", index, "weight"],
       message: "must be above 0: burnInDecisions gives each variant its first decisions by its weight",
+    }
+  }
+  const later = variants.findIndex(({ isAsync }) => isAsync === true)
+  if (later >= 0 && variants.some(({ isAsync }) => isAsync === false)) {
+    yield {
+      path: ["variants", later, "backend", "mode"],
+      message: "must be async for all variants or for none: a caller waits for its answer or doesn't",
     }
   }
   const enabled = variants.filter((variant) => variant.enabled === true).length

@@ -2,16 +2,18 @@ import * as z from "zod"
 import { deepFreeze } from "#policies/deep-freeze.ts"
 import type { Policy } from "#policies/policy.ts"
 import { commonPolicyFields, findPolicy, isPolicyKind, policySchema } from "#policies/registry.ts"
+import { type Backend, backendSchema, isAsync, NAME, staticAnswerSchema } from "./backends/backend.ts"
 import { MAX_REWARD } from "./counters.ts"
 import { type DocumentIssue, parseShape, validFields } from "./document-issues.ts"
 import { type ReadableDocument, referenceIssues } from "./experiment-references.ts"
-import { EXPERIMENT_ID, type ExperimentId, type VariantId } from "./ids.ts"
+import { EXPERIMENT_ID, EXPERIMENT_NAME, type ExperimentId, type VariantId } from "./ids.ts"
+import { scheduleSchema } from "./schedule.ts"
 
 const VARIANT_ID = /^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$/
-const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/
 /** More would not be told apart by any traffic. */
 const MAX_VARIANTS = 64
 const MAX_METRICS = 15
+const MAX_NAMES = 16
 const THIRTY_DAYS = 30 * 86_400
 
 const experimentId = z
@@ -26,6 +28,12 @@ const variantId = z
 
 const name = z.string().regex(NAME, "must be 1 to 64 letters, digits, dots, hyphens or underscores")
 
+/** As a path segment, "." and ".." mean other things. */
+const otherName = z
+  .string()
+  .regex(EXPERIMENT_NAME, "must be 1 to 128 letters, digits, dots, hyphens or underscores")
+  .refine((text) => text !== "." && text !== "..", "must be more than dots")
+
 const seconds = z
   .number()
   .positive()
@@ -35,16 +43,7 @@ const variantSchema = z.strictObject({
   id: variantId.describe("What decisions, tokens and statistics call it; ids that differ only in case are one"),
   weight: z.number().min(0).max(1e6).default(1).describe("Share in static and burn-in allocations; only ratios matter"),
   enabled: z.boolean().default(true).describe("A disabled variant is never chosen"),
-  backend: z
-    .discriminatedUnion(
-      "kind",
-      [z.strictObject({ kind: z.literal("embedded"), model: name.describe("A folder of MODELS_DIR") })],
-      {
-        error: (issue) =>
-          issue.code === "invalid_union" ? "must be embedded, the only kind this version serves" : undefined,
-      },
-    )
-    .describe("What answers for this variant"),
+  backend: backendSchema.describe("What answers for this variant"),
 })
 
 /** What makes rewards of a metric a number: the same for the one that is learned from and for the others. */
@@ -105,11 +104,19 @@ const memorySchema = z.discriminatedUnion("kind", [
 
 const documentSchema = z.strictObject({
   id: experimentId.describe("What requests and tokens call it; never changes"),
+  names: z
+    .array(otherName)
+    .max(MAX_NAMES)
+    .default([])
+    .describe(
+      "What other protocols' clients call it beside its id: their endpoint, model or deployment; no other experiment's",
+    ),
   description: z.string().max(1000).default("").describe("For people"),
   status: z
     .enum(["draft", "running", "paused", "concluded"])
     .default("running")
     .describe("Only a running experiment is learned from; the others serve the control"),
+  schedule: scheduleSchema.optional().describe("When the status changes by itself"),
   stickiness: z
     .enum(["unit", "request"])
     .default("unit")
@@ -119,6 +126,9 @@ const documentSchema = z.strictObject({
   variants: z.array(variantSchema).min(1).max(MAX_VARIANTS).describe("The alternatives"),
   control: variantId.describe("Reference variant: what holdout units and paused experiments get"),
   fallback: variantId.optional().describe("Answers when the chosen variant can't; the control when left out"),
+  staticAnswer: staticAnswerSchema
+    .optional()
+    .describe("What is answered when no variant can; without one such requests are refused"),
   policy: policySchema.describe("The rule that turns statistics into an allocation; docs/policies has a page on each"),
   reward: rewardSchema.default(rewardSchema.parse({})).describe("The metric that the policy learns from"),
   metrics: z.array(metricSchema).max(MAX_METRICS).default([]).describe("Further metrics that rewards may name"),
@@ -155,9 +165,6 @@ export const experimentSchema = documentSchema.transform((document) => ({
 /** A valid experiment. Immutable; a change makes a new one with a higher revision. */
 export type Experiment = z.output<typeof experimentSchema>
 
-/** What answers for a variant. */
-export type Backend = z.output<typeof variantSchema>["backend"]
-
 export type ParsedExperiment =
   | { readonly ok: true; readonly experiment: Experiment }
   | { readonly ok: false; readonly issues: readonly DocumentIssue[] }
@@ -188,9 +195,10 @@ function readable(document: unknown): ReadableDocument {
   const { control, fallback, policy } = fieldsOf(document)
   const reward = validFields(rewardSchema, fieldsOf(document)["reward"] ?? {})
   return {
+    names: listOf(document, "names", MAX_NAMES).map(textOf),
     variants: listOf(document, "variants", MAX_VARIANTS).map((variant) => {
-      const { weight, enabled } = validFields(variantSchema, variant)
-      return { id: textOf(fieldsOf(variant)["id"]), weight, enabled }
+      const { weight, enabled, backend } = validFields(variantSchema, variant)
+      return { id: textOf(fieldsOf(variant)["id"]), weight, enabled, isAsync: backend && isAsync(backend) }
     }),
     control: textOf(control),
     fallback: textOf(fallback),

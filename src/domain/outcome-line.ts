@@ -1,5 +1,5 @@
 import { MAX_REWARD, NANOS } from "./counters.ts"
-import type { DecisionEvent, OutcomeEvent, RewardEvent } from "./events.ts"
+import type { AuditEvent, DecisionEvent, OutcomeEvent, RewardEvent } from "./events.ts"
 import { readJson } from "./json-text.ts"
 import { UNIT_GROUPS } from "./unit.ts"
 
@@ -13,7 +13,9 @@ import { UNIT_GROUPS } from "./unit.ts"
  */
 export function parseOutcomeLine(line: string): OutcomeEvent | undefined {
   const value = readJson(line)
-  if (!isRecord(value) || value["v"] !== 1 || !isName(value["experiment"])) return undefined
+  if (!isRecord(value) || value["v"] !== 1) return undefined
+  if (isAudit(value)) return value
+  if (!isName(value["experiment"])) return undefined
   if (isDecision(value) || isReward(value) || isExperiment(value)) return value
   return undefined
 }
@@ -90,12 +92,30 @@ function isExperiment(value: Fields): value is Fields & OutcomeEvent {
     Array.isArray(value["diff"]) &&
     isRecord(value["models"]) &&
     isLineage(value["lineage"]) &&
+    (value["reason"] === undefined || typeof value["reason"] === "string") &&
+    (value["held"] === undefined || isHeld(value["held"])) &&
     value["document"] !== undefined
+  )
+}
+
+function isAudit(value: Fields): value is Fields & AuditEvent {
+  return (
+    value["type"] === "audit" &&
+    isName(value["eventId"]) &&
+    isTime(value["at"]) &&
+    isName(value["chain"]) &&
+    isOrdinal(value["seq"]) &&
+    typeof value["hash"] === "string" &&
+    /^[0-9a-f]{64}$/.test(value["hash"])
   )
 }
 
 function isAggregation(value: unknown): boolean {
   return value === "first" || value === "last" || value === "sum" || value === "max"
+}
+
+function isHeld(value: unknown): boolean {
+  return value === "draft" || value === "running" || value === "paused"
 }
 
 function isReason(value: unknown): boolean {

@@ -23,7 +23,10 @@ export interface Snapshot {
   readonly paused: Choice
   /** One per variant: what a caller gets who forces it. */
   readonly forced: readonly Choice[]
-  /** By chosen variant: indexes of the variants to ask, in order, until one answers. The chosen one, then the fallback. */
+  /**
+   * By chosen variant: indexes of the variants to ask, in order, until one answers. The chosen one, the fallback, where that is elsewhere those
+   * that are in this process; last the number of variants, which stands for the static answer, where there is one.
+   */
   readonly ladders: readonly (readonly number[])[]
   /** Which key signs this snapshot's tokens. */
   readonly keyId: string
@@ -59,8 +62,17 @@ export function createSnapshot(parts: SnapshotParts): Snapshot {
     holdout: certainChoice(variants, control, "holdout"),
     paused: certainChoice(variants, control, "paused"),
     forced: variants.map((_, index) => certainChoice(variants, index, "forced")),
-    ladders: variants.map((_, index) => [...new Set([index, indexOf(experiment.fallback)])]),
+    ladders: variants.map((_, index) => ladderOf(experiment, index)),
   }
+}
+
+function ladderOf({ variants, fallback, staticAnswer }: Experiment, chosen: number): number[] {
+  const fallbackIndex = variants.findIndex(({ id }) => id === fallback)
+  const isLocal = (index: number) => variants[index]?.backend.kind === "embedded"
+  const local = variants.flatMap(({ enabled }, index) => (enabled && isLocal(index) ? [index] : []))
+  const afterFallback = isLocal(fallbackIndex) ? [] : local
+  const last = staticAnswer === undefined ? [] : [variants.length]
+  return [...new Set([chosen, fallbackIndex, ...afterFallback, ...last])]
 }
 
 /** The same revision under newer statistics. */

@@ -2,10 +2,12 @@ import { hash } from "node:crypto"
 import type { Hono } from "hono"
 import { loadArtifact } from "../adapters/embedded-scorer/artifact.ts"
 import { checkDocument, parseText } from "../adapters/experiment-folder/document.ts"
+import { createMemoryAuditLog } from "../adapters/memory/audit-log.ts"
 import { createMemoryCounterStore } from "../adapters/memory/counter-store.ts"
 import { createMemoryExperimentStore } from "../adapters/memory/experiment-store.ts"
 import { createMemoryOutcomeLog } from "../adapters/memory/outcome-log.ts"
 import { createPseudonyms } from "../adapters/node-crypto/mac.ts"
+import { AuditTrail } from "../app/audit-trail.ts"
 import { createRecorder } from "../app/recorder.ts"
 import { type Config, ConfigError, parseConfig } from "../config.ts"
 import { describeProblem } from "../domain/document-issues.ts"
@@ -13,7 +15,7 @@ import { mountOnHono, readRequestBytes } from "../http/hono.ts"
 import type { Clock } from "../ports/clock.ts"
 import type { Logger } from "../ports/logger.ts"
 import type { ModelEndpoint } from "../ports/model-endpoint.ts"
-import { authorization } from "./authorization.ts"
+import { createAuthorization } from "./authorization.ts"
 import { createGateway, type SigningKey } from "./gateway.ts"
 
 /** What a Worker is bundled with. */
@@ -51,6 +53,8 @@ export async function createBundledGateway(
 ): Promise<{ readonly app: Hono; readonly afterRequest: () => Promise<void> }> {
   // A Worker is reachable by everyone unless it runs on a developer's machine: the same rule as for an address on Node.
   const config = parseConfig({ ...bundle.settings, HOST: bundle.insecureLocal ? "127.0.0.1" : "0.0.0.0" })
+  if (config.redis !== undefined)
+    throw new ConfigError(["REDIS_URL is not supported on a Worker: its counters are its own"])
   const models = new Map<string, ModelEndpoint>()
   for (const { document, weights } of bundle.artifacts) {
     const endpoint = loadArtifact(document, weights)
@@ -59,21 +63,38 @@ export async function createBundledGateway(
   const counters = createMemoryCounterStore()
   const recorder = createRecorder({ log: createMemoryOutcomeLog(LOG_LINES), store: counters, clock, logger })
   const { signingKeys, unitKey } = isolateKeys(config, bundle.insecureLocal)
+  const { putInForce: _, ...authorization } = createAuthorization(config, clock)
+  const audit = new AuditTrail({
+    log: createMemoryAuditLog((text) => hash("sha256", text, "hex")),
+    stream: (event) => recorder.recordAudit(event),
+    clock,
+    logger,
+  })
   const gateway = createGateway({
     recorder,
     counters,
     experimentStore: createMemoryExperimentStore(),
-    endpointOf: ({ model }) => {
-      const endpoint = models.get(model)
-      if (endpoint === undefined) throw new ConfigError([`the model ${model} is not bundled`])
-      return endpoint
+    endpointOf: (backend) => {
+      const endpoint = backend.kind === "embedded" ? models.get(backend.model) : undefined
+      if (endpoint !== undefined) return endpoint
+      throw new ConfigError([
+        backend.kind === "embedded"
+          ? `the model ${backend.model} is not bundled`
+          : `a Worker serves embedded models only, not the target ${backend.target}`,
+      ])
     },
+    // An isolate's edits would be its own, and go with it.
+    fileOf: () => "the Worker's bundle",
+    check: async () => undefined,
+    parseText,
+    audit,
     clock,
     logger,
     randomBytes: (target) => void crypto.getRandomValues(target as Uint8Array<ArrayBuffer>),
     pseudonym: createPseudonyms(unitKey),
     signingKeys,
-    authorize: authorization(config.apiKeys, (secret) => hash("sha256", secret, "base64url")),
+    ...authorization,
+    keys: { unmanaged: "A Worker knows the keys of API_KEYS alone." },
     defaultExperiment: config.defaultExperiment,
     readings: {},
     readParts: () => ({
@@ -87,7 +108,8 @@ export async function createBundledGateway(
     await gateway.publisher.publish(document.experiment, AUTHOR)
   }
   return {
-    app: mountOnHono(gateway.application, readRequestBytes),
+    // Cloudflare sets it, and takes out what a client sends under that name.
+    app: mountOnHono(gateway.application, readRequestBytes, (c) => c.req.header("cf-connecting-ip")),
     afterRequest: async () => {
       await recorder.flush()
       await gateway.reallocator.tick()

@@ -23,6 +23,12 @@ const LARGE_BYTES = 16_384
 
 const DISCARD_MS = 500
 
+/** Told of a request's body: when it is whole and waits for its turn, and when that has come. */
+export interface BodyProgress {
+  whole(): void
+  begin(): void
+}
+
 /** Reads bodies from Node's own requests: a Request in between would copy them twice. */
 export class IncomingBodies {
   readonly #sharedBytes: number
@@ -46,17 +52,16 @@ export class IncomingBodies {
   }
 
   /** @throws GatewayError `bad_request` when the connection closes before the body is whole, `payload_too_large`, `overloaded` */
-  read(incoming: IncomingMessage, outgoing: ServerResponse, maxBytes: number): Promise<Uint8Array> {
-    return new Promise((resolve, reject) => this.#read(incoming, outgoing, maxBytes, resolve, reject))
-  }
-
-  #read(
+  read(
     incoming: IncomingMessage,
     outgoing: ServerResponse,
     maxBytes: number,
-    resolve: (bytes: Uint8Array) => void,
-    reject: (error: GatewayError) => void,
-  ): void {
+    progress?: BodyProgress,
+  ): Promise<Uint8Array> {
+    return new Promise((resolve, reject) => this.#read({ incoming, outgoing, maxBytes, progress, resolve, reject }))
+  }
+
+  #read({ incoming, outgoing, maxBytes, progress, resolve, reject }: Reading): void {
     let first: Buffer | undefined
     let pieces = 0
     let gathered: Gathered | undefined
@@ -103,8 +108,10 @@ export class IncomingBodies {
       const bytes = gathered?.bytes() ?? first ?? EMPTY
       const handOver = (): void => {
         stop()
+        progress?.begin()
         resolve(bytes)
       }
+      progress?.whole()
       if (bytes.length < LARGE_BYTES) this.#turnEnd.work(handOver)
       else this.#large.add(handOver)
     })
@@ -113,6 +120,15 @@ export class IncomingBodies {
       refuse(new GatewayError("bad_request", { detail: "The connection closed before the body was whole.", cause }))
     })
   }
+}
+
+interface Reading {
+  readonly incoming: IncomingMessage
+  readonly outgoing: ServerResponse
+  readonly maxBytes: number
+  readonly progress: BodyProgress | undefined
+  readonly resolve: (bytes: Uint8Array) => void
+  readonly reject: (error: GatewayError) => void
 }
 
 /** What is left of a body whose request is answered comes and goes, for a while: a long one costs more than a new connection. */

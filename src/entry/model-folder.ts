@@ -1,7 +1,7 @@
 import type { EmbeddedModel } from "../adapters/embedded-scorer/artifact.ts"
 import { loadModelFolder, modelFolderMark } from "../adapters/embedded-scorer/folder.ts"
+import type { EmbeddedBackend } from "../domain/backends/backend.ts"
 import { GatewayError } from "../domain/errors.ts"
-import type { Backend } from "../domain/experiment.ts"
 import type { Logger } from "../ports/logger.ts"
 
 /** A model as it was last read: what answers for it, or why nothing does. */
@@ -26,7 +26,7 @@ export class ModelFolder {
   }
 
   /** Reads the model of a backend: why it can't be served, undefined where it can. */
-  async check({ model }: Backend): Promise<string | undefined> {
+  async check({ model }: EmbeddedBackend): Promise<string | undefined> {
     try {
       const mark = await modelFolderMark(this.#path, model)
       const known = this.#read.get(model)

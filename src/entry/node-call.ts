@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Answer, Call } from "../http/call.ts"
 import { CallContext } from "../http/call-context.ts"
-import type { IncomingBodies } from "./incoming-body.ts"
+import type { BodyProgress, IncomingBodies } from "./incoming-body.ts"
 import type { Match } from "./literal-routes.ts"
 
 /** A request of Node's server as the application sees it, without a Request in between. */
@@ -12,6 +12,8 @@ export class NodeCall implements Call {
   readonly #outgoing: ServerResponse
   readonly #bodies: IncomingBodies
   readonly #parameter: Match["parameter"]
+  readonly #progress: BodyProgress | undefined
+  #readsBody = false
   #context: CallContext | undefined
 
   constructor(
@@ -19,6 +21,7 @@ export class NodeCall implements Call {
     outgoing: ServerResponse,
     bodies: IncomingBodies,
     parameter: Match["parameter"],
+    progress?: BodyProgress,
   ) {
     this.method = incoming.method ?? ""
     this.target = incoming.url ?? ""
@@ -26,11 +29,21 @@ export class NodeCall implements Call {
     this.#outgoing = outgoing
     this.#bodies = bodies
     this.#parameter = parameter
+    this.#progress = progress
+  }
+
+  /** Whether anybody asked for the body. */
+  get readsBody(): boolean {
+    return this.#readsBody
   }
 
   get context(): CallContext {
     this.#context ??= new CallContext((name) => this.header(name))
     return this.#context
+  }
+
+  get peer(): string | undefined {
+    return this.#incoming.socket.remoteAddress
   }
 
   /** As fetch has it: every value of a repeated header, also of those of which Node's `headers` keeps one. */
@@ -51,7 +64,8 @@ export class NodeCall implements Call {
   }
 
   readBytes(maxBytes: number): Promise<Uint8Array> {
-    return this.#bodies.read(this.#incoming, this.#outgoing, maxBytes)
+    this.#readsBody = true
+    return this.#bodies.read(this.#incoming, this.#outgoing, maxBytes, this.#progress)
   }
 }
 

@@ -3,14 +3,16 @@ import type { Socket } from "node:net"
 import { getRequestListener, type HttpBindings } from "@hono/node-server"
 import { type ErrorCode, GatewayError } from "../domain/errors.ts"
 import type { Application } from "../http/application.ts"
-import type { Answer, AnswerCall } from "../http/call.ts"
+import type { Answer } from "../http/call.ts"
 import { CallContext } from "../http/call-context.ts"
 import { mountOnHono, toResponse } from "../http/hono.ts"
+import type { AdmittedRequest } from "../http/overload/admission.ts"
 import { problemAnswer } from "../http/problem.ts"
 import { type JudgeHost, SERVE_ANY_HOST } from "../http/served-hosts.ts"
 import { discardRest, IncomingBodies } from "./incoming-body.ts"
-import { LiteralRoutes } from "./literal-routes.ts"
+import { LiteralRoutes, type Match } from "./literal-routes.ts"
 import { NodeCall, writeAnswer } from "./node-call.ts"
+import type { Gate } from "./overload/gate.ts"
 import { limitsForThisProcess, Peers } from "./peers.ts"
 import {
   type ClientError,
@@ -36,6 +38,8 @@ export interface NodeServerOptions {
   readonly judgeHost?: JudgeHost
   readonly peers?: Peers
   readonly bodies?: IncomingBodies
+  /** What refuses requests while there are too many. Default: all are served. */
+  readonly gate?: Gate | undefined
   /** Told of each request that is refused before the application sees it. */
   readonly onRefusal?: (code: ErrorCode) => void
 }
@@ -46,7 +50,7 @@ export interface NodeServerOptions {
  */
 export function createNodeServer(application: Application, options: NodeServerOptions = {}): Server {
   const { isDraining = () => false, judgeHost = SERVE_ANY_HOST } = options
-  const { peers = new Peers(limitsForThisProcess()), bodies = new IncomingBodies() } = options
+  const { gate, peers = new Peers(limitsForThisProcess()), bodies = new IncomingBodies() } = options
   const refuse = (request: IncomingMessage, response: ServerResponse, refusal: Refusal): void => {
     options.onRefusal?.(refusal.error.code)
     const { status, headers, text } = refusalAnswer(refusal)
@@ -58,10 +62,15 @@ export function createNodeServer(application: Application, options: NodeServerOp
     options.onRefusal?.(error.code)
     peers.dismiss(socket, rawAnswer(error))
   }
-  const app = mountOnHono(application, (c, maxBytes) => {
-    const { incoming, outgoing } = c.env as HttpBindings
-    return bodies.read(incoming, outgoing, maxBytes)
-  })
+  const throughHono = new WeakMap<object, AdmittedRequest>()
+  const app = mountOnHono(
+    application,
+    (c, maxBytes) => {
+      const { incoming, outgoing } = c.env as HttpBindings
+      return bodies.read(incoming, outgoing, maxBytes, throughHono.get(incoming))
+    },
+    (c) => (c.env as HttpBindings).incoming.socket.remoteAddress,
+  )
   const askHono = getRequestListener(app.fetch, {
     overrideGlobalObjects: true,
     // What a request without a host is taken to have asked.
@@ -71,15 +80,24 @@ export function createNodeServer(application: Application, options: NodeServerOp
   })
   const routes = new LiteralRoutes(application.routes)
   const serve = (request: IncomingMessage, response: ServerResponse): void => {
-    if (isDraining()) response.shouldKeepAlive = false
+    if (isDraining() || gate?.admission.closesConnections === true) response.shouldKeepAlive = false
     const refusal = refusalOf(request, judgeHost)
     if (refusal !== undefined) {
       refuse(request, response, refusal)
       return
     }
-    const match = routes.find(request.method ?? "", request.url ?? "")
-    if (match === undefined) void askHono(request, response)
-    else answerCall(match.answer, new NodeCall(request, response, bodies, match.parameter), request, response)
+    const { method = "", url = "" } = request
+    const match = routes.find(method, url)
+    const partition = match === undefined ? routes.partitionOf(method, url) : match.partition
+    let admitted: AdmittedRequest | undefined
+    if (gate !== undefined && partition !== undefined) {
+      admitted = gate.enter(request, response, partition)
+      if (admitted === undefined) return
+    }
+    if (match === undefined) {
+      if (admitted !== undefined) throughHono.set(request, admitted)
+      void askHono(request, response).finally(() => admitted?.end())
+    } else answerCall(match, { request, response, bodies, admitted })
   }
   const server = createServer(
     {
@@ -115,12 +133,25 @@ export function createNodeServer(application: Application, options: NodeServerOp
   return server
 }
 
-function answerCall(answer: AnswerCall, call: NodeCall, request: IncomingMessage, response: ServerResponse): void {
+interface Exchange {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  readonly bodies: IncomingBodies
+  readonly admitted: AdmittedRequest | undefined
+}
+
+function answerCall({ answer, parameter }: Match, { request, response, bodies, admitted }: Exchange): void {
   const send = (given: Answer): void => {
+    admitted?.end()
     writeAnswer(response, given)
     if (!request.complete) discardRest(request)
   }
+  const call = new NodeCall(request, response, bodies, parameter, admitted)
   const answered = answer(call)
-  if (answered instanceof Promise) void answered.then(send)
-  else send(answered)
+  if (!(answered instanceof Promise)) {
+    send(answered)
+    return
+  }
+  if (!call.readsBody) admitted?.begin()
+  void answered.then(send)
 }

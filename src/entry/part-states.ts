@@ -1,3 +1,4 @@
+import type { TargetGuard } from "../app/target-guard.ts"
 import type { PartState, PartStates } from "../http/routes/health.ts"
 import type { RecordingState } from "./recording.ts"
 
@@ -10,11 +11,15 @@ export interface ServedState {
   readonly problems: number
   /** Why a key isn't kept yet. */
   readonly keyProblem: string | undefined
+  /** Undefined: no stream. */
+  readonly stream: PartState | undefined
+  /** The store that gateways share, where there is one. */
+  readonly shared: PartState | undefined
 }
 
 /** The parts of the gateway as `/readyz` shows them. */
 export function partStates(state: ServedState, recording: RecordingState): PartStates {
-  const { served, problems, keyProblem } = state
+  const { served, problems, keyProblem, shared, stream } = state
   const { logFails, droppedLines, storeFails, failedFolds, recovered } = recording
   return {
     server: serverState(state.draining),
@@ -29,8 +34,22 @@ export function partStates(state: ServedState, recording: RecordingState): PartS
       required: false,
       detail: recovered ? `${failedFolds} failed folds` : "not caught up with the outcome log yet",
     },
+    ...(shared === undefined ? {} : { redis: shared }),
     ...(keyProblem === undefined ? {} : { keys: { ready: false, required: false, detail: keyProblem } }),
+    ...(stream === undefined ? {} : { stream }),
   }
+}
+
+/** The targets that are called, where there are any. Without them fallbacks answer: none keeps the gateway from being ready. */
+export function targetsState(guards: readonly TargetGuard[]): PartStates {
+  if (guards.length === 0) return {}
+  const failing = guards.filter((guard) => guard.failing.length > 0)
+  const reasons = failing.map(({ name, failing: models }) => {
+    const why = new Set(models.map(({ lastFailure }) => lastFailure))
+    return `${name} fails for ${models.length} of its models (${[...why].join("; ")})`
+  })
+  const detail = failing.length === 0 ? `${guards.length} answer` : reasons.join(", ")
+  return { targets: { ready: failing.length === 0, required: false, detail } }
 }
 
 export function serverState(draining: boolean): PartState {

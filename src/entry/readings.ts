@@ -3,6 +3,7 @@ import type { RecorderCounts } from "../app/recorder.ts"
 import type { RetentionCounts } from "../app/retain-log.ts"
 import type { Readings } from "../http/gauges.ts"
 import type { IncomingBodies } from "./incoming-body.ts"
+import type { Gate } from "./overload/gate.ts"
 import type { Peers } from "./peers.ts"
 
 /** Whether anything can't be written now. */
@@ -83,6 +84,53 @@ export function wireReadings(peers: Peers, bodies: IncomingBodies): Readings {
     bandit_bodies_refused: {
       help: "Large bodies refused because too many were arriving at once",
       read: () => bodies.counts.refused,
+    },
+  }
+}
+
+/** What limits are in force, and what is measured against them. */
+export function overloadReadings({ admission, resting }: Gate): Readings {
+  return {
+    bandit_overloaded: {
+      help: "1 while requests are refused because they would wait too long",
+      read: () => Number(admission.overloaded),
+      overThreads: "max",
+    },
+    bandit_requests_queued: {
+      help: "Requests that have arrived and wait for the thread that serves them",
+      read: () => admission.state.queued,
+    },
+    bandit_requests_in_flight: {
+      help: "Requests that wait for something else: a model elsewhere, the disk, the counters",
+      read: () => admission.state.inFlight,
+    },
+    bandit_concurrency_limit: {
+      help: "How many requests may be in flight",
+      read: () => admission.state.concurrencyLimit,
+    },
+    bandit_connections_resting: {
+      help: "Connections that are not read because their peers were refused and told to wait",
+      read: () => resting.count,
+    },
+    bandit_queue_wait_seconds: {
+      help: "How long a request waited for its thread, the newest that was measured",
+      read: () => admission.state.queueWaitMs / 1000,
+      overThreads: "max",
+    },
+    bandit_event_loop_delay_seconds: {
+      help: "How late timers came in the last second, 99th percentile",
+      read: () => admission.state.load.loopDelayMs / 1000,
+      overThreads: "max",
+    },
+    bandit_event_loop_utilization: {
+      help: "Share of the time in which the thread had something to do, from 0 to 1",
+      read: () => admission.state.load.loopUtilization,
+      overThreads: "max",
+    },
+    bandit_heap_used_ratio: {
+      help: "Used share of the most that the heap may take, from 0 to 1",
+      read: () => admission.state.load.heapShare,
+      overThreads: "max",
     },
   }
 }

@@ -8,6 +8,7 @@ import { createRecorder, type Recorder } from "../app/recorder.ts"
 import { recover } from "../app/recover.ts"
 import { createRecoveringMarks, createRecoveringStore, type RecoveringStore } from "../app/recovering-store.ts"
 import { createRestoreRevisions } from "../app/restore-revisions.ts"
+import type { Config } from "../config.ts"
 import { GatewayError } from "../domain/errors.ts"
 import type { LogPosition } from "../domain/log-position.ts"
 import type { Readings } from "../http/gauges.ts"
@@ -30,6 +31,8 @@ export interface RecordingOptions {
   readonly thread: number
   readonly archive: CounterStore & CounterArchive
   readonly experimentStore: ExperimentStore
+  /** Where a reward is durable when it is answered. */
+  readonly durability: Config["rewardDurability"]
   /** Settles when the store is ready to be folded into: what was there before all threads. */
   readonly prepare: () => Promise<void>
   /** When the lines of one turn are written: after the work on what arrived in it. */
@@ -88,6 +91,7 @@ export async function openRecording(options: RecordingOptions): Promise<Recordin
     reader,
     marks: createRecoveringMarks(marks, store),
     positions,
+    durability: options.durability,
     atTurnEnd: turnEnd.afterwards,
   })
   // What fails here is counted and logged where it fails.

@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises"
 import type { createLogger } from "../adapters/pino/logger.ts"
 import type { Config } from "../config.ts"
+import type { SharedStore } from "./shared-store.ts"
+import type { StreamShipping } from "./shipping/stream-shipping.ts"
 import type { Upkeep } from "./upkeep.ts"
 
 /** What a start goes by, in one thread or in several. */
@@ -8,6 +10,8 @@ export interface Start {
   readonly config: Config
   readonly dataDir: string
   readonly logger: ReturnType<typeof createLogger>
+  /** The store that gateways share, where there is one. */
+  readonly shared: SharedStore | undefined
   /** Lets go of the data folder. */
   readonly unlock: () => void
 }
@@ -35,11 +39,13 @@ export interface Server {
 export interface RunningParts extends Pick<Start, "config" | "logger"> {
   readonly server: Server
   readonly upkeep: Upkeep
+  /** Undefined: outcomes go to no stream. */
+  readonly shipping: StreamShipping | undefined
   /** Lets go of store and folder, last of all. */
   readonly release: () => Promise<void>
 }
 
-export function runGateway({ config, server, upkeep, logger, release }: RunningParts): RunningGateway {
+export function runGateway({ config, server, upkeep, shipping, logger, release }: RunningParts): RunningGateway {
   const { host, shutdownDelaySeconds, drainSeconds } = config
   upkeep.start()
   let stopped: Promise<void> | undefined
@@ -52,6 +58,7 @@ export function runGateway({ config, server, upkeep, logger, release }: RunningP
         "a serving thread has died: the process ends. What it logged is counted by the next start",
       )
       upkeep.stop()
+      await shipping?.end()
       await release()
       logger.flush()
       return error
@@ -71,6 +78,7 @@ export function runGateway({ config, server, upkeep, logger, release }: RunningP
     await server.stopListening()
     await upkeep.settled(drainSeconds * 1000)
     await server.close()
+    await shipping?.stop()
     await release()
     logger.info({}, "stopped")
     logger.flush()

@@ -8,6 +8,7 @@ import { Database } from "../adapters/sqlite/database.ts"
 import { createSqliteExperimentStore } from "../adapters/sqlite/experiment-store.ts"
 import { withDeadlines } from "../app/deadline.ts"
 import { APPEND_WITHIN_MS } from "../app/log-entry.ts"
+import { createMirroredExperiments } from "../app/mirrored-experiments.ts"
 import { recover } from "../app/recover.ts"
 import { createRestoreRevisions, type RestoreRevisions } from "../app/restore-revisions.ts"
 import { restoreStore } from "../app/restore-store.ts"
@@ -18,16 +19,22 @@ import type { CounterStore } from "../ports/counter-store.ts"
 import type { ExperimentStore } from "../ports/experiment-store.ts"
 import type { Logger } from "../ports/logger.ts"
 import { foldMarksOf } from "./recording.ts"
+import type { SharedStore } from "./shared-store.ts"
 
 export interface StorageOptions {
   readonly dataDir: string
   /** How many threads serve now, each with a log: those that earlier starts had beyond them are folded here. */
   readonly threads: number
+  /** The store that is folded into instead of the folder's own; undefined: there is none. */
+  readonly shared: SharedStore | undefined
   readonly clock: Clock
   readonly logger: Logger
 }
 
-/** The store of a data folder, and the logs that no thread writes to any more. */
+/**
+ * The store of a data folder, and the logs that no thread writes to any more. Beside a shared store the folder's own keeps a copy of the
+ * revisions alone.
+ */
 export class Storage {
   readonly database: Database
   readonly archive: CounterStore & CounterArchive
@@ -41,11 +48,17 @@ export class Storage {
   #preparing: Promise<void> | undefined
 
   constructor(options: StorageOptions) {
-    const { dataDir, logger } = options
+    const { dataDir, shared, logger } = options
     this.#options = options
     this.database = new Database({ path: join(dataDir, "gateway.db") }, logger)
-    this.archive = createSqliteCounterStore(this.database)
-    this.experimentStore = withDeadlines(createSqliteExperimentStore(this.database))
+    const own = withDeadlines(createSqliteExperimentStore(this.database))
+    if (shared === undefined) {
+      this.archive = createSqliteCounterStore(this.database)
+      this.experimentStore = own
+    } else {
+      this.archive = shared.archive
+      this.experimentStore = createMirroredExperiments(withDeadlines(shared.experimentStore), own, logger)
+    }
     this.checkpoints = createCheckpointFiles(dataDir, logger)
     this.#restore = createRestoreRevisions(this.experimentStore, logger)
   }
@@ -69,6 +82,11 @@ export class Storage {
     await this.#preparing
   }
 
+  /** Keeps a shared store small; the folder's own does that by itself. Never rejects. */
+  async tidyUp(): Promise<void> {
+    await this.#options.shared?.tidyUp()
+  }
+
   /** Notes that the logs nobody writes to are folded to their ends: what waits for all logs must not wait for those. Never rejects. */
   async noteUnwritten(): Promise<void> {
     const foldedTo = this.#options.clock.now() - APPEND_WITHIN_MS
@@ -76,15 +94,18 @@ export class Storage {
   }
 
   async #prepare(): Promise<void> {
-    const { dataDir, threads, logger } = this.#options
+    const { dataDir, threads, shared, logger } = this.#options
     const folders = await logFolders(dataDir)
-    this.#lostFiles = await restoreStore({
-      readers: folders.map(({ folder }) => createOutcomeReader(folder)),
-      store: this.archive,
-      checkpoints: this.checkpoints,
-      logger,
-      restore: this.#restore,
-    })
+    // Others fold into a shared store: no start makes it anew.
+    if (shared === undefined) {
+      this.#lostFiles = await restoreStore({
+        readers: folders.map(({ folder }) => createOutcomeReader(folder)),
+        store: this.archive,
+        checkpoints: this.checkpoints,
+        logger,
+        restore: this.#restore,
+      })
+    }
     const ids: string[] = []
     for (const folder of folders.filter(({ thread }) => thread > threads)) ids.push(await this.#fold(folder))
     this.#unwritten = ids

@@ -11,13 +11,18 @@ export const MOST_PIECES = 32
  * answering all costs a third less than one request after the other.
  */
 export class TurnEnd {
+  /** Told how long a piece of work waited for its turn, and how many pieces were before it: of the first piece that came after the last one told of. */
+  onWaited: (waitedMs: number, ahead: number) => void = () => {}
   #work: Piece[] = []
+  /** The piece whose wait is measured: when it came, how many were before it then, and how many of these are still to be done. */
+  #measured: { readonly sinceMs: number; readonly ahead: number; left: number } | undefined
   #afterwards: Piece[] = []
   /** How often `#runAfterwards` is still to run in this turn. */
   #due = 0
 
   /** Runs a piece of work once everything that has arrived in this turn is read. */
   readonly work = (piece: Piece): void => {
+    this.#measured ??= { sinceMs: performance.now(), ahead: this.#work.length, left: this.#work.length }
     this.#work.push(piece)
     if (this.#work.length === 1) this.#askForWork()
   }
@@ -41,8 +46,20 @@ export class TurnEnd {
 
   readonly #runWork = (): void => {
     const pieces = this.#work.splice(0, MOST_PIECES)
+    this.#measure(pieces.length)
     if (this.#work.length > 0) this.#askForWork()
     for (const piece of pieces) piece()
+  }
+
+  #measure(pieces: number): void {
+    const measured = this.#measured
+    if (measured === undefined) return
+    if (measured.left >= pieces) {
+      measured.left -= pieces
+      return
+    }
+    this.#measured = undefined
+    this.onWaited(performance.now() - measured.sinceMs, measured.ahead)
   }
 
   readonly #runAfterwards = (): void => {

@@ -1,3 +1,4 @@
+import { basename } from "node:path"
 import { fileURLToPath } from "node:url"
 import { ExperimentFolder } from "../adapters/experiment-folder/folder.ts"
 import { type LogFolder, logFolders } from "../adapters/ndjson/log-folders.ts"
@@ -5,6 +6,8 @@ import { createLogSegments } from "../adapters/ndjson/log-segments.ts"
 import { createOutcomeReader } from "../adapters/ndjson/outcome-reader.ts"
 import { createFollowerCursors } from "../adapters/node-files/follower-cursors.ts"
 import { DocumentFollower } from "../app/follow-documents.ts"
+import { Scheduler } from "../app/keep-schedules.ts"
+import type { KeyManagement } from "../app/manage-keys.ts"
 import type { Publisher } from "../app/publish.ts"
 import type { Reallocator } from "../app/reallocate.ts"
 import type { RecoveringStore } from "../app/recovering-store.ts"
@@ -16,13 +19,18 @@ import { describeProblem } from "../domain/document-issues.ts"
 import type { Clock } from "../ports/clock.ts"
 import type { BackendCheck } from "../ports/document-source.ts"
 import type { Logger } from "../ports/logger.ts"
+import type { Backends } from "./backends.ts"
 import type { KeptKeys } from "./kept-keys.ts"
-import type { ModelFolder } from "./model-folder.ts"
 import { foldMarksOf } from "./recording.ts"
 import type { Storage } from "./storage.ts"
 
+/** The audit trail in a data folder. */
+export const AUDIT_FILE = "audit.ndjson"
+
 const LOOK_EVERY_MS = 1000
 const RETAIN_EVERY_MS = 60_000
+const NOTE_USES_EVERY_MS = 60_000
+const TIDY_EVERY_MS = 30_000
 const DAY_MS = 86_400_000
 const REALLOCATE_EVERY_MS = 50
 
@@ -31,7 +39,8 @@ export interface UpkeepParts {
   readonly dataDir: string
   readonly storage: Storage
   readonly keys: KeptKeys
-  readonly models: ModelFolder
+  readonly apiKeys: Pick<KeyManagement, "look" | "noteUses">
+  readonly backends: Backends
   readonly experiments: ServedExperiments
   readonly publisher: Publisher
   readonly reallocator: Reallocator
@@ -46,19 +55,21 @@ export class Upkeep {
   readonly #parts: UpkeepParts
   readonly #documents: DocumentFollower
   readonly #retention: LogRetention
+  readonly #scheduler: Scheduler
   #timers: NodeJS.Timeout[] = []
 
   /** @param logs every log of the data folder: `retainedLogs` */
   constructor(parts: UpkeepParts, logs: readonly [RetainedLog, ...RetainedLog[]]) {
-    const { config, dataDir, storage, experiments, models, clock, logger } = parts
+    const { config, dataDir, storage, experiments, backends, clock, logger } = parts
     this.#parts = parts
-    const check: BackendCheck = (backend) => models.check(backend)
+    const check: BackendCheck = (backend) => backends.check(backend)
     this.#documents = new DocumentFollower({
       source: new ExperimentFolder(config.experimentsDir ?? packaged("examples/experiments"), check),
       publisher: parts.publisher,
       logger,
       check,
     })
+    this.#scheduler = new Scheduler({ experiments, publisher: parts.publisher, clock, logger })
     this.#retention = new LogRetention({
       bounds: {
         maxBytes: config.outcomesMaxBytes,
@@ -80,6 +91,16 @@ export class Upkeep {
     return this.#documents.problems.length
   }
 
+  /**
+   * The name of the file that an experiment belongs to. Only a folder that was named is the source of truth: the example's are there to begin
+   * with, and whoever edits them over the API has them.
+   */
+  fileOf(id: string): string | undefined {
+    if (this.#parts.config.experimentsDir === undefined) return undefined
+    const file = this.#documents.fileOf(id)
+    return file === undefined ? undefined : basename(file)
+  }
+
   /** What went of the logs since the start. */
   get retained(): RetentionCounts {
     return this.#retention.counts
@@ -93,12 +114,21 @@ export class Upkeep {
     requireExperiment(config, ids, this.#documents.problems.map(describeProblem))
   }
 
+  /** Looks for documents and revisions without waiting for the next turn. */
+  lookNow(): void {
+    void this.#documents.look()
+  }
+
   start(): void {
-    const { reallocator, recovery, storage } = this.#parts
+    const { apiKeys, reallocator, recovery, storage } = this.#parts
     this.#timers = [
       setInterval(() => void this.#documents.look(), LOOK_EVERY_MS),
+      setInterval(() => void this.#scheduler.look(), LOOK_EVERY_MS),
       setInterval(() => void this.#tryAgain(), LOOK_EVERY_MS),
+      setInterval(() => void apiKeys.look(), LOOK_EVERY_MS),
+      setInterval(() => void apiKeys.noteUses(), NOTE_USES_EVERY_MS),
       setInterval(() => void reallocator.tick(), REALLOCATE_EVERY_MS),
+      setInterval(() => void storage.tidyUp(), TIDY_EVERY_MS),
       setInterval(() => {
         void storage.noteUnwritten()
         // What a store holds that has not caught up is no checkpoint.

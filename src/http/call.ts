@@ -8,6 +8,8 @@ export interface Call {
   readonly target: string
   /** Its id and its trace. */
   readonly context: CallContext
+  /** The address that the connection came from, where the server knows it. Never what a header says: anybody can send one. */
+  readonly peer: string | undefined
   /** A header's value; those of a repeated one joined by commas. @param name in lower case */
   header(name: string): string | undefined
   /** What the path has in the place of a `{name}`, decoded. */

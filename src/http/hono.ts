@@ -8,14 +8,25 @@ import { tooLarge } from "./read-body.ts"
 /** Reads a request's body whole, as `Call.readBytes` says. A runtime may have a shorter way to its bytes than the Request's. */
 export type ReadBytes = (c: Context, maxBytes: number) => Promise<Uint8Array>
 
+/** The address that a request came from, as far as the runtime knows it. */
+export type PeerOf = (c: Context) => string | undefined
+
 /** The application as a fetch handler: what a Worker is, and what Node's server falls back to. */
-export function mountOnHono({ routes, notFound, failed }: Application, readBytes: ReadBytes): Hono {
+export function mountOnHono(
+  { routes, notFound, failed }: Application,
+  readBytes: ReadBytes,
+  peerOf: PeerOf = () => undefined,
+): Hono {
   const app = new Hono()
-  const callOf = (c: Context): Call => new HonoCall(c, readBytes)
+  const callOf = (c: Context, verb = ""): Call => new HonoCall(c, readBytes, peerOf, verb)
   for (const { path, methods, refuse } of routes) {
-    const routed = path.replaceAll(/\{(\w+)\}/g, ":$1")
-    for (const [method, answer] of methods) app.on(method, routed, async (c) => toResponse(await answer(callOf(c))))
-    app.all(routed, (c) => toResponse(refuse(callOf(c))))
+    // `{name}:predict`: to the router the parameter is all of the segment.
+    const [, verb] = /\}(:\w+)$/.exec(path) ?? []
+    const routed = path.replaceAll(/\{(\w+)\}(:\w+)?/g, (_, name, end) => `:${name}${end ? `{[^/]+${end}}` : ""}`)
+    for (const [method, answer] of methods) {
+      app.on(method, routed, async (c) => toResponse(await answer(callOf(c, verb))))
+    }
+    app.all(routed, (c) => toResponse(refuse(callOf(c, verb))))
   }
   app.notFound((c) => toResponse(notFound(callOf(c))))
   app.onError((error, c) => toResponse(failed(callOf(c), error)))
@@ -30,10 +41,15 @@ class HonoCall implements Call {
   readonly context: CallContext
   readonly #c: Context
   readonly #readBytes: ReadBytes
+  readonly #peerOf: PeerOf
+  readonly #verb: string
 
-  constructor(c: Context, readBytes: ReadBytes) {
+  /** @param verb what the path has behind its last parameter within the same segment */
+  constructor(c: Context, readBytes: ReadBytes, peerOf: PeerOf, verb: string) {
     this.#c = c
     this.#readBytes = readBytes
+    this.#peerOf = peerOf
+    this.#verb = verb
     this.context = new CallContext((name) => c.req.header(name))
   }
 
@@ -47,12 +63,17 @@ class HonoCall implements Call {
     return url.slice(url.indexOf("/", "https://".length))
   }
 
+  get peer(): string | undefined {
+    return this.#peerOf(this.#c)
+  }
+
   header(name: string): string | undefined {
     return this.#c.req.header(name)
   }
 
   param(name: string): string | undefined {
-    return this.#c.req.param(name)
+    const value = this.#c.req.param(name)
+    return this.#verb === "" ? value : value?.slice(0, -this.#verb.length)
   }
 
   readBytes(maxBytes: number): Promise<Uint8Array> {

@@ -5,6 +5,9 @@ import { createUnknownFeatureCount, LOOK_EVERY } from "../app/unknown-features.t
 import { GatewayError } from "../domain/errors.ts"
 import type { Features, ModelEndpoint } from "../ports/model-endpoint.ts"
 import { type Readings, watchReadings } from "./gauges.ts"
+import type { ShedCause } from "./overload/admission.ts"
+import type { Partition } from "./overload/partition.ts"
+import { shedCode } from "./overload/shed-answer.ts"
 
 /** Seconds. From 100 µs, since an embedded prediction takes less than a millisecond. */
 const LATENCY_BUCKETS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5]
@@ -22,6 +25,7 @@ export class Metrics {
   readonly #requestSeconds: Histogram<"route">
   readonly #problems: Counter<"code">
   readonly #macros: Counter
+  readonly #shed: Counter<"partition" | "cause">
   readonly #unknownFeatures: Counter<"experiment">
   readonly #countUnknownFeatures = createUnknownFeatureCount()
   readonly #decisionChildren = new Map<string, Map<string, Counter.Internal>>()
@@ -68,6 +72,12 @@ export class Metrics {
       help: "Postbacks without a readable token, unexpanded ad-server macros among them",
       registers,
     })
+    this.#shed = new Counter({
+      name: "bandit_shed_total",
+      help: "Requests refused unread because the gateway was overloaded, by partition and cause",
+      labelNames: ["partition", "cause"],
+      registers,
+    })
     this.#unknownFeatures = new Counter({
       name: "bandit_unknown_features_total",
       help: `Features that no variant's model reads, in one of ${LOOK_EVERY} predictions, the first of an experiment included`,
@@ -112,6 +122,12 @@ export class Metrics {
 
   answeredProblem(code: string): void {
     this.#problems.inc({ code })
+  }
+
+  /** A request was refused unread. */
+  shed(partition: Partition, cause: ShedCause): void {
+    this.#shed.inc({ partition, cause })
+    if (partition !== "reward") this.answeredProblem(shedCode(partition))
   }
 
   /** @param seconds from the handler's start to its answer */

@@ -1,15 +1,19 @@
 import * as z from "zod"
 import { type ErrorCode, GatewayError } from "../domain/errors.ts"
+import { DIALECT_PROBLEMS, dialectStatus } from "./contract/dialects/dialect.ts"
 import {
   BODY_PROBLEMS,
   COMMON_PROBLEMS,
   type Content,
   type Operation,
   type OperationAnswer,
+  type RequestBody,
 } from "./contract/operation.ts"
 import { OPERATIONS } from "./contract/operations.ts"
 import { IN_A_LINE, MAX_REWARDS } from "./contract/reward-body.ts"
 import { NAMED_SCHEMAS, type SchemaName } from "./contract/schemas.ts"
+import { partitionOf } from "./overload/partition.ts"
+import { shedCode } from "./overload/shed-answer.ts"
 import { PROBLEMS, toProblem } from "./problem.ts"
 
 export type JsonSchema = z.core.JSONSchema.BaseSchema
@@ -29,6 +33,12 @@ export function openApiDocument(): OpenApiDocument {
   return assembled
 }
 
+/** An experiment document's schema by itself, as people write it. */
+export function experimentJsonSchema(): JsonSchema {
+  const schema = z.toJSONSchema(NAMED_SCHEMAS.Experiment, { io: "input", target: "draft-2020-12" })
+  return { ...schema, title: "Experiment document of bandit-gateway" }
+}
+
 function assemble() {
   const byPath = Map.groupBy(OPERATIONS, ({ path }) => path)
   return {
@@ -43,7 +53,16 @@ function assemble() {
     tags: [
       { name: "Predict", description: "Ask for predictions; each is one decision." },
       { name: "Reward", description: "Say what a decision earned." },
-      { name: "Experiments", description: "Read what is served, what is known and why a choice is made." },
+      {
+        name: "Dialects",
+        description:
+          "The same under the protocols of other model servers: a client moves by changing its base URL. Errors have the protocol's own form. Not for browsers.",
+      },
+      {
+        name: "Experiments",
+        description: "Edit what is served, read what is known, why a choice is made and who changed what.",
+      },
+      { name: "Keys", description: "Make, list and revoke API keys." },
       { name: "Operations", description: "Health, metrics and this contract." },
     ],
     paths: mapped(byPath, (operations) => mapped(new Map(operations.map((one) => [one.method, one])), toOperation)),
@@ -53,15 +72,14 @@ function assemble() {
         apiKey: {
           type: "http",
           scheme: "bearer",
-          description: "A key of API_KEYS. Not needed where none are configured.",
+          description:
+            "A key of API_KEYS, or one made under /admin/keys. Not needed where neither API_KEYS nor OIDC_ISSUER is set.",
         },
       },
     },
   }
 }
 
-/** Text without control characters, line and paragraph separators. */
-const NO_CONTROLS = "^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]+$"
 /** A map as the object that JSON has for it, each value turned into another. */
 function mapped<Value, Written>(
   entries: ReadonlyMap<string | number, Value>,
@@ -78,12 +96,9 @@ function componentSchemas(): Record<string, JsonSchema> {
   for (const [id, { $schema: _, $id: __, id: ___, ...schema }] of Object.entries(generated))
     schemas[id] = withPlainTuples(schema) as JsonSchema
   // JSON Schema says these in ways that zod refinements can't be translated to.
-  const { PredictRequest: request, Experiment: experiment } = schemas
-  const unitId = request?.properties?.["unitId"]
-  schemas["PredictRequest"] = {
-    ...request,
-    properties: { ...request?.properties, unitId: { ...(unitId as JsonSchema), pattern: NO_CONTROLS } },
-    oneOf: [{ required: ["features"] }, { required: ["instances"] }],
+  const { Experiment: experiment } = schemas
+  for (const name of ["PredictRequest", "FeatureRequest"] as const) {
+    schemas[name] = { ...schemas[name], oneOf: [{ required: ["features"] }, { required: ["instances"] }] }
   }
   schemas["PublishedExperiment"] = {
     ...experiment,
@@ -120,15 +135,15 @@ function toOperation(operation: Operation): Record<string, unknown> {
     "x-permission": permission,
     parameters,
     requestBody: request && {
-      description: `At most ${request.maxBytes} bytes`,
+      description: sizeOf(request),
       required: true,
       content: toContents(request.contents),
     },
     responses: {
       ...mapped(new Map(answers.map((one) => [one.status, one])), toAnswer),
       ...mapped(
-        Map.groupBy(problemsOf(operation), (code) => PROBLEMS[code].status),
-        toProblemAnswer,
+        Map.groupBy(problemsOf(operation), (code) => statusOf(operation, code)),
+        (codes) => toProblemAnswer(operation, codes),
       ),
     },
   }
@@ -136,10 +151,15 @@ function toOperation(operation: Operation): Record<string, unknown> {
 
 /** Every problem that an operation can answer. */
 export function problemsOf(operation: Operation): readonly ErrorCode[] {
-  const { permission, request, problems = [] } = operation
+  const { permission, request, problems = [], path, method } = operation
   const forBodies = request === undefined ? [] : BODY_PROBLEMS
-  const forKeys: readonly ErrorCode[] = permission === undefined ? [] : ["unauthorized", "forbidden"]
-  return [...new Set([...forBodies, ...problems, ...forKeys, ...COMMON_PROBLEMS])]
+  const forKeys: readonly ErrorCode[] = permission === undefined ? [] : ["unauthorized", "forbidden", "rate_limited"]
+  const forAdmin: readonly ErrorCode[] = path.startsWith("/admin/") ? ["identity_unavailable"] : []
+  const forChanges: readonly ErrorCode[] = forAdmin.length > 0 && method !== "get" ? ["origin_not_allowed"] : []
+  const partition = partitionOf(operation)
+  const whenOverloaded = partition === undefined ? [] : [shedCode(partition)]
+  const forCallers = [...forKeys, ...forAdmin, ...forChanges, ...whenOverloaded]
+  return [...new Set([...forBodies, ...problems, ...forCallers, ...COMMON_PROBLEMS])]
 }
 
 function toContents(contents: readonly Content[]): Record<string, unknown> {
@@ -180,13 +200,31 @@ function toAnswer({ description, content, headers }: OperationAnswer): Record<st
   }
 }
 
-/** Codes that share a status share an answer, with one example each. */
-function toProblemAnswer(codes: readonly ErrorCode[]): Record<string, unknown> {
-  const examples = codes.map((code) => [code, { value: toProblem(new GatewayError(code)) }])
+/** How large a body may be, in words. */
+export function sizeOf({ maxBytes, maxPassedBytes }: RequestBody): string {
+  const least = `At most ${maxBytes.toLocaleString("en")} bytes`
+  if (maxPassedBytes === undefined) return least
+  return `${least}; up to ${maxPassedBytes.toLocaleString("en")} where the experiment's models are asked with the body as it is`
+}
+
+function statusOf({ dialect }: Operation, code: ErrorCode): number {
+  const { status } = PROBLEMS[code]
+  return dialect === undefined ? status : dialectStatus(dialect, code, status)
+}
+
+/** Codes that share a status share an answer, with one example each. Of a dialect only what is refused unread is a problem document. */
+function toProblemAnswer(operation: Operation, codes: readonly ErrorCode[]): Record<string, unknown> {
+  const { dialect } = operation
+  const partition = partitionOf(operation)
+  const unread = partition === undefined ? COMMON_PROBLEMS : [...COMMON_PROBLEMS, shedCode(partition)]
+  const documents = dialect === undefined ? codes : codes.filter((code) => unread.includes(code))
+  const examples = documents.map((code) => [code, { value: toProblem(new GatewayError(code)) }])
+  const asDocument = { schema: { $ref: refTo("Problem") }, examples: Object.fromEntries(examples) }
   return {
     description: codes.map((code) => PROBLEMS[code].title).join("; "),
     content: {
-      "application/problem+json": { schema: { $ref: refTo("Problem") }, examples: Object.fromEntries(examples) },
+      ...(dialect && { "application/json": { schema: { $ref: refTo(DIALECT_PROBLEMS[dialect].schema) } } }),
+      ...(documents.length > 0 && { "application/problem+json": asDocument }),
     },
   }
 }

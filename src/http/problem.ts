@@ -31,12 +31,34 @@ export const PROBLEMS = {
   unauthorized: {
     status: 401,
     title: "API key missing or unknown",
-    help: "Send `Authorization: Bearer <key>` with a key of API_KEYS.",
+    help: "Send `Authorization: Bearer <key>` with a key that is in force: one of API_KEYS, or one that was made under /admin/keys and is neither revoked nor expired.",
   },
   forbidden: {
     status: 403,
     title: "API key lacks the permission",
     help: "Use a key that has the permission which the detail names.",
+  },
+  rate_limited: {
+    status: 429,
+    title: "Too many requests",
+    retryAfterSeconds: 1,
+    help: "The key is used more often than its requestsPerSecond allow, or too many wrong keys came from one address. Wait as long as Retry-After says.",
+  },
+  keys_not_managed: {
+    status: 409,
+    title: "Keys are not managed here",
+    help: "A gateway that asks for no keys has nobody to make them for: start it with API_KEYS. A Worker knows the keys of API_KEYS alone.",
+  },
+  too_many_keys: {
+    status: 409,
+    title: "There are too many keys",
+    help: "Revoke keys that nobody uses: lastUsedAt says which.",
+  },
+  identity_unavailable: {
+    status: 503,
+    title: "Identity provider can't be asked",
+    retryAfterSeconds: 5,
+    help: "The gateway needs the provider's keys to check a user's token. API keys work without it.",
   },
   not_found: { status: 404, title: "Not found", help: "See /openapi.json for the paths there are." },
   experiment_not_found: {
@@ -103,12 +125,18 @@ export const PROBLEMS = {
     status: 503,
     title: "Gateway is overloaded",
     retryAfterSeconds: 1,
-    help: "Too many large bodies are arriving at once. Send the request again.",
+    help: "More arrives than can be answered in time. Wait for the seconds of Retry-After, then send the request again.",
+  },
+  admin_busy: {
+    status: 429,
+    title: "Too many requests of the control plane at once",
+    retryAfterSeconds: 1,
+    help: "The gateway is overloaded and serves predictions and rewards first. Wait for the seconds of Retry-After, then send the request again.",
   },
   origin_not_allowed: {
     status: 403,
     title: "Origin is not allowed",
-    help: "Browsers may post rewards from the origins of CORS_ORIGINS, and nothing else.",
+    help: "Pages of the origins in CORS_ORIGINS may post rewards. Under /admin only pages of the gateway itself may change anything; behind a proxy, PUBLIC_URL says which these are.",
   },
   features_invalid: {
     status: 422,
@@ -146,6 +174,24 @@ export const PROBLEMS = {
     retryAfterSeconds: 1,
     help: "The chosen variant and the fallback failed.",
   },
+  backend_unavailable: {
+    status: 503,
+    title: "No variant can be asked now",
+    retryAfterSeconds: 1,
+    help: "The target of the chosen variant has failed so often that it is left alone for some seconds, or has as many calls under way as it may, and nothing else could answer.",
+  },
+  wrong_shape: {
+    status: 503,
+    title: "No variant gave a usable answer",
+    retryAfterSeconds: 1,
+    help: "What the model answered doesn't fit the request: another number of predictions, or something that is no finite number.",
+  },
+  not_taken: {
+    status: 503,
+    title: "No variant takes such a request",
+    retryAfterSeconds: 1,
+    help: "The chosen variant and those that could stand in for it can't be asked this way: a body in another protocol than they speak, or features without a declared request.",
+  },
   deadline_exceeded: {
     status: 503,
     title: "No variant answered in time",
@@ -156,6 +202,37 @@ export const PROBLEMS = {
     status: 409,
     title: "Another revision was published meanwhile",
     help: "Read the experiment again, make the change to its newest revision, and publish that.",
+  },
+  precondition_required: {
+    status: 428,
+    title: "Say which revision the change is for",
+    help: 'Send `If-Match: "7"` with the ETag of the document that you have read, or `If-None-Match: *` to create an experiment.',
+  },
+  precondition_failed: {
+    status: 412,
+    title: "Experiment has changed since",
+    help: "Somebody published another revision. Read the experiment again, make the change to its newest revision, and send that.",
+  },
+  transition_refused: {
+    status: 409,
+    title: "Status does not allow this step",
+    help: "The detail names the statuses that do: start a draft, pause what runs, resume what is paused, conclude any of them.",
+  },
+  experiment_managed: {
+    status: 409,
+    title: "Experiment is kept in a file",
+    help: "Change the file that the detail names; the gateway publishes it. Pausing, and resuming what was paused here, works all the same.",
+  },
+  too_many_experiments: {
+    status: 409,
+    title: "Too many experiments",
+    help: "A gateway keeps 10,000. Delete some that have concluded.",
+  },
+  audit_unavailable: {
+    status: 503,
+    title: "Audit trail is unavailable",
+    retryAfterSeconds: 1,
+    help: "Nothing is changed that can't be recorded. Send the request again.",
   },
   log_unavailable: {
     status: 503,
@@ -174,6 +251,11 @@ export const PROBLEMS = {
     status: 503,
     title: "Gateway is not configured",
     help: "Whoever runs it has not set its keys; its log says what is missing.",
+  },
+  not_implemented: {
+    status: 501,
+    title: "Not served here",
+    help: "The protocol has this call, the gateway doesn't serve it. The page of the dialect says what it serves.",
   },
   internal: { status: 500, title: "Internal error", help: "The gateway's own mistake; its log has the details." },
 } as const satisfies Record<ErrorCode, ProblemSpec>
@@ -209,11 +291,12 @@ export function toProblem(error: GatewayError): Problem {
 }
 
 /** Headers of every problem document. */
-export function problemHeaders({ code }: GatewayError): Record<string, string> {
-  const { retryAfterSeconds } = SPECS[code]
+export function problemHeaders(error: GatewayError): Record<string, string> {
+  const retryAfterSeconds = error.retryAfterSeconds ?? SPECS[error.code].retryAfterSeconds
   return {
     "content-type": "application/problem+json",
     "cache-control": "no-store",
+    ...(error.code === "unauthorized" ? { "www-authenticate": "Bearer" } : {}),
     ...(retryAfterSeconds === undefined ? {} : { "retry-after": String(retryAfterSeconds) }),
   }
 }

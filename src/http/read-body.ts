@@ -1,7 +1,8 @@
 import { GatewayError } from "../domain/errors.ts"
 import type { Call } from "./call.ts"
+import { ANY_MEDIA_TYPE } from "./contract/operation.ts"
 
-/** What a route takes: media types without parameters, and the largest body in bytes. */
+/** What a route takes: media types without parameters (ANY_MEDIA_TYPE: any and none), and the largest body in bytes. */
 export interface BodyRules {
   readonly mediaTypes: readonly string[]
   readonly maxBytes: number
@@ -26,8 +27,9 @@ export async function readBody(call: Call, rules: BodyRules): Promise<{ bytes: U
 }
 
 function checkMediaType(header: string | undefined, rules: BodyRules): string {
-  if (header === "application/json") return header
+  if (header === "application/json" && rules.mediaTypes.includes(header)) return header
   const mediaType = (header ?? "").split(";", 1)[0]?.trim().toLowerCase() ?? ""
+  if (rules.mediaTypes.includes(ANY_MEDIA_TYPE)) return mediaType
   const charset = CHARSET.exec(header ?? "")?.[1]?.toLowerCase() ?? "utf-8"
   if (!rules.mediaTypes.includes(mediaType) || (charset !== "utf-8" && charset !== "utf8")) {
     throw new GatewayError("unsupported_media_type", { detail: `Send Content-Type: ${rules.mediaTypes.join(" or ")}.` })

@@ -1,3 +1,4 @@
+import type { Resolution } from "../domain/bucket-widths.ts"
 import type { Postback } from "../domain/credits.ts"
 import type { CounterAddition, GroupAddition } from "../domain/decision-facts.ts"
 import type { RewardEvent } from "../domain/events.ts"
@@ -6,12 +7,17 @@ import type { LogId, LogPosition } from "../domain/log-position.ts"
 import type { Statistics, StatisticsQuery } from "../domain/statistics.ts"
 import type { UnitSketch } from "../domain/unit-sketch.ts"
 
+export type { Resolution }
+
 /** What a reward did: `applied` changed (or created) the credit of its decision, `duplicate` was there before. */
 export type RewardAnswer = "applied" | "duplicate"
 
 /** A decision and metric, the key under which rewards have one effect, and the postback asked about. */
 export interface CreditKey extends Postback {
+  readonly experiment: string
   readonly decisionId: string
+  /** When the decision was made, ISO 8601. */
+  readonly decidedAt: string
   readonly metric: string
 }
 
@@ -45,16 +51,6 @@ export type FoldAnswer =
   | { readonly status: "elsewhere"; readonly position: LogPosition | undefined }
   /** Nothing was changed: the log was away for so long that credits may have gone. It needs a new id; its tail enters by `rebuild` only. */
   | { readonly status: "lapsed" }
-
-/** For how long and how finely counters must tell ages apart: the store's buckets are at most a sixtieth of either as long as it matters. */
-export interface Resolution {
-  /** What policies remember: undefined for everything alike. A half-life counts as what it halves in. */
-  readonly memorySeconds: number | undefined
-  /** Ages from which on memory has forgotten; undefined: never. */
-  readonly forgottenAfterSeconds: number | undefined
-  /** 0 where decisions count at once. */
-  readonly maturationSeconds: number
-}
 
 /** Group rows and sketches of an experiment, for statistics that go by unit. */
 export interface GroupStatistics {

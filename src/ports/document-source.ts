@@ -1,5 +1,6 @@
-import type { DocumentProblem } from "../domain/document-issues.ts"
-import type { Backend, Experiment } from "../domain/experiment.ts"
+import type { Backend } from "../domain/backends/backend.ts"
+import type { DocumentIssue, DocumentProblem } from "../domain/document-issues.ts"
+import type { Experiment } from "../domain/experiment.ts"
 
 /** A document as it was last read: an experiment, or everything that is wrong with it. */
 export type ReadDocument =
@@ -19,6 +20,14 @@ export type SourceDocument = ReadDocument & { readonly version: string }
 
 /** Says why a backend can't be served now, as an object of "backend …"; undefined where it can. Asked again while it can't. */
 export type BackendCheck = (backend: Backend) => Promise<string | undefined>
+
+/** What a YAML text says: a document, or what is wrong with it. */
+export type YamlRead =
+  | { readonly ok: true; readonly document: unknown }
+  | { readonly ok: false; readonly issues: readonly (DocumentIssue & { readonly line: number })[] }
+
+/** Reads a YAML text, in a time that is bounded whatever the text. Never rejects. */
+export type ReadYaml = (text: string) => Promise<YamlRead>
 
 /** Where experiment documents come from: a place that others write to. */
 export interface DocumentSource {

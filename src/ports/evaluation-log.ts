@@ -18,6 +18,8 @@ export interface EvaluationQuery {
   readonly modelFeatures: readonly string[]
   /** Whether rewards are wanted one by one, with their times: for policies that learn. */
   readonly arrivals: boolean
+  /** Whether decision ids and all logged features are wanted: for exports. Absent: they aren't. */
+  readonly whole?: boolean | undefined
 }
 
 /** What is known of the rows before they are read. */
@@ -87,6 +89,10 @@ export interface RowBatch {
   readonly cell: readonly number[]
   /** Rewards in the order in which they came, epoch milliseconds and values. */
   readonly arrivals: readonly (readonly Arrival[])[]
+  /** Empty where whole rows were not asked for, as the features. */
+  readonly decisionId: readonly string[]
+  /** As JSON texts; null where nothing was logged. */
+  readonly features: readonly (string | null)[]
 }
 
 /** One reward of a decision. */

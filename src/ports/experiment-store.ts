@@ -1,4 +1,4 @@
-import type { RevisionSource } from "../domain/events.ts"
+import type { HeldStatus, RevisionSource } from "../domain/events.ts"
 import type { ExperimentId } from "../domain/ids.ts"
 import type { Lineage } from "../domain/series.ts"
 
@@ -18,6 +18,10 @@ export interface StoredRevision {
   readonly models: Readonly<Record<string, string>>
   /** What the experiment's statistics are filed under from this revision on; after a removal what it was before. */
   readonly lineage: Lineage
+  /** What its author said about it. */
+  readonly reason?: string
+  /** The status that a pause over the API holds back, until it is resumed; absent where nothing is held. */
+  readonly held?: HeldStatus
 }
 
 /**

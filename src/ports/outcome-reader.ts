@@ -4,6 +4,8 @@ import type { LogPosition, LogSpan } from "../domain/log-position.ts"
 export interface LinesRead {
   /** Without their line feeds. Damaged ones are among them: whoever parses a line decides what it is. */
   readonly lines: readonly string[]
+  /** The same lines as UTF-8, each with its line feed, for whoever passes them on unread. */
+  readonly bytes: Uint8Array
   readonly end: LogPosition
 }
 

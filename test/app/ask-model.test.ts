@@ -7,7 +7,7 @@ import { modelCall } from "#test/model-call.ts"
 import { realClock } from "#test/real-clock.ts"
 
 const FAILS: EndpointBehaviour = { kind: "fail", error: new Error("connection refused") }
-const BODY = { bytes: new TextEncoder().encode("0.25,0.75"), contentType: "text/csv" }
+const BODY = { bytes: new TextEncoder().encode("0.25,0.75"), contentType: "text/csv", headers: {} }
 
 function scores(score: number): EndpointBehaviour {
   return { kind: "score", score: () => score }
@@ -58,6 +58,35 @@ it("tells why the chosen variant failed and what became of the last, when nobody
   })
 })
 
+it("asks nobody with what it can't take, and says so of the chosen variant", async () => {
+  const call = modelCall({ payload: { ...BODY, protocol: "seldon-v1" }, variant: "m0" as VariantId })
+  const { question, endpoints } = questionOf([scores(0.1), { kind: "answer", answer: { kind: "body", body: BODY } }], {
+    call,
+    takesOpaque: true,
+    remote: false,
+  })
+  const [first, second] = endpoints as [MemoryModelEndpoint, MemoryModelEndpoint]
+  expect(await askModel(question, realClock)).toMatchObject({ answered: false, error: "not_taken" })
+  second.takes = { features: false, bodies: ["seldon-v1"] }
+  expect(await askModel(question, realClock)).toMatchObject({ servedIndex: 1, error: "not_taken" })
+  expect([first.calls, second.calls]).toEqual([0, 1])
+})
+
+it("asks with instances where the body is of another protocol, and with the body where there are no instances", async () => {
+  const payload = { ...BODY, protocol: "seldon-v1" } as const
+  const { question, endpoints } = questionOf([scores(0.1)], { call: modelCall({ instances: [{ a: 1 }], payload }) })
+  expect(await askModel(question, realClock)).toMatchObject({ servedIndex: 0, error: null })
+  expect(endpoints[0]?.lastCall?.payload).toBe(payload)
+})
+
+it("gives a rung no more than its endpoint's own limit, and tells it", async () => {
+  const { question, endpoints } = questionOf([{ kind: "hang" }, scores(0.3)])
+  const [first] = endpoints as [MemoryModelEndpoint]
+  first.timeoutMs = 30
+  expect(await askModel(question, realClock)).toMatchObject({ servedIndex: 1, error: "deadline_exceeded" })
+  expect(first.lastCall?.timeoutMs).toBe(30)
+})
+
 it("asks no other model about features that can't be scored", async () => {
   const invalid = new GatewayError("features_invalid")
   for (const remote of [true, false]) {
@@ -80,13 +109,13 @@ it("answers a local model without a promise, and the next of the ladder where it
 
 it("hands the model everything about the call, the variant being the one that is asked", async () => {
   const call = modelCall({
-    payload: BODY,
+    payload: { ...BODY, protocol: "sagemaker" },
     traceHeaders: () => ({ traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01" }),
   })
   const { question, endpoints } = questionOf([FAILS, scores(0.5)], { call })
   await askModel(question, realClock)
   for (const [i, { lastCall }] of endpoints.entries()) {
-    expect(lastCall).toEqual({ ...call, variant: `m${i}` })
+    expect(lastCall).toMatchObject({ ...call, variant: `m${i}`, timeoutMs: expect.any(Number) })
   }
 })
 

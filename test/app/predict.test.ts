@@ -84,10 +84,32 @@ it("logs the context that a contextual policy decided on, with the allocation it
   expect(await rig.post((await rig.predict({ context })).token)).toMatchObject({ status: "applied" })
 })
 
+it("answers what the document says when no variant can, as degraded", async () => {
+  const rig = createRig()
+  await rig.publish({ staticAnswer: { prediction: 0.05, body: "[0.05]" } })
+  for (const name of ["a", "b"]) rig.model(name).behaviour = { kind: "fail", error: new Error("connection refused") }
+  const { answer, degraded } = await rig.predict({ instances: 2 })
+  expect(answer).toMatchObject({
+    result: { kind: "scores", scores: [0.05, 0.05] },
+    servedIndex: 2,
+    error: "backend_failed",
+  })
+  expect(degraded).toBe(true)
+  const payload = { bytes: new Uint8Array([1]), contentType: undefined, headers: {}, protocol: "seldon-v1" } as const
+  const opaque = await rig.predict({ payload, takesOpaque: true })
+  const body = { bytes: new TextEncoder().encode("[0.05]"), contentType: "application/json", headers: {} }
+  expect(opaque.answer).toMatchObject({ result: { kind: "body", body }, error: "not_taken" })
+  const [first, second] = (await rig.events()).filter(({ type }) => type === "decision")
+  expect([first, second]).toMatchObject([
+    { servedBy: "_static", model: "_static", prediction: [0.05, 0.05], error: "backend_failed" },
+    { servedBy: "_static", model: "_static", prediction: null, error: "not_taken" },
+  ])
+})
+
 it("logs the decision of a body that it doesn't read: what answered, whatever it answered", async () => {
   const rig = createRig()
   await rig.publish({ logFeatures: ["hour"] })
-  const payload = { bytes: new TextEncoder().encode("1,2"), contentType: "text/csv" }
+  const payload = { bytes: new TextEncoder().encode("1,2"), contentType: "text/csv", headers: {} }
   const answers = [
     { kind: "scores", scores: [0.25, 0.75] },
     { kind: "scores", scores: [0.5] },
@@ -96,7 +118,9 @@ it("logs the decision of a body that it doesn't read: what answered, whatever it
   ] as const
   for (const answer of answers) {
     for (const name of ["a", "b"]) rig.model(name).behaviour = { kind: "answer", answer }
-    expect((await rig.predict({ payload, takesOpaque: true })).answer).toMatchObject({ answered: true, result: answer })
+    expect(
+      (await rig.predict({ payload: { ...payload, protocol: "sagemaker" }, takesOpaque: true })).answer,
+    ).toMatchObject({ answered: true, result: answer })
   }
   const logged = await decisions(rig)
   expect(logged.map(({ prediction }) => prediction)).toEqual([[0.25, 0.75], 0.5, null, null])

@@ -68,14 +68,14 @@ it("refuses an edit whose author saw another revision than the newest", async ()
   if (experiment === undefined) throw new Error("not published")
   const edited = { ...experiment, description: "seen at revision 1" }
   const author = { actor: "Ann", source: "api" } as const
-  await expect(rig.publisher.publish(edited, author, 1)).rejects.toMatchObject({ code: "revision_conflict" })
+  await expect(rig.publisher.publish(edited, author, { after: 1 })).rejects.toMatchObject({ code: "revision_conflict" })
   await expect(rig.publisher.remove(experiment.id, author, 1)).rejects.toMatchObject({ code: "revision_conflict" })
-  expect(await rig.publisher.publish(edited, author, 2)).toBe(3)
+  expect(await rig.publisher.publish(edited, author, { after: 2 })).toBe(3)
 
   const behind = createRig({ store: rig.store })
   await behind.publisher.load()
   await rig.publish({ holdout: 0.3 })
-  expect(await behind.publisher.publish(edited, author, 4)).toBe(5)
+  expect(await behind.publisher.publish(edited, author, { after: 4 })).toBe(5)
 })
 
 it("keeps what was learned when a document is edited", async () => {

@@ -227,7 +227,7 @@ describe("given followers", () => {
       reader: gateway.reader,
       cursor: new LogCursorFile(join(gateway.folder, "cursors", `${name}.json`)).cursor(1),
       logger: gateway.logger,
-      take: async (lines) => void taken.push(...lines),
+      take: async ({ lines }) => void taken.push(...lines),
     })
     await follower.catchUp({ file: untilFile, offset: 0, hash: "" })
     return { follower, taken }
@@ -262,7 +262,7 @@ describe("given followers", () => {
       reader: gateway.reader,
       cursor: new LogCursorFile(path).cursor(1),
       logger: gateway.logger,
-      take: async (lines) => void late.push(...lines),
+      take: async ({ lines }) => void late.push(...lines),
     })
     await resumed.catchUp()
     const all = gateway.decisions + gateway.rewards.length

@@ -63,6 +63,7 @@ export class RetainedGateway {
     const segments = createLogSegments(logFolder(this.folder, thread))
     const refused = () => Promise.reject(new Error("the disk refuses"))
     return {
+      ...segments,
       list: () => (this.refuses === "list" ? refused() : segments.list()),
       remove: (file) => (this.refuses === "remove" ? refused() : segments.remove(file)),
     }

@@ -1,8 +1,11 @@
+import { hash } from "node:crypto"
+import { createMemoryAuditLog } from "#src/adapters/memory/audit-log.ts"
 import { createMemoryCounterStore } from "#src/adapters/memory/counter-store.ts"
 import { createMemoryExperimentStore } from "#src/adapters/memory/experiment-store.ts"
 import { MemoryModelEndpoint } from "#src/adapters/memory/model-endpoint.ts"
 import { createMemoryOutcomeLog } from "#src/adapters/memory/outcome-log.ts"
 import { createPseudonyms, createTextMac } from "#src/adapters/node-crypto/mac.ts"
+import { AuditTrail } from "#src/app/audit-trail.ts"
 import { createPredict } from "#src/app/predict.ts"
 import { Publisher } from "#src/app/publish.ts"
 import { Reallocator } from "#src/app/reallocate.ts"
@@ -16,7 +19,7 @@ import { boundOf, metricsOf } from "#src/domain/metric.ts"
 import type { Context } from "#src/domain/plan.ts"
 import type { Clock } from "#src/ports/clock.ts"
 import type { ExperimentStore } from "#src/ports/experiment-store.ts"
-import type { OpaqueBody } from "#src/ports/model-endpoint.ts"
+import type { OpaqueRequest } from "#src/ports/model-endpoint.ts"
 import type { LogWrite } from "#src/ports/outcome-log.ts"
 import { ALL_OF_CHAMPION } from "#test/outcomes.ts"
 import { createRememberingLogger } from "../remembering-logger.ts"
@@ -57,12 +60,19 @@ export function createRig(options: { readonly store?: ExperimentStore } = {}) {
   )
   const model = (name: string) => models.get(name) as MemoryModelEndpoint
   const keys = new Map([["k1", createTextMac(new Uint8Array(32).fill(7))]])
+  const audit = new AuditTrail({
+    log: createMemoryAuditLog((text) => hash("sha256", text)),
+    stream: async () => {},
+    clock,
+    logger,
+  })
   const publisher = new Publisher({
     experiments,
     store,
     counters,
     recorder,
-    endpointOf: (backend) => model(backend.model),
+    audit,
+    endpointOf: (backend) => model(backend.model ?? ""),
     clock,
     logger,
     keyId: "k1",
@@ -85,6 +95,7 @@ export function createRig(options: { readonly store?: ExperimentStore } = {}) {
     clock,
     logger,
     counters,
+    audit,
     recorder,
     experiments,
     store,
@@ -110,7 +121,7 @@ export function createRig(options: { readonly store?: ExperimentStore } = {}) {
         instances?: number
         context?: Context
         takesOpaque?: boolean
-        payload?: OpaqueBody
+        payload?: OpaqueRequest
       } = {},
     ) => {
       const served = experiments.get("e")

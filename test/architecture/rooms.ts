@@ -15,14 +15,22 @@ export interface Room {
 /** What an adapter may know beyond the ports: its own technology. */
 const ADAPTER_PACKAGES: Readonly<Record<string, readonly string[]>> = {
   duckdb: ["@duckdb/node-api", "node:*"],
+  kinesis: ["@aws-sdk/client-kinesis", "undici", "node:*"],
   memory: [],
+  "http-model": [],
+  targets: ["yaml", "node:fs/promises"],
   "embedded-scorer": ["zod", "node:fs", "node:fs/promises", "node:path"],
   "experiment-folder": ["yaml", "node:*"],
   ndjson: ["node:*"],
+  jose: ["jose"],
   "node-crypto": ["node:crypto"],
-  "node-files": ["node:*"],
+  "node-files": ["zod", "node:*"],
   pino: ["pino"],
+  redis: ["ioredis", "node:*"],
+  s3: ["@aws-sdk/client-s3", "node:*"],
+  sagemaker: ["@aws-sdk/client-sagemaker-runtime", "node:crypto"],
   sqlite: ["node:*"],
+  undici: ["undici", "node:dns"],
 }
 
 const ADAPTERS: readonly Room[] = Object.entries(ADAPTER_PACKAGES).map(([name, packages]) => ({
@@ -73,11 +81,18 @@ export const ROOMS: readonly Room[] = [
     sentence: "http imports app, domain, types of ports and itself",
   },
   {
-    path: "src/config.ts",
+    path: "src/settings",
     imports: [],
     types: [],
     packages: ["zod"],
-    sentence: "config.ts imports nothing, and only entry and cli import it",
+    sentence: "a setting of settings imports nothing, and only config.ts imports it",
+  },
+  {
+    path: "src/config.ts",
+    imports: ["src/settings"],
+    types: [],
+    packages: ["zod"],
+    sentence: "config.ts imports nothing but settings, and only entry and cli import it",
   },
   {
     path: "src/entry",
@@ -111,6 +126,7 @@ export const GUARDED: readonly {
   { path: "src/cli", visitors: ["src/cli"], sentence: "nobody imports cli" },
   { path: "src/entry", visitors: ["src/entry", "src/cli"], sentence: "only cli imports entry" },
   { path: "src/config.ts", visitors: ["src/entry", "src/cli"], sentence: "only entry and cli import config.ts" },
+  { path: "src/settings", visitors: ["src/config.ts"], sentence: "only config.ts imports settings" },
 ]
 
 /** Rooms without a clock, randomness or environment of their own: they come as arguments. */

@@ -100,6 +100,8 @@ describe("given a mistake", () => {
     [[...log, "--learn", "all"], "--learn all: it is accepted or logged"],
     [[...log, "--plot", "a.png"], "the name must end in .html"],
     [[...log, "--threads", "0"], "it is a whole number from 1 to 99"],
+    [[...log, "--temporary-gib", "many"], "--temporary-gib many: it is a whole number from 1"],
+    [["--log", "s3:///prefix", "--experiment", "banner-ctr"], "--log s3:///prefix: write s3://BUCKET/PREFIX"],
   ])("refuses %j and says what would be right", async (args, message) => {
     const { code, err } = await run(...args)
     expect([code, err]).toEqual([1, expect.stringContaining(message)])

@@ -1,13 +1,17 @@
 import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { describe, expect, it } from "vitest"
+import { describe, expect, it, onTestFinished } from "vitest"
 import { openOutcomeLog } from "#src/adapters/ndjson/outcome-log.ts"
+import { createRedisCounterStore } from "#src/adapters/redis/counter-store.ts"
 import { createSqliteCounterStore } from "#src/adapters/sqlite/counter-store.ts"
 import { Database } from "#src/adapters/sqlite/database.ts"
 import { lockFolder } from "#src/adapters/sqlite/folder-lock.ts"
 import { createRecorder } from "#src/app/recorder.ts"
 import { rebuild } from "#src/cli/rebuild.ts"
-import { decisionEvent, factsOf, rewardEvent } from "#test/outcomes.ts"
+import { connectClients } from "#test/adapters/redis/connected.ts"
+import { addressOf, startRedis } from "#test/adapters/redis/redis-servers.ts"
+import { GatewayLog } from "#test/contract/gateway-log.ts"
+import { ALL_OF_CHAMPION, decisionEvent, factsOf, rewardEvent } from "#test/outcomes.ts"
 import { realClock } from "#test/real-clock.ts"
 import { createRememberingLogger } from "#test/remembering-logger.ts"
 import { temporaryFolder } from "#test/temporary-folder.ts"
@@ -110,4 +114,23 @@ describe("given a folder without outcomes or counters", () => {
       '{"events":0,"skipped":0,"lostFiles":0,"rebuilt":true}\n',
     )
   })
+})
+
+it("makes the counters in Redis anew, which a running gateway takes for lost until its own log is folded again", async () => {
+  const redis = await startRedis()
+  onTestFinished(() => redis.stop())
+  const clients = await connectClients(addressOf(redis))
+  onTestFinished(() => clients.end())
+  const running = createRedisCounterStore(clients, realClock, createRememberingLogger())
+  const own = new GatewayLog("own").append(decisionEvent({ decisionId: "D9" }), rewardEvent({ decisionId: "D9" }))
+  await own.catchUp(running)
+  const statistics = async () => (await running.statistics("banner-ctr", ALL_OF_CHAMPION)).variants
+  expect(await statistics()).toMatchObject([{ n: 1, sum: 1 }])
+  const gone = await servedFolder()
+  const env = { REDIS_URL: `redis://127.0.0.1:${redis.port}`, DATA_DIR: gone }
+  expect(await run([], env)).toMatchObject({ code: 0, out: "Counters made from 5 events.\n" })
+  expect(await run(["--check"], env)).toMatchObject({ code: 0 })
+  await expect(statistics()).rejects.toThrow(/not yet all of the logs own/)
+  await own.catchUp(running)
+  expect(await statistics()).toMatchObject([{ n: 4, sum: 3 }])
 })

@@ -14,14 +14,18 @@ function inFile(events: readonly OutcomeEvent[]): string {
   return file
 }
 
+function inFiles(events: readonly OutcomeEvent[]) {
+  return createDuckDbEvaluationLog({ paths: [inFile(events)], objects: [] })
+}
+
 evaluationLogContract("a log in memory", async (events) => createMemoryEvaluationLog(events))
 
-evaluationLogContract("a log in files", async (events) => createDuckDbEvaluationLog([inFile(events)]))
+evaluationLogContract("a log in files", async (events) => inFiles(events))
 
 it("adds rewards up in files as the counters do, whatever they are", async () => {
   await fc.assert(
     fc.asyncProperty(anyPostbacks, async (events) => {
-      const [files, memory] = [createDuckDbEvaluationLog([inFile(events)]), createMemoryEvaluationLog(events)]
+      const [files, memory] = [inFiles(events), createMemoryEvaluationLog(events)]
       const rewardsOf = async (log: typeof files) => (await readLog(log)).rows.map(({ reward }) => reward)
       expect(await rewardsOf(files)).toEqual(await rewardsOf(memory))
     }),

@@ -233,6 +233,20 @@ export function evaluationLogContract(name: string, open: (events: readonly Outc
       expect(new Set(rows.map(({ cell }) => cell)).size).toBe(4)
     })
 
+    it("gives decision ids and features where whole rows are asked for", async () => {
+      const featured = { ...decided(1), features: { site: "a", hours: [1, 2] } }
+      const events = [featured, { ...decided(2), features: null }, rewarded(1)]
+      const { rows, close } = await (await open(events)).prepare(
+        { ...ALL_OF_IT, arrivals: true, whole: true },
+        () => {},
+      )
+      const batches = await Array.fromAsync(rows())
+      await close()
+      expect(batches.flatMap(({ decisionId }) => decisionId)).toEqual(["D1", "D2"])
+      const features = batches.flatMap((batch) => batch.features).map((text) => JSON.parse(text ?? "null"))
+      expect(features).toEqual([{ site: "a", hours: [1, 2] }, null])
+    })
+
     it("says that units' first decisions may be missing where the log begins with a later revision", async () => {
       const later = [
         { ...decided(1, { stickiness: "unit" }), revision: 2 },

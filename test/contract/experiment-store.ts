@@ -15,6 +15,7 @@ function revision(experiment: string, number: number, document: unknown): Stored
     diff: [`document: ${number}`],
     models: { champion: "ab" },
     lineage: { series: { champion: 2 }, epoch: 3, metrics: {} },
+    ...(number === 2 ? { reason: "too many “errors”", held: "running" as const } : {}),
   }
 }
 

@@ -75,6 +75,10 @@ export class GatewayProcess {
     return { code, said: this.#said.text }
   }
 
+  signal(name: "SIGSTOP" | "SIGCONT"): void {
+    this.#child.kill(name)
+  }
+
   async kill(): Promise<void> {
     const exit = once(this.#child, "exit")
     this.#child.kill("SIGKILL")

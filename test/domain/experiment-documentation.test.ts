@@ -46,9 +46,11 @@ describe("given the documentation of experiment documents", () => {
     expect([...whole].filter(([path, value]) => defaults.get(path) !== value).map(([path]) => path)).toEqual(CHOSEN)
   })
 
-  it("names every field of the top level in the example, but the salt that only several holdouts share", () => {
+  it("names every field of the top level in the example, but the salt that only several holdouts share, the answer when nobody can, and a schedule", () => {
     const { properties } = z.toJSONSchema(experimentSchema, { io: "input" })
-    expect([...Object.keys(EXAMPLE as object), "holdoutSalt"].sort()).toEqual(Object.keys(properties ?? {}).sort())
+    expect([...Object.keys(EXAMPLE as object), "holdoutSalt", "schedule", "staticAnswer"].sort()).toEqual(
+      Object.keys(properties ?? {}).sort(),
+    )
   })
 
   it("has the schema's own table: run node scripts/experiment-table.ts", () => {

@@ -37,8 +37,17 @@ describe("given one mistake", () => {
     [{ id: "a".repeat(64) }, /^id: must be/],
     [{ polcy: {} }, /^polcy: unknown field/],
     [
-      { variants: [{ ...document.variants[0], backend: { kind: "http", target: "x" } }] },
-      /^variants\.0\.backend\.kind: must be embedded, the only kind/,
+      { variants: [{ ...document.variants[0], backend: { kind: "http", target: "http://169.254.169.254/" } }] },
+      /^variants\.0\.backend\.target: must be 1 to 64 letters/,
+    ],
+    [
+      {
+        variants: [
+          document.variants[0],
+          { ...document.variants[1], backend: { kind: "sagemaker", target: "t", mode: "async" } },
+        ],
+      },
+      /^variants\.1\.backend\.mode: must be async for all variants or for none/,
     ],
     [{ control: "nobody" }, /^control: must be the id of one of the variants: champion, challenger/],
     [{ fallback: "nobody" }, /^fallback: must be the id/],
@@ -106,7 +115,7 @@ describe("given several mistakes", () => {
       /^holdout: /,
       /^variants\.0\.weight: must be a number/,
       /^variants\.1\.id: is used twice/,
-      /^variants\.1\.backend\.kind: must be embedded.*; did you mean "embedded"\?/,
+      /^variants\.1\.backend\.kind: must be embedded, http or sagemaker; did you mean "embedded"\?/,
       /^control: must be the id of one of the variants: champion; did you mean "champion"\?/,
       /^fallback: must be the id/,
       /^policy\.minPropensity: times 2 enabled variants must not exceed 1: at most 0\.5/,

@@ -1,5 +1,13 @@
 import { describe, expect, it } from "vitest"
-import { firstLineage, type Lineage, nextLineage } from "#src/domain/series.ts"
+import {
+  firstLineage,
+  type Lineage,
+  nextLineage,
+  rescaledMetrics,
+  type SeriesReason,
+  type SeriesWishes,
+  seriesSteps,
+} from "#src/domain/series.ts"
 import { experimentOf } from "./snapshot-of.ts"
 
 type Changes = Readonly<Record<string, unknown>>
@@ -31,7 +39,8 @@ it.each<[string, Changes]>([
   ["nothing", {}],
   ["a description", { description: "more words" }],
   ["a policy's parameter", { policy: { kind: "thompson", minPropensity: 0.1, prior: { alpha: 2, beta: 3 } } }],
-  ["how failures count, or maturation", { reward: { failures: "exclude", maturation: "window" } }],
+  ["the name of a variant's fallback", { fallback: "b" }],
+  ["floor and burn-in", { policy: { kind: "thompson", minPropensity: 0.2, burnInDecisions: 50 } }],
   ["memory and refresh", { memory: { kind: "window", seconds: 60 }, refreshSeconds: 5 }],
   ["a salt without a holdout", { holdoutSalt: "q4" }],
   ["a further metric", { metrics: [{ id: "revenue", kind: "value", bounds: [0, 500] }] }],
@@ -49,6 +58,9 @@ describe("a series", () => {
     ["kind", { kind: "value" }],
     ["aggregation", { aggregation: "last" }],
     ["window", { attributionWindowSeconds: 60 }],
+    ["maturation", { maturation: "window" }],
+    ["rule of failures", { failures: "exclude" }],
+    ["name, which nothing was counted under,", { metric: "order" }],
   ])("rises for all when the %s of the metric changes", (_, reward) => {
     expect(after({}, { reward }).series).toEqual({ a: 2, b: 2 })
   })
@@ -80,10 +92,46 @@ describe("a series", () => {
   it("rises for a variant that is reset", () => {
     const experiment = experimentOf()
     const lineage = firstLineage(experiment)
-    expect(nextLineage({ experiment, lineage }, experiment, AT, new Set(["b"]))).toMatchObject({
+    expect(nextLineage({ experiment, lineage }, experiment, AT, { reset: new Set(["b"]) })).toMatchObject({
       series: { a: 1, b: 2 },
       epoch: 1,
     })
+  })
+
+  it("goes on in spite of a change where somebody keeps it, and says so", () => {
+    const experiment = experimentOf()
+    const previous = { experiment, lineage: firstLineage(experiment) }
+    const other = { kind: "embedded", model: "other" }
+    const next = experimentOf({
+      variants: [variant("a", { backend: other }), variant("b", { backend: other }), variant("c")],
+    })
+    const wishes = { keep: new Set(["a", "c"]), reset: new Set(["b"]) }
+    expect(seriesSteps(previous, next, wishes)).toEqual([
+      { variant: "a", before: 1, after: 1, why: "kept_on_request" },
+      { variant: "b", before: 1, after: 2, why: "reset" },
+      { variant: "c", before: 0, after: 1, why: "new_variant" },
+    ])
+  })
+
+  it.each<[SeriesReason, Changes, SeriesWishes]>([
+    ["kept", { description: "words" }, {}],
+    ["backend_changed", { variants: [variant("a", { backend: { kind: "embedded", model: "o" } }), variant("b")] }, {}],
+    ["model_replaced", {}, { replaced: new Set(["a"]) }],
+    ["metric_changed", { reward: { kind: "value" } }, {}],
+    ["reset", {}, { reset: new Set(["a"]) }],
+  ])("says %s where that is why", (why, changes, wishes) => {
+    const experiment = experimentOf()
+    const [step] = seriesSteps({ experiment, lineage: firstLineage(experiment) }, experimentOf(changes), wishes)
+    expect(step).toEqual({ variant: "a", before: 1, after: why === "kept" ? 1 : 2, why })
+  })
+
+  it("knows which metrics are added up in other units now", () => {
+    const experiment = experimentOf({ metrics: [{ id: "revenue", kind: "value", bounds: [-5, 100] }] })
+    const lineage = firstLineage(experiment)
+    const bounds = (low: number, high: number) =>
+      experimentOf({ metrics: [{ id: "revenue", kind: "value", bounds: [low, high] }, { id: "order" }] })
+    expect(rescaledMetrics({ lineage }, bounds(0, 100))).toEqual([])
+    expect(rescaledMetrics({ lineage }, bounds(-5, 200))).toEqual(["revenue"])
   })
 
   it("does not rise because fields are written in another order, or stored and read", () => {
@@ -98,7 +146,10 @@ describe("a series", () => {
   it("stops at what a token has room for", () => {
     const experiment = experimentOf()
     const lineage = { ...firstLineage(experiment), series: { a: 999_999, b: 1 } }
-    expect(nextLineage({ experiment, lineage }, experiment, AT, new Set(["a"])).series).toEqual({ a: 999_999, b: 1 })
+    expect(nextLineage({ experiment, lineage }, experiment, AT, { reset: new Set(["a"]) }).series).toEqual({
+      a: 999_999,
+      b: 1,
+    })
   })
 })
 

@@ -34,10 +34,11 @@ async function serve(changes: Partial<PeerLimits> = {}) {
   const server: Server = createNodeServer(
     {
       routes: [
-        { path: "/small", methods: new Map([["GET", small]]), refuse },
-        { path: "/large", methods: new Map([["GET", large]]), refuse },
+        { path: "/small", partition: undefined, methods: new Map([["GET", small]]), refuse },
+        { path: "/large", partition: undefined, methods: new Map([["GET", large]]), refuse },
         {
           path: "/held",
+          partition: undefined,
           methods: new Map([
             ["GET", whenReleased],
             ["POST", whenReleased],

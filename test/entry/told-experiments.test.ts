@@ -34,6 +34,11 @@ async function rounds(count: number): Promise<void> {
   for (let done = 0; done < count; done++) await nextRound()
 }
 
+/** No document here names a target. */
+function noTarget(): never {
+  throw new Error("there are no targets")
+}
+
 /** A thread that serves, as `serving-thread.ts` does what it is told: in order, and each after a while. */
 class Thread {
   readonly experiments = new ServedExperiments()
@@ -61,7 +66,7 @@ class Thread {
     if (name === "learn") {
       const { experiment, definitions } = argument as KnownDefinitions
       experiments.learn(experiment, definitions)
-    } else if (name === "serve") experiments.publish(fromPlain(argument as PlainServed, []))
+    } else if (name === "serve") experiments.publish(fromPlain(argument as PlainServed, [], noTarget))
     else if (name === "remove") experiments.remove(argument as Experiment["id"])
     else {
       const plan = argument as PlainPlan
@@ -137,8 +142,8 @@ function expectAllKnow(threads: readonly Thread[]): void {
 
 it("serves the same model to all variants and revisions that name it, over the same memory", () => {
   const served = nextRevision("e", new Map(), 1)
-  const first = fromPlain(structuredClone(toPlain(served)), [])
-  const second = fromPlain(structuredClone(toPlain(served)), first.endpoints)
+  const first = fromPlain(structuredClone(toPlain(served)), [], noTarget)
+  const second = fromPlain(structuredClone(toPlain(served)), first.endpoints, noTarget)
   const [endpoint] = first.endpoints
   expect(endpoint).toBeDefined()
   expect([...first.endpoints, ...second.endpoints].every((one) => one === endpoint)).toBe(true)

@@ -84,3 +84,21 @@ it("leaves what is too much for one turn to the next ones, each with what is due
     "after",
   ])
 })
+
+it("tells how long work waited, and for how many before it", async () => {
+  const turnEnd = new TurnEnd()
+  const waits: { readonly waitedMs: number; readonly ahead: number }[] = []
+  turnEnd.onWaited = (waitedMs, ahead) => void waits.push({ waitedMs, ahead })
+  const takeAMillisecond = () => {
+    const untilMs = performance.now() + 1
+    while (performance.now() < untilMs);
+  }
+  setTimeout(() => {
+    turnEnd.work(() => turnEnd.work(takeAMillisecond))
+    for (let i = 0; i < 2 * MOST_PIECES; i++) turnEnd.work(takeAMillisecond)
+  }, 1)
+  await expect.poll(() => waits.length).toBe(2)
+  // The first piece came before all others; while it ran, one came after those that were left for later turns.
+  expect(waits.map(({ ahead }) => ahead)).toEqual([0, MOST_PIECES + 1])
+  expect(waits[1]?.waitedMs).toBeGreaterThanOrEqual(2 * MOST_PIECES - 1)
+})

@@ -1,21 +1,27 @@
-import { hash } from "node:crypto"
+import { hash, randomFillSync } from "node:crypto"
 import { fileURLToPath } from "node:url"
 import { loadModelFolder } from "#src/adapters/embedded-scorer/folder.ts"
+import { parseText } from "#src/adapters/experiment-folder/document.ts"
+import { createMemoryAuditLog } from "#src/adapters/memory/audit-log.ts"
 import { createMemoryCounterStore } from "#src/adapters/memory/counter-store.ts"
 import { createMemoryExperimentStore } from "#src/adapters/memory/experiment-store.ts"
+import { createMemoryKeyStore } from "#src/adapters/memory/key-store.ts"
 import { MemoryModelEndpoint } from "#src/adapters/memory/model-endpoint.ts"
 import { createMemoryOutcomeLog } from "#src/adapters/memory/outcome-log.ts"
 import { createPseudonyms } from "#src/adapters/node-crypto/mac.ts"
+import { AuditTrail } from "#src/app/audit-trail.ts"
 import { withDeadlines } from "#src/app/deadline.ts"
+import { KeyManagement } from "#src/app/manage-keys.ts"
 import { createRecorder } from "#src/app/recorder.ts"
-import type { ApiKeySetting } from "#src/config.ts"
+import type { ApiKeySetting, OidcSetting } from "#src/config.ts"
 import { GatewayError } from "#src/domain/errors.ts"
 import { type Experiment, parseExperiment } from "#src/domain/experiment.ts"
-import { authorization } from "#src/entry/authorization.ts"
+import { createAuthorization, digestSecret, NO_KEYS_NEEDED } from "#src/entry/authorization.ts"
 import { createGateway } from "#src/entry/gateway.ts"
 import { mountOnHono, readRequestBytes } from "#src/http/hono.ts"
 import type { PartState } from "#src/http/routes/health.ts"
 import type { Compress } from "#src/http/static-answer.ts"
+import type { KeyStore } from "#src/ports/key-store.ts"
 import type { ModelEndpoint } from "#src/ports/model-endpoint.ts"
 import { ALL_OF_CHAMPION } from "#test/outcomes.ts"
 import { GatedStore } from "../app/gated-store.ts"
@@ -30,7 +36,7 @@ const FEATURES = { hour: "14102100", banner_pos: "0", site_id: "1fbe01fe" }
 const embedded = await loadModelFolder(fileURLToPath(new URL("../../examples/models", import.meta.url)), "ctr-raw")
 
 /** The example experiment's shape: two variants, binary clicks, a window of an hour. */
-function bannerDocument(changes: Readonly<Record<string, unknown>> = {}) {
+export function bannerDocument(changes: Readonly<Record<string, unknown>> = {}) {
   return {
     id: "banner-ctr",
     variants: [
@@ -46,6 +52,9 @@ function bannerDocument(changes: Readonly<Record<string, unknown>> = {}) {
 
 export interface GatewayOptions {
   readonly apiKeys?: readonly ApiKeySetting[]
+  readonly oidc?: OidcSetting
+  readonly publicUrl?: string
+  readonly keyStore?: KeyStore
   readonly defaultExperiment?: string
   /** What takes the requests: Hono by itself, as in a Worker, or Node's server on a port. Default: Hono. */
   readonly through?: "hono" | "node"
@@ -53,6 +62,8 @@ export interface GatewayOptions {
   readonly rewardOrigins?: readonly string[]
   /** How long the counters may take to answer. Default: for ever. */
   readonly storeAnswersWithinMs?: number
+  /** What the audit trail throws from the second record on. */
+  readonly auditRefuses?: () => GatewayError
 }
 
 /** The whole application over the memory adapters, wired as an entry wires it: a fake clock, seeded ids, models that obey the test. */
@@ -77,14 +88,47 @@ export async function createTestGateway(options: GatewayOptions = {}) {
       new MemoryModelEndpoint({ model, remote: true, behaviour: { kind: "score", score: () => score } }),
     ]),
   )
+  // Asked with features, like an embedded model, unless a test says otherwise.
+  for (const model of models.values()) model.takes = { features: true, bodies: [] }
   const parts: Record<string, PartState> = { server: { ready: true, required: true } }
   let readParts = () => parts
   let random = 0
+  const needsKeys = options.apiKeys !== undefined || options.oidc !== undefined
+  const { putInForce, ...authorization } = createAuthorization(
+    { apiKeys: options.apiKeys ?? [], oidc: options.oidc, needsKeys, publicUrl: options.publicUrl },
+    clock,
+  )
+  const keys = new KeyManagement({
+    store: options.keyStore ?? createMemoryKeyStore(),
+    clock,
+    logger,
+    randomBytes: (target) => void randomFillSync(target),
+    digest: digestSecret,
+    putInForce,
+  })
+  const files = new Map<string, string>()
+  const trail = createMemoryAuditLog((text) => hash("sha256", text))
+  const audit = new AuditTrail({
+    log: {
+      ...trail,
+      append: async (record, at) => {
+        if (record.revision !== 1 && options.auditRefuses !== undefined) throw options.auditRefuses()
+        return await trail.append(record, at)
+      },
+    },
+    stream: (event) => recorder.recordAudit(event),
+    clock,
+    logger,
+  })
   const gateway = createGateway({
     recorder,
     counters,
     experimentStore: createMemoryExperimentStore(),
-    endpointOf: ({ model }): ModelEndpoint => models.get(model) ?? embedded,
+    endpointOf: ({ model }): ModelEndpoint => models.get(model ?? "") ?? embedded,
+    check: async (backend) => (backend.model === "missing" ? '"missing" can\'t be served' : undefined),
+    fileOf: (id) => files.get(id),
+    parseText,
+    audit,
     clock,
     logger,
     randomBytes: (target) => {
@@ -95,7 +139,8 @@ export async function createTestGateway(options: GatewayOptions = {}) {
     },
     pseudonym: createPseudonyms(new Uint8Array(32).fill(8)),
     signingKeys: [SIGNING_KEY],
-    authorize: authorization(options.apiKeys ?? [], (secret) => hash("sha256", secret, "base64url")),
+    ...authorization,
+    keys: needsKeys ? keys : { unmanaged: NO_KEYS_NEEDED },
     defaultExperiment: options.defaultExperiment,
     readings: {},
     readParts: () => readParts(),
@@ -122,9 +167,13 @@ export async function createTestGateway(options: GatewayOptions = {}) {
     app,
     clock,
     logger,
+    keys,
     /** What the disk and the counters do from now on. */
     disk,
     store,
+    /** Names of files that experiments are kept in. */
+    files,
+    audit,
     models: [...models.values()],
     publish,
     /** The outcome log so far. */
@@ -143,6 +192,20 @@ export async function createTestGateway(options: GatewayOptions = {}) {
         headers: { "content-type": "application/json", ...headers },
         body: JSON.stringify(body),
       }),
+    /** Edits banner-ctr: a document goes as the media type that its method takes. */
+    edit: async (
+      method: "PUT" | "PATCH" | "DELETE" | "POST",
+      path: string,
+      document?: unknown,
+      headers: Readonly<Record<string, string>> = {},
+    ): Promise<Response> => {
+      const mediaType = method === "PATCH" ? "application/merge-patch+json" : "application/json"
+      return await request(`/admin/experiments/banner-ctr${path}`, {
+        method,
+        headers: { ...(document === undefined ? {} : { "content-type": mediaType }), ...headers },
+        ...(document === undefined ? {} : { body: JSON.stringify(document) }),
+      })
+    },
     /** A fresh decision token. */
     decide: async (changes: Readonly<Record<string, unknown>> = {}): Promise<string> => {
       const response = await request("/predict", {

@@ -31,6 +31,7 @@ const PRODUCERS: Readonly<Partial<Record<ErrorCode, Produce>>> = {
     await ahead.publish({ description: "edited" })
     return await request(`/reward?d=${await ahead.decide()}`)
   },
+  keys_not_managed: ({ postJson }) => postJson("/admin/keys", { name: "ads", permissions: ["predict"] }),
   method_not_allowed: ({ request }) => request("/predict"),
   not_acceptable: ({ postJson }) => postJson("/predict", { features: FEATURES }, { accept: "text/html" }),
   origin_not_allowed: ({ request }) =>
@@ -63,6 +64,19 @@ const PRODUCERS: Readonly<Partial<Record<ErrorCode, Produce>>> = {
     for (const model of models) model.behaviour = { kind: "fail", error: new Error("upstream said no") }
     return await postJson("/predict", { features: FEATURES })
   },
+  backend_unavailable: async ({ models, postJson }) => {
+    const error = new GatewayError("backend_unavailable")
+    for (const model of models) model.behaviour = { kind: "fail", error }
+    return await postJson("/predict", { features: FEATURES })
+  },
+  wrong_shape: async ({ models, postJson }) => {
+    for (const model of models) model.behaviour = { kind: "answer", answer: { kind: "scores", scores: [0.1, 0.2] } }
+    return await postJson("/predict", { features: FEATURES })
+  },
+  not_taken: async ({ models, postJson }) => {
+    for (const model of models) model.takes = { features: false, bodies: ["seldon-v1"] }
+    return await postJson("/predict", { features: FEATURES })
+  },
   deadline_exceeded: async ({ models, postJson }) => {
     for (const model of models) model.behaviour = { kind: "hang" }
     return await postJson("/predict", { features: FEATURES }, { "x-deadline-ms": "5" })
@@ -74,6 +88,17 @@ const PRODUCERS: Readonly<Partial<Record<ErrorCode, Produce>>> = {
   store_unavailable: async ({ store, request }) => {
     store.state = "refuses"
     return await request("/admin/experiments/banner-ctr/stats")
+  },
+  config_invalid: ({ edit }) => edit("PATCH", "", { policy: { kind: "unheard-of" } }, { "if-match": "*" }),
+  precondition_required: ({ edit }) => edit("PATCH", "", { holdout: 0.1 }),
+  precondition_failed: ({ edit }) => edit("PATCH", "", { holdout: 0.1 }, { "if-match": '"7"' }),
+  transition_refused: ({ edit }) =>
+    edit("POST", "/start?dryRun=true")
+      .then(() => edit("POST", "/conclude"))
+      .then(() => edit("POST", "/pause")),
+  experiment_managed: ({ files, edit }) => {
+    files.set("banner-ctr", "banner.yaml")
+    return edit("DELETE", "", undefined, { "if-match": "*" })
   },
   internal: async ({ setParts, request }) => {
     setParts(() => {
@@ -88,6 +113,11 @@ const KEYED_PRODUCERS: Readonly<Partial<Record<ErrorCode, Produce>>> = {
   unauthorized: ({ postJson }) => postJson("/predict", { features: FEATURES }),
   forbidden: ({ postJson }) =>
     postJson("/predict", { features: FEATURES }, { authorization: "Bearer secret-of-a-reader" }),
+  rate_limited: async ({ request }) => {
+    const wrong = (guess: number) => request("/metrics", { headers: { authorization: `Bearer guess-${guess}` } })
+    for (let guess = 1; guess <= 10; guess++) expect((await wrong(guess)).status).toBe(401)
+    return await wrong(11)
+  },
 }
 
 /** Problems that something else than the app answers with, and where they are tested. */
@@ -96,11 +126,16 @@ const ELSEWHERE: Readonly<Partial<Record<ErrorCode, string>>> = {
   misdirected: "the Node server refuses before the app: hosts.test.ts",
   transfer_coding_unsupported: "the Node server refuses before the app: hostile-platform.test.ts",
   http_version_unsupported: "the Node server refuses before the app: hostile-platform.test.ts",
-  overloaded: "the Node server's reader of bodies: incoming-body.test.ts",
+  overloaded: "the Node server refuses before the app: entry/overload/gate.test.ts, incoming-body.test.ts",
+  admin_busy: "the Node server refuses before the app: entry/overload/gate.test.ts",
   headers_too_large: "the Node server refuses before the app: hostile-platform.test.ts",
   request_timeout: "the Node server gives up before the app: hostile-platform.test.ts",
+  too_many_keys: "a thousand keys have to be made first: app/manage-keys.test.ts",
+  identity_unavailable: "an identity provider has to be away: user-tokens.test.ts",
   revision_conflict: "two gateways publish at once: app/publish.test.ts",
-  config_invalid: "a start refuses, and the command line: nothing over HTTP edits configuration",
+  not_implemented: "a dialect's own answer: dialects/sagemaker.test.ts",
+  audit_unavailable: "nothing is changed that can't be recorded: http/experiment-edits.test.ts",
+  too_many_experiments: "10,000 of them: app/edit-experiment.test.ts",
   not_configured: "a Worker without keys answers so before there is an app: test/runtime",
 }
 

@@ -11,6 +11,7 @@ const OWN_TO_A_SERVER = new Set([
   "content-length",
   "transfer-encoding",
   "x-request-id",
+  "x-amzn-requestid",
 ])
 
 interface Asked {
@@ -48,6 +49,28 @@ const path = fc.constantFrom(
   "/admin/experiments/banner-ctr/allocation",
   "/admin/experiments/banner-ctr/explain",
   "/nothing",
+  "/v1/models/banner-ctr:predict",
+  "/v1/models/banner-ctr%3Apredict",
+  "/v1/models/:predict",
+  "/v1/models/a:b:predict",
+  "/v1/models/banner-ctr",
+  "/v1/models/banner-ctr/",
+  "/v2/models/banner-ctr/infer",
+  "/v2/models/./infer",
+  "/v2/models/../infer",
+  "/v2/models/..infer/infer",
+  "/v2/models/.banner-ctr/ready",
+  "/v2/models/Banner.CTR_1/ready",
+  "/v2/models/banner-ctr/versions/champion/ready",
+  "/v2/models/{name}/ready",
+  "/v2/models//ready",
+  "/endpoints/banner-ctr/invocations",
+  "/endpoints/banner%20ctr/invocations",
+  "/seldon/ads/banner-ctr/api/v1.0/predictions",
+  "/seldon/banner-ctr/api/v1.0/predictions",
+  "/api/v1.0/feedback",
+  "/invocation",
+  "/stats",
 )
 const query = fc.constantFrom(
   "",
@@ -70,7 +93,11 @@ const headers = fc.record(
       "application/JSON; charset=utf-8",
       "text/plain",
       "application/x-ndjson",
+      "application/x-www-form-urlencoded",
     ),
+    "x-unit-id": fc.constantFrom("user-42", "user 42"),
+    "inference-header-content-length": fc.constantFrom("5", "x"),
+    "x-amzn-sagemaker-custom-attributes": fc.constantFrom("unitId=user-42", "unitId=%zz"),
     accept: fc.constantFrom("*/*", "text/html", "application/json;q=0", "application/*"),
     "x-deadline-ms": fc.constantFrom("50", "1e2", "no", ""),
     "x-request-id": fc.constantFrom("mine-1", "not mine"),
@@ -93,6 +120,10 @@ const asked: fc.Arbitrary<Asked> = fc.record({
     "",
     "{",
     '{"decision":"v1.forged"}',
+    '{"instances":[{"hour":"14102100"}],"unitId":"user-42"}',
+    '{"inputs":[{"name":"a","datatype":"BYTES","shape":[1],"data":["x"]}],"parameters":{"unitId":"user-42"}}',
+    '{"data":{"names":["a"],"ndarray":[["x"]]},"meta":{"tags":{"unitId":"user-42"}}}',
+    '{"endpoint_name":"banner-ctr","user_id":"user-42","data":"{}"}',
     `{"features":{"a":"${"x".repeat(70_000)}"}}`,
   ),
 })
@@ -112,7 +143,7 @@ describe("the two ways into the application", () => {
         const [one, other] = await Promise.all(answers.map(comparable))
         expect(other).toEqual(one)
       }),
-      { numRuns: 400 },
+      { numRuns: 800 },
     )
   })
 })

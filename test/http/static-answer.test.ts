@@ -63,6 +63,13 @@ it("given a platform that compresses by itself, answers are left as they are", a
   expect(await response.text()).toMatch(/^<!doctype html>/)
 })
 
+it("the root tells programs, which accept anything alike, that the server is alive", async () => {
+  const { request } = await createTestGateway()
+  const alive = await request("/", { headers: { accept: "*/*" } })
+  expect([alive.status, await alive.json()]).toEqual([200, { status: "alive" }])
+  expect((await request("/", { headers: { accept: "text/html,*/*;q=0.8" } })).status).toBe(302)
+})
+
 it("the root leads to the documentation, behind a proxy's prefix too", async () => {
   const { request } = await createTestGateway()
   const response = await request("/")

@@ -30,6 +30,13 @@ it("examples/client.py gets a decision and has its reward counted once", async (
   expect(new Set(counted)).toEqual(new Set(["0 decisions, 0 rewards", "1 decisions, 1 rewards"]))
 })
 
+it("examples/client.py goes on without a decision while the gateway is away", async () => {
+  const client = fileURLToPath(new URL("../../examples/client.py", import.meta.url))
+  // Nothing listens on the discard port.
+  const { stdout } = await run("python3", [client, "http://127.0.0.1:9"])
+  expect(stdout).toBe("no decision: the page goes on with its own model\n")
+})
+
 it("the README's first decision and reward work as they stand", async () => {
   const address = await startExample()
   const readme = readFileSync("README.md", "utf8")

@@ -8,7 +8,7 @@ import { parseConfig } from "#src/config.ts"
 import { startGateway } from "#src/entry/node.ts"
 import { temporaryFolder } from "../temporary-folder.ts"
 
-const DOCUMENT = fileURLToPath(new URL("../../docs/http-api.md", import.meta.url))
+const DOCUMENT = pathOf("http-api.md")
 const CUT = "--- 8< ---"
 
 /** A command of the document, and the answer printed below it where there is one. */
@@ -17,8 +17,12 @@ interface Example {
   readonly answer: string | undefined
 }
 
-async function readExamples(): Promise<readonly Example[]> {
-  const text = await readFile(DOCUMENT, "utf8")
+function pathOf(name: string): string {
+  return fileURLToPath(new URL(`../../docs/${name}`, import.meta.url))
+}
+
+async function readExamples(path: string): Promise<readonly Example[]> {
+  const text = await readFile(path, "utf8")
   const fences = text.matchAll(/```bash\n(.*?)```(?:\s+```json\n(.*?)```)?/gs)
   return [...fences].map(([, command = "", answer]) => ({ command, answer }))
 }
@@ -46,10 +50,10 @@ function shapeOf(value: unknown): unknown {
   )
 }
 
-describe("docs/http-api.md", () => {
+describe.each(["http-api.md", "experiments-api.md"])("docs/%s", (name) => {
   it("has commands that work as they stand, and answers that look like the real ones", async () => {
     const { address } = await startExample()
-    const examples = await readExamples()
+    const examples = await readExamples(pathOf(name))
     expect(examples.length).toBeGreaterThanOrEqual(7)
     const file = join(temporaryFolder(), "decision.json")
     const script = examples
@@ -65,7 +69,9 @@ describe("docs/http-api.md", () => {
       expect([command, shapeOf(printed)]).toEqual([command, shapeOf(expected)])
     }
   })
+})
 
+describe("docs/http-api.md", () => {
   it("names every metric that there is, and no other", async () => {
     const { address } = await startExample()
     const exposition = await (await fetch(`${address}/metrics`)).text()

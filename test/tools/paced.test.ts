@@ -26,7 +26,13 @@ async function serve(answer: RequestListener): Promise<ServerProcess & { readonl
   onTestFinished(() => void server.close())
   const address = server.address()
   if (address === null || typeof address === "string") throw new Error("the loopback address gave no port")
-  return { url: `http://127.0.0.1:${address.port}`, cpuSeconds: async () => 0, stop: async () => {}, bodies }
+  return {
+    url: `http://127.0.0.1:${address.port}`,
+    cpuSeconds: async () => 0,
+    residentBytes: async () => 0,
+    stop: async () => {},
+    bodies,
+  }
 }
 
 /** Answers a prediction with a token of its own, which tells its number. */
@@ -97,7 +103,42 @@ describe("given a server that fails", () => {
   })
 
   it("tells that nobody listens", async () => {
-    const nobody = { url: "http://127.0.0.1:1", cpuSeconds: async () => 0, stop: async () => {} }
+    const nobody = {
+      url: "http://127.0.0.1:1",
+      cpuSeconds: async () => 0,
+      residentBytes: async () => 0,
+      stop: async () => {},
+    }
     await expect(runPaced(nobody, LOAD)).rejects.toThrow("can't connect to port 1")
+  })
+})
+
+describe("given a server that refuses every other request", () => {
+  async function serveHalf() {
+    const answer = predictor()
+    let count = 0
+    return await serve((request, response) => {
+      if (count++ % 2 === 0) answer(request, response)
+      else response.writeHead(503, { "retry-after": "1", "content-length": 4 }).end("full")
+    })
+  }
+
+  it("waits as long as it was told, and gives up what finds no connection", async () => {
+    const server = await serveHalf()
+    const figures = await runPaced(server, { ...LOAD, patience: { ms: 0, refused: "waits" } })
+    const asked = server.bodies["/predict"]?.length ?? 0
+    // Four connections, each refused at its second request at the latest, for a second at least.
+    expect(asked).toBeLessThanOrEqual(32)
+    expect(figures.givenUp).toBe(1_000 - asked)
+    expect(figures.refused).toBe(Math.floor(asked / 2))
+  })
+
+  it("returns at once where it is told to", async () => {
+    const server = await serveHalf()
+    const figures = await runPaced(server, { ...LOAD, patience: { ms: 1_000, refused: "returns" } })
+    expect(server.bodies["/predict"]).toHaveLength(1_000)
+    expect(figures).toMatchObject({ refused: 500, givenUp: 0 })
+    expect(figures.refusals?.p50Us).toBeGreaterThan(0)
+    expect(figures.servedPerSecond).toBeLessThan(260)
   })
 })

@@ -1,16 +1,13 @@
 import { spawn } from "node:child_process"
 import { once } from "node:events"
-import { existsSync } from "node:fs"
-import { homedir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { expect, it, onTestFinished } from "vitest"
 import { parseConfig } from "#src/config.ts"
 import { startGateway } from "#src/entry/node.ts"
 import { temporaryFolder } from "../temporary-folder.ts"
+import { pythonTool } from "./python-tool.ts"
 
-const CACHE = process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache")
-const FUZZER = join(CACHE, "bandit-gateway/schemathesis/bin/schemathesis")
 const SETTINGS = fileURLToPath(new URL("schemathesis/", import.meta.url))
 const SECONDS = 60
 
@@ -25,7 +22,6 @@ function shortened(said: string): string {
 it("the contract and the gateway say the same of a minute of made-up requests", {
   timeout: 4 * SECONDS * 1000,
 }, async () => {
-  if (!existsSync(FUZZER)) throw new Error(`${FUZZER} is missing: run scripts/setup-tools.sh schemathesis`)
   const gateway = await startGateway(
     parseConfig({
       PORT: "0",
@@ -39,7 +35,7 @@ it("the contract and the gateway say the same of a minute of made-up requests", 
   const run = `--no-color run ${gateway.address}/openapi.json --checks all --continue-on-failure`
   const bounds = `--max-time ${SECONDS} --seed ${Date.now() % 1_000_000}`
   const settings = ["--config-file", join(SETTINGS, "schemathesis.toml")]
-  const fuzzer = spawn(FUZZER, settings.concat(`${run} ${bounds}`.split(" ")), {
+  const fuzzer = spawn(pythonTool("schemathesis", "schemathesis"), settings.concat(`${run} ${bounds}`.split(" ")), {
     cwd: temporaryFolder(),
     env: { PATH: process.env["PATH"], PYTHONPATH: SETTINGS, SCHEMATHESIS_HOOKS: "hooks" },
   })

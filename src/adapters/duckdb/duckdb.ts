@@ -6,7 +6,7 @@ export interface DuckDbLimits {
   readonly threads: number
   /** Of its buffers; the process needs more. */
   readonly memoryMiB: number
-  /** Of what it spills. */
+  /** Of the folder that it works in. */
   readonly temporaryGiB: number
 }
 
@@ -65,4 +65,18 @@ export async function query(
   sql: string,
 ): Promise<readonly Readonly<Record<string, unknown>>[]> {
   return (await connection.runAndReadAll(sql)).getRowObjectsJS()
+}
+
+/** Runs a statement and says now and then how far it has come. */
+export async function watched(
+  connection: DuckDBConnection,
+  sql: string,
+  progress: (share: number) => void,
+): Promise<void> {
+  const timer = setInterval(() => progress(Math.max(0, connection.progress.percentage) / 100), 100)
+  try {
+    await connection.run(sql)
+  } finally {
+    clearInterval(timer)
+  }
 }

@@ -1,6 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
 import type { DuckDBConnection } from "@duckdb/node-api"
 import { GatewayError } from "../../domain/errors.ts"
 import type { EvaluationLog, EvaluationQuery, LogSummary, PreparedLog, RowBatch } from "../../ports/evaluation-log.ts"
@@ -16,22 +14,18 @@ import {
   partsOf,
 } from "./joined-rows.ts"
 import { allocationsOf, describeEvents, type EventFacts } from "./log-facts.ts"
-import { findLogSources, type LogSources } from "./log-sources.ts"
 import { readRows } from "./row-batches.ts"
-import { describeParquet, experimentsOf, stageEvents } from "./staged-events.ts"
+import { type LogPlaces, stageLog } from "./staged-log.ts"
+import { openTemporarySpace, type TemporarySpace } from "./temporary-space.ts"
 
 const DEFAULT_LIMITS: DuckDbLimits = { threads: 1, memoryMiB: 320, temporaryGiB: 50 }
 
 /** How much of the work is done after each step: reading takes most of it. */
 const SHARES = { staged: 0.7, joined: 0.9 }
 
-/**
- * Logs in files, by DuckDB in this process. What is kept meanwhile is in a folder of its own, about 100 bytes a decision.
- *
- * @param paths files and folders of one log
- */
+/** Logs in files, by DuckDB in this process. What is kept meanwhile is in a folder of its own, which is bounded. */
 export function createDuckDbEvaluationLog(
-  paths: readonly string[],
+  places: LogPlaces,
   options: {
     readonly limits?: Partial<DuckDbLimits>
     readonly temporaryFolder?: string
@@ -39,26 +33,29 @@ export function createDuckDbEvaluationLog(
     readonly signal?: AbortSignal
   } = {},
 ): EvaluationLog {
+  const limits = { ...DEFAULT_LIMITS, ...options.limits }
   return {
     prepare: async (asked, progress) => {
-      const sources = await findLogSources(paths)
-      const folder = await mkdtemp(join(options.temporaryFolder ?? tmpdir(), "bandit-evaluate-"))
-      const remove = (): Promise<void> => rm(folder, { recursive: true, force: true })
+      let interrupt = (): void => {}
+      const parent = options.temporaryFolder ?? tmpdir()
+      const space = await openTemporarySpace(parent, limits.temporaryGiB, options.signal, () => interrupt())
       try {
-        const { connection, close } = await openDuckDb(folder, { ...DEFAULT_LIMITS, ...options.limits })
-        options.signal?.addEventListener("abort", () => connection.interrupt(), { once: true })
-        try {
-          return await prepare(connection, sources, asked, progress, async () => {
-            close()
-            await remove()
-          })
-        } catch (error) {
+        const { connection, close } = await openDuckDb(space.folder, limits)
+        interrupt = () => connection.interrupt()
+        const closeAll = async (): Promise<void> => {
+          interrupt = () => {}
           close()
+          await space.remove()
+        }
+        try {
+          return await prepare(connection, places, asked, progress, { ...space, remove: closeAll })
+        } catch (error) {
+          await closeAll()
           throw error
         }
       } catch (error) {
-        await remove()
-        throw translated(error)
+        await space.remove()
+        throw translated(error, space.signal)
       }
     },
   }
@@ -66,24 +63,14 @@ export function createDuckDbEvaluationLog(
 
 async function prepare(
   connection: DuckDBConnection,
-  sources: LogSources,
+  places: LogPlaces,
   asked: EvaluationQuery,
   progress: (share: number) => void,
-  close: () => Promise<void>,
+  space: TemporarySpace,
 ): Promise<PreparedLog> {
-  const { parquet } = sources.files
-  const described = parquet.length === 0 ? [] : await query(connection, describeParquet(parquet))
-  const parquetTypes = new Map(described.map((row) => [String(row["column_name"]), String(row["column_type"])]))
-  const staging = { ...asked, sources, parquetTypes }
-  await watched(connection, stageEvents(staging), (share) => progress(SHARES.staged * share))
+  const staged = await stageLog(connection, places, asked, space, (share) => progress(SHARES.staged * share))
   const facts = await describeEvents(connection, asked)
-  if (facts === undefined) {
-    const others = await query(connection, experimentsOf(staging))
-    throw nothingOf(
-      asked.experiment,
-      others.map((row) => String(row["experiment"])),
-    )
-  }
+  if (facts === undefined) throw nothingOf(asked.experiment, await staged.experiments())
   await connection.run(creditedRewards(facts.metric, facts.aggregation, facts.bound, asked.arrivals))
   await takeFirsts(connection, facts, (share) => progress(SHARES.staged + (SHARES.joined - SHARES.staged) * share))
   const { young, rows, begin } = await selectRows(connection, asked, facts)
@@ -112,16 +99,21 @@ async function prepare(
     windowSeconds: facts.windowSeconds,
     begin,
     end: facts.end,
-    startLost: facts.stickiness !== "request" && (sources.firstLost || facts.firstRevision > 1),
+    startLost: facts.stickiness !== "request" && (staged.firstLost || facts.firstRevision > 1),
     variants,
     allocations,
     segments: segments.map(({ segment }) => (typeof segment === "string" ? segment : null)),
     documents: facts.documents,
   }
+  await space.check()
   progress(SHARES.joined)
   const single = await singleColumns(connection)
-  const ordered = orderedRows(variants, single, asked.arrivals)
-  return { summary, rows: () => translatedRows(readRows(connection, ordered, asked.arrivals)), close }
+  const ordered = orderedRows(variants, single, asked)
+  return {
+    summary,
+    rows: () => translatedRows(readRows(connection, ordered, asked), space.signal),
+    close: space.remove,
+  }
 }
 
 /** The table `firsts`, part by part. */
@@ -171,30 +163,25 @@ async function selectRows(
   return { young, rows: Number(counted?.["total"]) - young, begin: Number(counted?.["begin"]) }
 }
 
-/** Runs a statement and says now and then how far it has come. */
-async function watched(connection: DuckDBConnection, sql: string, progress: (share: number) => void): Promise<void> {
-  const timer = setInterval(() => progress(Math.max(0, connection.progress.percentage) / 100), 100)
-  try {
-    await connection.run(sql)
-  } finally {
-    clearInterval(timer)
-  }
-}
-
 function nothingOf(experiment: string, others: readonly string[]): GatewayError {
   const known = others.length === 0 ? "has no decisions at all" : `has decisions of ${others.join(", ")}`
   return new GatewayError("config_invalid", { detail: `the log has no drawn decision of ${experiment}; it ${known}` })
 }
 
-async function* translatedRows(rows: AsyncIterable<RowBatch>): AsyncGenerator<RowBatch> {
+async function* translatedRows(rows: AsyncIterable<RowBatch>, signal: AbortSignal): AsyncGenerator<RowBatch> {
   try {
-    yield* rows
+    for await (const batch of rows) {
+      signal.throwIfAborted()
+      yield batch
+    }
   } catch (error) {
-    throw translated(error)
+    throw translated(error, signal)
   }
 }
 
-function translated(error: unknown): unknown {
+/** What was wrong, where the work was ended because of it; else what ended it. */
+function translated(error: unknown, { aborted, reason }: AbortSignal): unknown {
+  if (aborted && reason instanceof GatewayError) return reason
   if (error instanceof GatewayError) return error
   return new GatewayError("log_unavailable", { detail: "[duckdb] the log can't be evaluated", cause: error })
 }

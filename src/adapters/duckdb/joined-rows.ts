@@ -1,4 +1,5 @@
 import type { Aggregation } from "../../domain/events.ts"
+import type { EvaluationQuery } from "../../ports/evaluation-log.ts"
 import { quoted } from "./duckdb.ts"
 
 /** A decision is drawn where chance had a part in it. */
@@ -28,7 +29,7 @@ QUALIFY row_number() OVER (PARTITION BY owner ORDER BY ms, decision) = 1`
 
 /** Every drawn decision as often as it was logged. */
 export function allDecisions(): string {
-  return `SELECT decision, ms, bucket, revision, series, variant, allocation, segment, cell FROM events WHERE ${DRAWN}`
+  return `SELECT decision, ms, bucket, revision, series, variant, allocation, segment, cell, decision_id, features FROM events WHERE ${DRAWN}`
 }
 
 /**
@@ -72,21 +73,22 @@ SELECT CAST(row_number() OVER (ORDER BY count(*) DESC, ${column}) - 1 AS INTEGER
  *
  * @param variants in the order of their indices
  * @param single columns that have the same value everywhere
- * @param learning whether somebody wants what only learning needs
+ * @param wanted what else is asked for
  */
 export function orderedRows(
   variants: readonly string[],
   single: ReadonlySet<(typeof NUMBERED)[number]>,
-  learning: boolean,
+  { arrivals, whole = false }: Pick<EvaluationQuery, "arrivals" | "whole">,
 ): string {
   const numbered = NUMBERED.filter((column) => !single.has(column))
   const joins = numbered.map(
     (column) => `JOIN ${column}s ON ${column}s.${column} IS NOT DISTINCT FROM firsts.${column}`,
   )
   const number = (column: (typeof NUMBERED)[number]): string => (single.has(column) ? "0" : `${column}s.id`)
-  const learned = learning
+  const learned = arrivals
     ? `, series, CAST((decision >> 75) AS DOUBLE) / 9007199254740992 AS coin, arrival_ms, arrival_amounts`
     : ""
+  const named = whole ? ", decision_id, features" : ""
   return `SELECT
   CAST(ms AS DOUBLE) AS "at",
   CAST(coalesce(list_position([${variants.map(quoted).join(", ")}], variant), 0) - 1 AS INTEGER) AS variant,
@@ -95,7 +97,7 @@ export function orderedRows(
   CAST(bucket AS INTEGER) AS bucket,
   revision,
   ${number("segment")} AS segment,
-  ${number("cell")} AS cell${learned}
+  ${number("cell")} AS cell${learned}${named}
 FROM firsts
 JOIN allocations USING (allocation)
 ${joins.join("\n")}

@@ -1,47 +1,55 @@
 import { open, readdir, stat } from "node:fs/promises"
 import { basename, dirname, join } from "node:path"
 import { GatewayError } from "../../domain/errors.ts"
+import type { LogObject } from "../../ports/log-objects.ts"
 
 export type LogFormat = "ndjson" | "gzip" | "parquet"
 
-/** The files of a log, by what is in them. */
-export interface LogSources {
-  readonly files: Readonly<Record<LogFormat, readonly string[]>>
-  readonly bytes: number
-  /** Whether numbered files (`outcomes-00000001.ndjson`) of any of its folders begin later than with the first: each thread has a folder. */
-  readonly firstLost: boolean
-}
+/** Files of a log, by what is in them. */
+export type LogFiles = Readonly<Record<LogFormat, readonly string[]>>
 
 const NUMBERED = /^outcomes-(\d{8,})\.ndjson(?:\.gz)?$/
 /** Beside the files of a log, and none of them. */
 const NOT_OUTCOMES = new Set(["log.json"])
 
 /**
- * Finds the files of a log. A folder is searched with all that is in it, a data folder for its `outcomes`; a file is told by how it begins, since
- * what a delivery stream writes has no telling name.
+ * Finds the files of a log. A folder is searched with all that is in it, a data folder for its `outcomes`.
  *
- * @throws GatewayError `config_invalid` where there is none
+ * @throws GatewayError `config_invalid` where one can't be read
  */
-export async function findLogSources(paths: readonly string[]): Promise<LogSources> {
-  const files: Record<LogFormat, string[]> = { ndjson: [], gzip: [], parquet: [] }
-  let bytes = 0
-  const firstNumbers = new Map<string, number>()
-  for (const file of (await Promise.all(paths.map(filesUnder))).flat().sort()) {
+export async function findLogFiles(paths: readonly string[]): Promise<readonly string[]> {
+  return (await Promise.all(paths.map(filesUnder))).flat().sort()
+}
+
+/** The objects that may be files of a log, of all that there are under a name. Those of a data folder that was copied whole are its `outcomes`. */
+export function logObjectsAmong(objects: readonly LogObject[]): readonly LogObject[] {
+  const some = objects.filter(({ name, bytes }) => bytes > 0 && isLogName(basename(name)))
+  const outcomes = some.filter(({ name }) => NUMBERED.test(basename(name)))
+  return outcomes.length > 0 && objects.some(({ name }) => basename(name) === "gateway.db") ? outcomes : some
+}
+
+/**
+ * Tells files apart by how they begin, since what a delivery stream writes has no telling name. Those that are empty, or no log, are left out.
+ */
+export async function byFormat(files: readonly string[]): Promise<LogFiles> {
+  const found: Record<LogFormat, string[]> = { ndjson: [], gzip: [], parquet: [] }
+  for (const file of files) {
     const format = await formatOf(file)
-    if (format === undefined) continue
-    files[format].push(file)
-    bytes += (await stat(file)).size
-    const number = NUMBERED.exec(basename(file))?.[1]
-    const folder = dirname(file)
+    if (format !== undefined) found[format].push(file)
+  }
+  return found
+}
+
+/** Whether numbered files (`outcomes-00000001.ndjson`) of any folder begin later than with the first: each thread has a folder. */
+export function lacksFirst(names: readonly string[]): boolean {
+  const firstNumbers = new Map<string, number>()
+  for (const name of names) {
+    const number = NUMBERED.exec(basename(name))?.[1]
+    const folder = dirname(name)
     if (number !== undefined)
       firstNumbers.set(folder, Math.min(firstNumbers.get(folder) ?? Number.POSITIVE_INFINITY, Number(number)))
   }
-  if (bytes === 0) {
-    throw new GatewayError("config_invalid", {
-      detail: `${paths.join(", ")}: no outcomes there. A log is a data folder, or files of JSON lines (plain or gzipped) or Parquet`,
-    })
-  }
-  return { files, bytes, firstLost: [...firstNumbers.values()].some((number) => number > 1) }
+  return [...firstNumbers.values()].some((number) => number > 1)
 }
 
 async function filesUnder(path: string): Promise<string[]> {
@@ -51,11 +59,15 @@ async function filesUnder(path: string): Promise<string[]> {
     const folder = (await isFolder(outcomes)) ? outcomes : path
     const entries = await readdir(folder, { recursive: true, withFileTypes: true })
     return entries
-      .filter((entry) => entry.isFile() && !NOT_OUTCOMES.has(entry.name) && !entry.name.startsWith("."))
+      .filter((entry) => entry.isFile() && isLogName(entry.name))
       .map((entry) => join(entry.parentPath, entry.name))
   } catch (cause) {
     throw new GatewayError("config_invalid", { detail: `--log ${path} can't be read`, cause })
   }
+}
+
+function isLogName(name: string): boolean {
+  return !NOT_OUTCOMES.has(name) && !name.startsWith(".")
 }
 
 async function isFolder(path: string): Promise<boolean> {

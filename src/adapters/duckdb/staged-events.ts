@@ -1,8 +1,8 @@
 import { quoted } from "./duckdb.ts"
-import type { LogSources } from "./log-sources.ts"
+import type { LogFiles } from "./log-sources.ts"
 
 /** Longest line that is read; longer ones are damage. */
-const MAX_LINE_BYTES = 8 << 20
+export const MAX_LINE_BYTES = 8 << 20
 
 /** The fields of events that evaluation looks at, and their types in a table of lines. */
 const FIELDS = {
@@ -29,27 +29,27 @@ const FIELDS = {
 } as const
 
 export interface Staging {
-  readonly sources: LogSources
+  readonly files: LogFiles
   readonly experiment: string
   readonly segmentBy?: string | undefined
   readonly modelFeatures: readonly string[]
+  readonly whole?: boolean | undefined
   /** Which fields Parquet files have, with their types. */
   readonly parquetTypes: ReadonlyMap<string, string>
 }
 
 /**
- * The table `events`: the experiment's events in narrow types. Ids become numbers of 128 bits, texts that repeat are kept once by the storage.
+ * The experiment's events in narrow types: rows of the table `events`. Ids become numbers of 128 bits, texts that repeat are kept once by the storage.
  * Lines that are no JSON, or lack what an event has, are left out.
  */
-export function stageEvents(staging: Staging): string {
-  const { experiment, segmentBy, modelFeatures } = staging
+export function stagedEvents(staging: Staging): string {
+  const { experiment, segmentBy, modelFeatures, whole = false } = staging
   const feature = (name: string): string => `json_extract_string(features, ${quoted(pointerTo(name))})`
   const cell =
     modelFeatures.length === 0
       ? "NULL"
       : `concat_ws(chr(31), ${modelFeatures.map((name) => `coalesce(${feature(name)}, chr(30))`).join(", ")})`
-  return `CREATE TABLE events AS
-SELECT
+  return `SELECT
   "type" AS kind,
   md5_number("decisionId") AS decision,
   CASE WHEN stickiness = 'unit' THEN md5_number(unit) ELSE md5_number("decisionId") END AS owner,
@@ -61,8 +61,10 @@ SELECT
   CASE "type" WHEN 'reward' THEN "eventId" END AS reward_id,
   CASE "type" WHEN 'decision' THEN ${segmentBy === undefined ? "NULL" : feature(segmentBy)} END AS segment,
   CASE "type" WHEN 'decision' THEN ${cell} END AS cell,
+  ${whole ? `"decisionId"` : "NULL"} AS decision_id,
+  ${whole ? "CAST(features AS VARCHAR)" : "NULL"} AS features,
   document
-FROM (${lines(staging, segmentBy !== undefined || modelFeatures.length > 0)})
+FROM (${lines(staging, whole || segmentBy !== undefined || modelFeatures.length > 0)})
 WHERE v = 1 AND experiment = ${quoted(experiment)} AND "at" IS NOT NULL AND revision IS NOT NULL AND (
   ("type" = 'decision' AND "decisionId" IS NOT NULL AND unit IS NOT NULL AND allocation IS NOT NULL AND reason IS NOT NULL
     AND metric IS NOT NULL AND stickiness IS NOT NULL AND variant IS NOT NULL)
@@ -71,7 +73,7 @@ WHERE v = 1 AND experiment = ${quoted(experiment)} AND "at" IS NOT NULL AND revi
 }
 
 /** Ids of all experiments that have decisions. */
-export function experimentsOf(staging: Pick<Staging, "sources" | "parquetTypes">): string {
+export function experimentsOf(staging: Pick<Staging, "files" | "parquetTypes">): string {
   return `SELECT DISTINCT experiment FROM (${lines(staging)}) WHERE "type" = 'decision' AND experiment IS NOT NULL ORDER BY ALL LIMIT 20`
 }
 
@@ -81,10 +83,7 @@ function pointerTo(name: string): string {
 }
 
 /** The lines of all files, with the fields of events; features only where somebody looks at them, since they are long to read. */
-function lines(
-  { sources: { files }, parquetTypes }: Pick<Staging, "sources" | "parquetTypes">,
-  withFeatures = false,
-): string {
+function lines({ files, parquetTypes }: Pick<Staging, "files" | "parquetTypes">, withFeatures = false): string {
   const fields = Object.entries(FIELDS).filter(([name]) => withFeatures || name !== "features")
   const list = (paths: readonly string[]): string => `[${paths.map(quoted).join(", ")}]`
   const columns = fields.map(([name, type]) => `${quoted(name)}: ${quoted(type)}`)
@@ -106,8 +105,9 @@ export function describeParquet(files: readonly string[]): string {
   return `DESCRIBE SELECT * FROM ${parquet(files)}`
 }
 
+/** Folders may be named by what is in their files: a number among their names would be no text any more. */
 function parquet(files: readonly string[]): string {
-  return `read_parquet([${files.map(quoted).join(", ")}], union_by_name = true)`
+  return `read_parquet([${files.map(quoted).join(", ")}], union_by_name = true, hive_partitioning = false)`
 }
 
 /** Whoever writes Parquet keeps objects as JSON texts, maps or structures. */

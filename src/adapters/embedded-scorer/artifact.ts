@@ -66,6 +66,7 @@ export function createModel(parts: ModelParts): EmbeddedModel {
     sha256,
     remote: false,
     knownFeatures: new Set(document.fields.map(({ name, from }) => from ?? name)),
+    takes: { features: true, bodies: [] },
     score,
     predict: ({ instances }) => ({ kind: "scores", scores: score(instances) }),
   }

@@ -1,6 +1,7 @@
 import { type Document, isMap, isNode, isScalar, Lexer, LineCounter, parseDocument, visit } from "yaml"
+import type { Backend } from "../../domain/backends/backend.ts"
 import type { DocumentIssue, DocumentProblem } from "../../domain/document-issues.ts"
-import { type Backend, parseExperiment, readableBackends } from "../../domain/experiment.ts"
+import { parseExperiment, readableBackends } from "../../domain/experiment.ts"
 import type { BackendCheck, ReadDocument } from "../../ports/document-source.ts"
 
 /** Far more than 64 variants and 256 features need. */
@@ -115,7 +116,7 @@ function parseBounded(text: string): ParsedText {
     issues,
     backends: readableBackends(value).map(({ variant, backend }) => ({
       backend,
-      ...at(["variants", variant, "backend", "model"]),
+      ...at(["variants", variant, "backend", backend.kind === "embedded" ? "model" : "target"]),
     })),
   }
 }

@@ -42,7 +42,7 @@ export class ExperimentFolder implements DocumentSource {
       for (const [file, found] of looked) known.set(file, found)
     }
     this.#known = known
-    return refuseRepeatedIds([...known.values()])
+    return refuseRepeatedNames(refuseRepeatedIds([...known.values()]), known)
   }
 
   async #lookAt(file: string): Promise<KnownFile> {
@@ -92,5 +92,28 @@ function refuseRepeatedIds(files: readonly KnownFile[]): SourceDocument[] {
     const problems = document.ok ? [problem] : [problem, ...document.problems]
     // No id: the experiment is the first file's, it is this one that is too many.
     return { ok: false, file, version: `${version} repeats ${first}`, id: undefined, anonymous: false, problems }
+  })
+}
+
+/** A name that an earlier document has, as its id or as one of its names. */
+function refuseRepeatedNames(
+  documents: readonly SourceDocument[],
+  known: ReadonlyMap<string, KnownFile>,
+): SourceDocument[] {
+  const firstFile = new Map<string, string>()
+  for (const document of documents) if (document.ok) firstFile.set(document.experiment.id, document.file)
+  return documents.map((document) => {
+    if (!document.ok) return document
+    const { file, version, experiment } = document
+    const { line = 1, column = 1 } = known.get(file)?.parsed.id ?? {}
+    const problems = experiment.names.flatMap((name, index) => {
+      const first = firstFile.get(name) ?? file
+      if (first === file) return []
+      return [{ file, line, column, path: `names.${index}`, message: `is already a name in ${first}` }]
+    })
+    for (const name of experiment.names) if (!firstFile.has(name)) firstFile.set(name, file)
+    if (problems.length === 0) return document
+    const said = problems.map(({ message }) => message).join()
+    return { ok: false, file, version: `${version} ${said}`, id: experiment.id, anonymous: false, problems }
   })
 }

@@ -5,17 +5,21 @@ import { entryOf } from "../../domain/entry-of.ts"
 import { GatewayError } from "../../domain/errors.ts"
 import { longestWindow } from "../../domain/evaluation/logged-documents.ts"
 import { UNIT_BUCKETS } from "../../domain/evaluation/weighted-sums.ts"
-import type { DecisionEvent, OutcomeEvent, RewardEvent } from "../../domain/events.ts"
+import type { AuditEvent, DecisionEvent, OutcomeEvent, RewardEvent } from "../../domain/events.ts"
 import type { Arrival, EvaluationLog, EvaluationQuery, LogSummary, RowBatch } from "../../ports/evaluation-log.ts"
 
 const COIN = assignmentKey("evaluation", "coin")
 const BUCKET = assignmentKey("evaluation", "bucket")
 
+type AboutExperiment = Exclude<OutcomeEvent, AuditEvent>
+
 /** A log of events in memory: what every other log's rows must equal, and what simulated logs are evaluated with. */
 export function createMemoryEvaluationLog(events: Iterable<OutcomeEvent>): EvaluationLog {
   return {
     prepare: async (query) => {
-      const own = [...events].filter(({ experiment }) => experiment === query.experiment)
+      const own = [...events].filter(
+        (event): event is AboutExperiment => event.type !== "audit" && event.experiment === query.experiment,
+      )
       const { summary, rows } = prepare(own, query)
       return {
         summary,
@@ -28,7 +32,7 @@ export function createMemoryEvaluationLog(events: Iterable<OutcomeEvent>): Evalu
   }
 }
 
-function prepare(events: readonly OutcomeEvent[], query: EvaluationQuery): { summary: LogSummary; rows: RowBatch } {
+function prepare(events: readonly AboutExperiment[], query: EvaluationQuery): { summary: LogSummary; rows: RowBatch } {
   const decisions = decisionsOf(events)
   const drawn = decisions.filter(({ reason }) => reason === "policy" || reason === "burn_in")
   const newest = drawn.at(-1)
@@ -98,18 +102,21 @@ function prepare(events: readonly OutcomeEvent[], query: EvaluationQuery): { sum
       segment: segments.numbers,
       cell: cells.numbers,
       arrivals: kept.map(({ decisionId }) => (query.arrivals ? arrivalsOf(byDecision.get(decisionId) ?? []) : [])),
+      decisionId: query.whole === true ? kept.map(({ decisionId }) => decisionId) : [],
+      features:
+        query.whole === true ? kept.map(({ features }) => (features === null ? null : JSON.stringify(features))) : [],
     },
   }
 }
 
-function decisionsOf(events: readonly OutcomeEvent[]): DecisionEvent[] {
+function decisionsOf(events: readonly AboutExperiment[]): DecisionEvent[] {
   const decisions = new Map<string, DecisionEvent>()
   for (const event of events) if (event.type === "decision") entryOf(decisions, event.decisionId, () => event)
   return [...decisions.values()].sort((a, b) => Date.parse(a.at) - Date.parse(b.at))
 }
 
 /** Those of a metric that came in time, by time. What is not learned from counts too. */
-function rewardsOf(events: readonly OutcomeEvent[], metric: string): RewardEvent[] {
+function rewardsOf(events: readonly AboutExperiment[], metric: string): RewardEvent[] {
   return events
     .flatMap((event) => {
       const counts = event.type === "reward" && event.metric === metric && event.status === "applied"
@@ -118,7 +125,7 @@ function rewardsOf(events: readonly OutcomeEvent[], metric: string): RewardEvent
     .sort((a, b) => Date.parse(a.at) - Date.parse(b.at) || (a.eventId < b.eventId ? -1 : 1))
 }
 
-function documentsOf(events: readonly OutcomeEvent[]): LogSummary["documents"] {
+function documentsOf(events: readonly AboutExperiment[]): LogSummary["documents"] {
   const documents = new Map<number, unknown>()
   for (const event of events) {
     if (event.type === "experiment" && event.document !== null) documents.set(event.revision, event.document)

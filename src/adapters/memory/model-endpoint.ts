@@ -1,15 +1,15 @@
 import { GatewayError } from "../../domain/errors.ts"
-import type { Features, ModelAnswer, ModelCall, ModelEndpoint } from "../../ports/model-endpoint.ts"
+import type { Features, ModelAnswer, ModelCall, ModelEndpoint, Takes } from "../../ports/model-endpoint.ts"
 
 /** How the endpoint answers from now on. */
 export type EndpointBehaviour =
   /** At once, without a promise. */
   | { readonly kind: "score"; readonly score: (instance: Features) => number }
-  /** By a promise after `delayMs`, unless the caller gives up first. */
+  /** By a promise after `delayMs`, unless the call may not take that long. */
   | { readonly kind: "delay"; readonly delayMs: number; readonly score: (instance: Features) => number }
   /** At once with whatever it is, such as a body or a location. */
   | { readonly kind: "answer"; readonly answer: ModelAnswer }
-  /** Never, not even when the caller gives up. */
+  /** Never, however long the call may take. */
   | { readonly kind: "hang" }
   | { readonly kind: "fail"; readonly error: Error }
 
@@ -21,6 +21,8 @@ export class MemoryModelEndpoint implements ModelEndpoint {
   calls = 0
   lastCall: ModelCall | undefined
   knownFeatures: ReadonlySet<string> | undefined = undefined
+  timeoutMs: number | undefined = undefined
+  takes: Takes = { features: true, bodies: ["sagemaker", "open-inference-v2"] }
 
   constructor(options: {
     readonly model: string
@@ -32,7 +34,7 @@ export class MemoryModelEndpoint implements ModelEndpoint {
     this.behaviour = options.behaviour
   }
 
-  predict(call: ModelCall, signal: AbortSignal | undefined): ModelAnswer | Promise<ModelAnswer> {
+  predict(call: ModelCall): ModelAnswer | Promise<ModelAnswer> {
     this.calls++
     this.lastCall = call
     const behaviour = this.behaviour
@@ -40,18 +42,11 @@ export class MemoryModelEndpoint implements ModelEndpoint {
     if (behaviour.kind === "hang") return new Promise(() => {})
     if (behaviour.kind === "answer") return behaviour.answer
     const scored = (): ModelAnswer => ({ kind: "scores", scores: call.instances.map(behaviour.score) })
-    return behaviour.kind === "score" ? scored() : elapsed(behaviour.delayMs, signal).then(scored)
+    return behaviour.kind === "score" ? scored() : elapsed(behaviour.delayMs, call.timeoutMs).then(scored)
   }
 }
 
-function elapsed(delayMs: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(resolve, delayMs)
-    const giveUp = () => {
-      clearTimeout(timer)
-      reject(new GatewayError("backend_failed", { detail: "[memory] the caller gave up", cause: signal?.reason }))
-    }
-    if (signal?.aborted === true) giveUp()
-    else signal?.addEventListener("abort", giveUp, { once: true })
-  })
+async function elapsed(delayMs: number, timeoutMs: number): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, Math.min(delayMs, timeoutMs)))
+  if (delayMs > timeoutMs) throw new GatewayError("deadline_exceeded", { detail: "[memory] gave up" })
 }

@@ -36,7 +36,8 @@ export function createMemoryOutcomeLog(capacity = 100_000): OutcomeLog & Outcome
     const last = until === undefined || isAfter(until, end()) ? end() : until
     const first = from?.offset ?? 0
     if (first < last.offset) {
-      yield { lines: lines.slice(Math.max(0, first - forgotten), last.offset - forgotten), end: last }
+      const read = lines.slice(Math.max(0, first - forgotten), last.offset - forgotten)
+      yield { lines: read, bytes: new TextEncoder().encode(`${read.join("\n")}\n`), end: last }
     }
   }
 

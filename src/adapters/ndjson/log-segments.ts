@@ -1,8 +1,9 @@
 import { open, rm, stat } from "node:fs/promises"
 import { GatewayError } from "../../domain/errors.ts"
+import type { LogPosition } from "../../domain/log-position.ts"
 import { parseOutcomeLine } from "../../domain/outcome-line.ts"
 import type { LogSegment, LogSegments } from "../../ports/log-segments.ts"
-import { logFile, logFileNumbers, MAX_LINE_BYTES } from "./log-files.ts"
+import { isAbsent, logFile, logFileNumbers, MAX_LINE_BYTES } from "./log-files.ts"
 
 /** Enough for hundreds of lines. Lines are in the order in which they were taken but for seconds, so that the newest is among the last. */
 const TAIL_BYTES = 1 << 18
@@ -33,6 +34,42 @@ export function createLogSegments(folder: string): LogSegments {
       await translating(rm(logFile(folder, file), { force: true }))
       sealed.delete(file)
     },
+    bytesAfter: (position) => translating(bytesAfter(folder, position)),
+    sync: (file) => translating(syncFile(logFile(folder, file))),
+  }
+}
+
+async function bytesAfter(folder: string, position: LogPosition | undefined): Promise<number> {
+  let bytes = 0
+  for (const file of await logFileNumbers(folder)) {
+    if (file < (position?.file ?? 0)) continue
+    const passed = file === position?.file ? position.offset : 0
+    bytes += Math.max(0, (await sizeOf(logFile(folder, file))) - passed)
+  }
+  return bytes
+}
+
+/** 0 for a file that was deleted since its name was read. */
+async function sizeOf(path: string): Promise<number> {
+  try {
+    return (await stat(path)).size
+  } catch (error) {
+    if (isAbsent(error)) return 0
+    throw error
+  }
+}
+
+/** One that was deleted since needs it no more. */
+async function syncFile(path: string): Promise<void> {
+  try {
+    const file = await open(path, "r")
+    try {
+      await file.datasync()
+    } finally {
+      await file.close()
+    }
+  } catch (error) {
+    if (!isAbsent(error)) throw error
   }
 }
 

@@ -17,8 +17,12 @@ import { readLogSpans } from "./log-identity.ts"
 const LINE_FEED = 10
 const CHUNK_BYTES = 1 << 18
 
-/** Reads the outcome log of a folder, beside its writer if need be. */
-export function createOutcomeReader(folder: string): OutcomeReader {
+/**
+ * Reads the outcome log of a folder, beside its writer if need be.
+ *
+ * @param chunkBytes how much is read at once: lines come together that fit
+ */
+export function createOutcomeReader(folder: string, chunkBytes = CHUNK_BYTES): OutcomeReader {
   async function begin(): Promise<LogPosition | undefined> {
     const file = (await logFileNumbers(folder))[0]
     return file === undefined ? undefined : { file, offset: 0, hash: "" }
@@ -49,9 +53,9 @@ export function createOutcomeReader(folder: string): OutcomeReader {
       const limit = until?.file === file ? Math.min(until.offset, ends.end) : ends.end
       // A file that another one follows will not be continued: what lacks its line feed there is a damaged line.
       const torn = file !== last && ends.size > ends.end && limit === ends.end
-      yield* readLines(path, file, from?.file === file ? from.offset : 0, limit)
+      yield* readLines({ path, file, from: from?.file === file ? from.offset : 0, limit, chunkBytes })
       const end = torn && until?.file !== file ? await positionAt(path, file, ends.end) : undefined
-      if (end !== undefined) yield { lines: [""], end }
+      if (end !== undefined) yield new ReadLines(Buffer.of(LINE_FEED), end)
     }
   }
 
@@ -74,28 +78,55 @@ async function endOfLinesIfThere(path: string, isLast: boolean): Promise<LineEnd
   }
 }
 
-async function* readLines(path: string, file: number, from: number, limit: number): AsyncGenerator<LinesRead> {
+/** Lines that are decoded only where somebody looks at them. */
+class ReadLines implements LinesRead {
+  readonly bytes: Buffer
+  readonly end: LogPosition
+  #lines: readonly string[] | undefined
+
+  /** @param bytes whole lines with their line feeds, at least one */
+  constructor(bytes: Buffer, end: LogPosition) {
+    this.bytes = bytes
+    this.end = end
+  }
+
+  get lines(): readonly string[] {
+    this.#lines ??= this.bytes.toString("utf8", 0, this.bytes.length - 1).split("\n")
+    return this.#lines
+  }
+}
+
+/** Part of a file, and in which pieces it is read. */
+interface Part {
+  readonly path: string
+  readonly file: number
+  /** Offsets in bytes. */
+  readonly from: number
+  readonly limit: number
+  readonly chunkBytes: number
+}
+
+async function* readLines({ path, file, from, limit, chunkBytes }: Part): AsyncGenerator<LinesRead> {
   const handle = await open(path, "r")
   try {
     let rest: Uint8Array = new Uint8Array(0)
     let overlong = false
-    const chunk = Buffer.allocUnsafe(CHUNK_BYTES)
+    const chunk = Buffer.allocUnsafe(Math.max(0, Math.min(chunkBytes, limit - from)))
     for (let offset = from; offset < limit; ) {
-      const { bytesRead } = await handle.read(chunk, 0, Math.min(CHUNK_BYTES, limit - offset), offset)
+      const { bytesRead } = await handle.read(chunk, 0, Math.min(chunk.length, limit - offset), offset)
       if (bytesRead === 0) return
       offset += bytesRead
       const bytes = Buffer.concat([rest, chunk.subarray(0, bytesRead)])
       const lastFeed = bytes.lastIndexOf(LINE_FEED)
       rest = bytes.subarray(lastFeed + 1)
       if (lastFeed >= 0) {
-        const lines = bytes.toString("utf8", 0, lastFeed).split("\n")
         const end = { file, offset: offset - rest.length, hash: lineHash(lastLine(bytes, lastFeed)) }
         if (overlong) {
-          // Read as one empty line, which is no event.
-          lines[0] = ""
           overlong = false
-          yield { lines, end: (await positionAt(path, file, end.offset)) ?? end }
-        } else yield { lines, end }
+          // Read as one empty line, which is no event.
+          const afterDamage = bytes.subarray(bytes.indexOf(LINE_FEED), lastFeed + 1)
+          yield new ReadLines(afterDamage, (await positionAt(path, file, end.offset)) ?? end)
+        } else yield new ReadLines(bytes.subarray(0, lastFeed + 1), end)
       }
       if (rest.length > MAX_LINE_BYTES) {
         overlong = true

@@ -2,6 +2,9 @@ import pino from "pino"
 import type { Logger } from "../../ports/logger.ts"
 import { linesForPeople, type TextOutput } from "./lines-for-people.ts"
 
+/** A reader of standard output that stops reading must not fill the memory: what doesn't fit any more is left out. */
+const MOST_WAITING_BYTES = 16 << 20
+
 /**
  * Operational log as JSON lines on standard output, written off the event loop. `flush` before the process ends.
  *
@@ -13,7 +16,9 @@ export function createLogger(
   terminal?: TextOutput,
 ): Logger & { flush(): void; take(line: string): void } {
   const destination =
-    terminal === undefined ? pino.destination({ dest: 1, sync: false, minLength: 0 }) : linesForPeople(terminal)
+    terminal === undefined
+      ? pino.destination({ dest: 1, sync: false, minLength: 0, maxLength: MOST_WAITING_BYTES })
+      : linesForPeople(terminal)
   return {
     ...createLineLogger(level, destination),
     flush: () => destination.flushSync(),

@@ -1,7 +1,7 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite"
+import { WIDTHS } from "../../domain/bucket-widths.ts"
 import type { CounterCell } from "../../domain/counter-table.ts"
 import type { CounterRow } from "../../domain/statistics.ts"
-import { WIDTHS } from "./bucket-widths.ts"
 import { type CounterName, counterNameOf } from "./counter-names.ts"
 
 /** One bucket of one name. */

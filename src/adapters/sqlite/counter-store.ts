@@ -25,6 +25,7 @@ export function createSqliteCounterStore(database: DatabaseRequests): CounterSto
 
 /** What a whole event has beside it would be copied for the thread as well. */
 function onlyKey(key: CreditKey): CreditKey {
-  const { decisionId, metric, eventId, at, value, bound, aggregation, status, learn, holdout } = key
-  return { decisionId, metric, eventId, at, value, bound, aggregation, status, learn, holdout }
+  const { experiment, decisionId, decidedAt, metric, eventId, at, value, bound, aggregation, status, learn, holdout } =
+    key
+  return { experiment, decisionId, decidedAt, metric, eventId, at, value, bound, aggregation, status, learn, holdout }
 }

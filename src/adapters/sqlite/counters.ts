@@ -1,4 +1,5 @@
 import type { StatementSync } from "node:sqlite"
+import { bucketAt } from "../../domain/bucket-widths.ts"
 import { type CounterContents, encodeContents } from "../../domain/counter-contents.ts"
 import type { CounterKey } from "../../domain/counters.ts"
 import type { CounterAddition, GroupAddition } from "../../domain/decision-facts.ts"
@@ -8,7 +9,6 @@ import { type CountedReward, delayAdditions, rewardAdditions } from "../../domai
 import { isAsked, type Statistics, type StatisticsQuery, summarise } from "../../domain/statistics.ts"
 import type { PackedContents } from "../../ports/counter-archive.ts"
 import type { CreditKey, FoldAnswer, Resolution } from "../../ports/counter-store.ts"
-import { bucketAt } from "./bucket-widths.ts"
 import type { PackedBatch } from "./packed-batch.ts"
 import { packGroups } from "./packed-groups.ts"
 import { unpackRewards } from "./packed-rewards.ts"

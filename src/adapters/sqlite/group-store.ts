@@ -1,7 +1,7 @@
 import type { DatabaseSync, SQLOutputValue, StatementSync } from "node:sqlite"
+import { daysBefore, groupSpanAt, hoursBefore } from "../../domain/bucket-widths.ts"
 import type { GroupRow } from "../../domain/group-rows.ts"
 import { UNIT_GROUPS } from "../../domain/unit.ts"
-import { daysBefore, groupSpanAt, hoursBefore } from "./bucket-widths.ts"
 import type { CounterNames } from "./counter-names.ts"
 import { decodeGroups, encodeGroups, type GroupCells } from "./group-blob.ts"
 import { type GroupRowKey, type PackedGroups, ROW_CELLS } from "./packed-groups.ts"

@@ -8,6 +8,7 @@ export const MIGRATIONS: readonly ((database: DatabaseSync) => void)[] = [
   makeTables,
   countByLogAndGroup,
   sayWhoPublished,
+  sayWhyAndWhatIsHeld,
 ]
 
 /** Version 1: experiments, and the number that rises with an experiment's counters. */
@@ -77,5 +78,13 @@ function sayWhoPublished(database: DatabaseSync): void {
     ALTER TABLE revisions ADD COLUMN diff TEXT NOT NULL DEFAULT '[]';
     ALTER TABLE revisions ADD COLUMN models TEXT NOT NULL DEFAULT '{}';
     ALTER TABLE revisions ADD COLUMN lineage TEXT NOT NULL DEFAULT '{"series":{},"epoch":1,"metrics":{}}';
+  `)
+}
+
+/** Version 4: what a revision's author said about it, and what a pause holds back. */
+function sayWhyAndWhatIsHeld(database: DatabaseSync): void {
+  database.exec(`
+    ALTER TABLE revisions ADD COLUMN reason TEXT;
+    ALTER TABLE revisions ADD COLUMN held TEXT;
   `)
 }

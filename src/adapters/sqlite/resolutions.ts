@@ -1,6 +1,6 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite"
+import { type WidthStep, widthSteps } from "../../domain/bucket-widths.ts"
 import type { Resolution } from "../../ports/counter-store.ts"
-import { type WidthStep, widthSteps } from "./bucket-widths.ts"
 
 /** How fine each experiment's counters have to stay. */
 export class Resolutions {

@@ -1,5 +1,6 @@
 import type { DatabaseSync, SQLOutputValue } from "node:sqlite"
 import { GatewayError } from "../../domain/errors.ts"
+import type { HeldStatus } from "../../domain/events.ts"
 import type { ExperimentId } from "../../domain/ids.ts"
 import type { Lineage } from "../../domain/series.ts"
 import type { StoredRevision } from "../../ports/experiment-store.ts"
@@ -58,7 +59,7 @@ export class Revisions {
       throw new GatewayError("revision_conflict", { detail: `${experiment} is at revision ${newest}, not ${after}` })
     }
     this.#database
-      .prepare(`INSERT INTO revisions (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+      .prepare(`INSERT INTO revisions (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
       .run(
         experiment,
         revision.revision,
@@ -69,11 +70,13 @@ export class Revisions {
         JSON.stringify(diff),
         JSON.stringify(models),
         JSON.stringify(revision.lineage),
+        revision.reason ?? null,
+        revision.held ?? null,
       )
   }
 }
 
-const COLUMNS = "experiment, revision, at, document, source, actor, diff, models, lineage"
+const COLUMNS = "experiment, revision, at, document, source, actor, diff, models, lineage, reason, held"
 
 /** Only parsed documents were appended, so every name in the table is an experiment's id. */
 function toExperimentId(name: SQLOutputValue | undefined): ExperimentId {
@@ -81,6 +84,7 @@ function toExperimentId(name: SQLOutputValue | undefined): ExperimentId {
 }
 
 function toRevision(row: Record<string, SQLOutputValue>): StoredRevision {
+  const { reason, held } = row
   return {
     experiment: toExperimentId(row["experiment"]),
     revision: Number(row["revision"]),
@@ -91,5 +95,7 @@ function toRevision(row: Record<string, SQLOutputValue>): StoredRevision {
     diff: JSON.parse(String(row["diff"])) as string[],
     models: JSON.parse(String(row["models"])) as Record<string, string>,
     lineage: JSON.parse(String(row["lineage"])) as Lineage,
+    ...(typeof reason === "string" ? { reason } : {}),
+    ...(typeof held === "string" ? { held: held as HeldStatus } : {}),
   }
 }

@@ -1,8 +1,8 @@
 import type { DatabaseSync, SQLOutputValue, StatementSync } from "node:sqlite"
+import { daySpanAt, daysBefore } from "../../domain/bucket-widths.ts"
 import type { StoredSketch } from "../../domain/counter-contents.ts"
 import { mergeSketch, type UnitSketch } from "../../domain/unit-sketch.ts"
 import type { SketchAddition } from "../../ports/counter-store.ts"
-import { daySpanAt, daysBefore } from "./bucket-widths.ts"
 
 const DAY = 86_400
 

@@ -1,5 +1,5 @@
+import { oldBefore, WIDTHS } from "../../domain/bucket-widths.ts"
 import { DELAY_WINDOWS_KEPT, parseDelayMetric } from "../../domain/delay-counters.ts"
-import { oldBefore, WIDTHS } from "./bucket-widths.ts"
 import type { Tables } from "./tables.ts"
 
 /** Rows that are moved or deleted in one transaction: what a fold may have to wait for, some milliseconds. */

@@ -43,6 +43,12 @@ export function evaluatedExperiment(
   })
 }
 
+/** How often the log's experiment asks for a new allocation, whole seconds, at least 1. */
+export function loggedRefreshSeconds({ documents }: LogSummary): number {
+  const { refreshSeconds } = (documents.at(-1)?.document ?? {}) as LoggedDocument
+  return typeof refreshSeconds === "number" ? Math.max(1, Math.ceil(refreshSeconds)) : 1
+}
+
 /** The metric as the document learns from it, or as one of its others. */
 function measured(summary: LogSummary, { reward, metrics }: LoggedDocument): Readonly<Record<string, unknown>> {
   const { metric } = summary

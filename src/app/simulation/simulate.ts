@@ -4,7 +4,7 @@ import type { Experiment } from "../../domain/experiment.ts"
 import { probabilitiesBest } from "../read-experiment.ts"
 import { SimulatedGateway } from "./simulated-gateway.ts"
 import { type Random, World } from "./simulated-world.ts"
-import type { Scenario } from "./simulation-scenario.ts"
+import { type Scenario, secondOf } from "./simulation-scenario.ts"
 
 /** One experiment in one scenario, played `replicates` times. */
 export interface Simulation {
@@ -107,21 +107,23 @@ function playOnce({ scenario, experiment, aa = false }: Simulation, random: Rand
   const everyPull = allocatesEveryPull(experiment)
   const counts = experiment.variants.map(() => 0)
   const run = { regret: [] as number[], decisions: [] as number[][], won: false }
-  let regret = 0
-  for (let start = 0; start < T; start += batch) {
+  let [regret, decision] = [0, 0]
+  for (let start = 0; decision < T; start += batch) {
     gateway.beginBatch(start)
     run.won ||= aa && findsWinner(gateway)
-    const end = Math.min(T, start + batch)
-    for (let decision = start; decision < end; decision++) {
+    const first = decision
+    for (; decision < T; decision++) {
+      const second = secondOf(scenario, decision)
+      if (second >= start + batch) break
       if (world.advance(decision))
         gateway.serveOnly(
-          decision,
+          second,
           world.worth.map((worth) => worth !== null),
         )
-      else if (decision > start && (everyPull || gateway.isBurningIn)) gateway.refresh()
+      else if (decision > first && (everyPull || gateway.isBurningIn)) gateway.refresh()
       const choice = gateway.decide(decision, world.unitOf(decision))
       const outcome = world.answer(decision, choice.index)
-      gateway.record(decision, choice, outcome)
+      gateway.record(decision, second, choice, outcome)
       counts[choice.index] = (counts[choice.index] as number) + 1
       regret += world.best - (world.worth[choice.index] ?? 0)
       if (decision + 1 === times[run.regret.length]) {

@@ -7,7 +7,7 @@ import type { RewardEvent } from "../../domain/events.ts"
 import type { Experiment } from "../../domain/experiment.ts"
 import { type CounterRow, type StatisticsQuery, summarise, type VariantStatistics } from "../../domain/statistics.ts"
 import { resolutionOf } from "../reallocate.ts"
-import type { Scenario } from "./simulation-scenario.ts"
+import { type Scenario, secondOf } from "./simulation-scenario.ts"
 
 /** Rows are merged when there are twice as many as after the last time, and so many more. */
 const FEW_ROWS = 16
@@ -92,13 +92,14 @@ function windowsKept({ reward }: Experiment): number {
   return reward.maturation === "expected" ? DELAY_WINDOWS_KEPT : 1
 }
 
-function bucketSeconds(experiment: Experiment, { T, batch, segments }: Scenario): number {
+function bucketSeconds(experiment: Experiment, scenario: Scenario): number {
+  const { T, batch, segments } = scenario
   const { memorySeconds = Number.POSITIVE_INFINITY, maturationSeconds } = resolutionOf(experiment)
   const finest =
     Math.min(memorySeconds, maturationSeconds > 0 ? maturationSeconds : Number.POSITIVE_INFINITY) / AGE_PARTS
   if (Number.isFinite(finest)) return batch * Math.max(1, Math.floor(finest / batch))
   const toldApart = experiment.reward.maturation !== "none" || segments.some(([, rates]) => rates.includes(null))
-  return toldApart ? batch : T
+  return toldApart ? batch : Math.floor(secondOf(scenario, T - 1)) + 1
 }
 
 /** Statistics are sums over decisions: those of some, and of so many more like one other. */

@@ -27,8 +27,8 @@ const NOTHING: Omit<VariantStatistics, "variant"> = {
 const KEY_ID = "k1"
 
 /**
- * One gateway in a simulated world, without its input and output: it decides, counts, learns and takes edits by the code that serves. One decision
- * is made each second, from epoch second 0. Decisions count at every refresh, rewards that have come when a batch begins.
+ * One gateway in a simulated world, without its input and output: it decides, counts, learns and takes edits by the code that serves. Seconds
+ * count from the epoch. Decisions count at every refresh, rewards that have come when a batch begins.
  */
 export class SimulatedGateway {
   /** Makes the ids of one run others than those of the next: ids decide who gets what. */
@@ -51,6 +51,8 @@ export class SimulatedGateway {
   /** Decisions that have not been counted, by variant. */
   readonly #answered: number[]
   readonly #failed: number[]
+  /** Whether there is any since the allocation was made. */
+  #hasNews = false
 
   constructor(experiment: Experiment, scenario: Scenario, salt: string) {
     this.#experiment = experiment
@@ -80,17 +82,17 @@ export class SimulatedGateway {
     return experiment.reward.maturation !== "window" && plan.kind === "fixed" && plan.reasons.includes("burn_in")
   }
 
-  /** Begins the batch with this decision: everything that has come is known. */
-  beginBatch(decision: number): void {
+  /** Begins the batch of this second: everything that has come is known. */
+  beginBatch(second: number): void {
     if (!this.#counters.isExpecting(this.#start) && !changesWithTime(this.#experiment)) {
-      this.#start = decision
-      this.refresh()
+      this.#start = second
+      if (this.#hasNews) this.refresh()
       return
     }
     this.#count()
     this.#counters.receive(this.#start)
-    this.#start = decision
-    this.#ask({ ...this.#query, now: decision * 1000 })
+    this.#start = second
+    this.#ask({ ...this.#query, now: second * 1000 })
     this.#allocate()
   }
 
@@ -106,12 +108,12 @@ export class SimulatedGateway {
     this.#allocate()
   }
 
-  /** Serves these variants from a decision on, as an edit of the document would have it: a new revision, where they are others than before. */
-  serveOnly(decision: number, present: readonly boolean[]): void {
+  /** Serves these variants from a second on, as an edit of the document would have it: a new revision, where they are others than before. */
+  serveOnly(second: number, present: readonly boolean[]): void {
     if (this.#experiment.variants.every(({ enabled }, index) => enabled === present[index])) return
     this.#count()
     const next = withVariants(this.#experiment, present)
-    this.#lineage = nextLineage({ experiment: this.#experiment, lineage: this.#lineage }, next, decision * 1000)
+    this.#lineage = nextLineage({ experiment: this.#experiment, lineage: this.#lineage }, next, second * 1000)
     this.#experiment = next
     this.#revision += 1
     this.#ask(statisticsQuery(this.#base(), this.#start * 1000))
@@ -130,13 +132,14 @@ export class SimulatedGateway {
   }
 
   /** Records what became of the decision just made. */
-  record(decision: number, choice: Choice, outcome: Outcome): void {
+  record(decision: number, second: number, choice: Choice, outcome: Outcome): void {
     const { index } = choice
     const counts = outcome.failed ? this.#failed : this.#answered
     counts[index] = (counts[index] as number) + 1
-    if (outcome.reward > 0) {
-      const decided = { decision, decisionId: this.#salt + decision, choice }
-      this.#counters.expect(rewardEvent(this.#snapshot, decided, outcome), decision + outcome.delay)
+    this.#hasNews = true
+    if (outcome.reward !== 0) {
+      const decided = { second, decisionId: this.#salt + decision, choice }
+      this.#counters.expect(rewardEvent(this.#snapshot, decided, outcome), second + outcome.delay)
     }
   }
 
@@ -156,6 +159,7 @@ export class SimulatedGateway {
   }
 
   #allocate(): void {
+    this.#hasNews = false
     const plan = planFrom(this.#experiment, this.#statistics)
     if (isSame(plan, this.#plan)) return
     this.#plan = plan

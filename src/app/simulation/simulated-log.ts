@@ -28,13 +28,13 @@ export function simulatedLog(scenario: Scenario, experiment: Experiment, random:
     const unit = world.unitOf(decision)
     const choice = gateway.decide(decision, unit)
     const outcome = world.answer(decision, choice.index)
-    gateway.record(decision, choice, outcome)
+    gateway.record(decision, decision, choice, outcome)
     const decisionId = salt + decision
     events.push(
       decisionEvent(experiment, choice, { decision, decisionId, unit: `u${unit ?? decision}`, failed: outcome.failed }),
     )
     if (outcome.reward > 0)
-      events.push(rewardEvent({ experiment, revision: 1, lineage }, { decision, decisionId, choice }, outcome))
+      events.push(rewardEvent({ experiment, revision: 1, lineage }, { second: decision, decisionId, choice }, outcome))
   }
   return events
 }

@@ -8,17 +8,17 @@ import type { Outcome } from "./simulated-world.ts"
 /** The reward of a decision as a gateway logs it: late or in time, and learned from as its decision is. Seconds count from the epoch. */
 export function rewardEvent(
   { experiment, revision, lineage }: Pick<Snapshot, "experiment" | "revision" | "lineage">,
-  decided: { readonly decision: number; readonly decisionId: string; readonly choice: Choice },
+  decided: { readonly second: number; readonly decisionId: string; readonly choice: Choice },
   { failed, reward, delay }: Outcome,
 ): RewardEvent {
   const { id, stickiness, reward: metric } = experiment
-  const { decision, choice } = decided
+  const { second, choice } = decided
   const windowSeconds = metric.attributionWindowSeconds
   return {
     v: 1,
     type: "reward",
     eventId: `r-${decided.decisionId}`,
-    at: timeOf(decision + delay),
+    at: timeOf(second + delay),
     experiment: id,
     revision,
     series: lineage.series[choice.variant] ?? 1,
@@ -27,7 +27,7 @@ export function rewardEvent(
     group: 0,
     variant: choice.variant,
     propensity: choice.propensity,
-    decidedAt: timeOf(decision),
+    decidedAt: timeOf(second),
     stickiness,
     metric: metric.metric,
     value: reward,
@@ -36,7 +36,7 @@ export function rewardEvent(
     ...(metric.maturation === "expected" ? { delayWindowSeconds: windowSeconds } : {}),
     learn: !failed || metric.failures === "count",
     holdout: false,
-    expiresAt: timeOf(decision + 2 * windowSeconds),
+    expiresAt: timeOf(second + 2 * windowSeconds),
     status: delay > windowSeconds ? "late" : "applied",
   }
 }

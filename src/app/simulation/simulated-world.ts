@@ -23,6 +23,13 @@ export function largestReward({ rewards, segments }: Scenario): number {
   return largest * largestFactor(rewards?.spread ?? 0)
 }
 
+/** What a rewarded decision of a variant earns on average, if in time. */
+export function expectedReward({ rewards, measured }: Scenario, variant: number): number {
+  if (measured === undefined) return ofVariant(rewards?.value, variant, 1)
+  const values = measured.values[variant] ?? []
+  return values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length
+}
+
 function largestFactor(spread: number): number {
   return Math.exp(CUT * spread - (spread * spread) / 2)
 }
@@ -95,7 +102,8 @@ export class World {
   }
 
   #value(variant: number): number {
-    const { rewards } = this.#scenario
+    const { rewards, measured } = this.#scenario
+    if (measured !== undefined) return this.#oneOf(measured.values[variant] ?? [])
     if (rewards === undefined) return 1
     const value = ofVariant(rewards.value, variant, 1)
     const { spread } = rewards
@@ -109,8 +117,13 @@ export class World {
   }
 
   #delay(variant: number): number {
-    const { meanDelay, delay } = this.#scenario
+    const { meanDelay, delay, measured } = this.#scenario
+    if (measured !== undefined) return this.#oneOf(measured.delays[variant] ?? [])
     return meanDelay === undefined ? delay : -Math.log(1 - this.#random()) * ofVariant(meanDelay, variant, 0)
+  }
+
+  #oneOf(values: readonly number[]): number {
+    return values[Math.floor(this.#random() * values.length)] ?? 0
   }
 
   #worthOf(chosen: number): number | null {
@@ -125,11 +138,13 @@ export class World {
   #answered(variant: number): number | null {
     const rate = this.#rates[variant] ?? null
     if (rate === null) return null
-    const { rewards, meanDelay, delay } = this.#scenario
+    const { meanDelay, delay, measured } = this.#scenario
+    // Late rewards were left out when rates were measured.
+    if (measured !== undefined) return rate * expectedReward(this.#scenario, variant)
     const window = attributionWindowOf(this.#scenario)
     const fixed = delay <= window ? 1 : 0
     const inTime = meanDelay === undefined ? fixed : 1 - Math.exp(-window / ofVariant(meanDelay, variant, 0))
-    return rate * ofVariant(rewards?.value, variant, 1) * inTime
+    return rate * expectedReward(this.#scenario, variant) * inTime
   }
 }
 

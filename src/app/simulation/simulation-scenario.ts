@@ -6,6 +6,16 @@ export type PerVariant = number | readonly number[]
 /** Rates from a decision on, one per variant; null while a variant isn't there. */
 export type Segment = readonly [start: number, rates: readonly (number | null)[]]
 
+/** What was measured in a log, instead of made up. */
+export interface Measured {
+  /** When each decision was made, seconds since the first; never falls. */
+  readonly seconds: ArrayLike<number>
+  /** By variant: what its rewards were worth, each as likely as the others. */
+  readonly values: readonly (readonly number[])[]
+  /** By variant: how many seconds its rewards took, likewise. */
+  readonly delays: readonly (readonly number[])[]
+}
+
 /**
  * What a simulated world is like. Times are in decisions (pulls): one decision is one second of the gateway that is simulated.
  *
@@ -36,6 +46,8 @@ export interface Scenario {
   readonly rewards?: { readonly value: PerVariant; readonly spread: number } | undefined
   /** Decisions at which the regret curve must have a point. */
   readonly checkpoints: readonly number[]
+  /** Of a log's own traffic: then batches, windows and delays are in seconds. */
+  readonly measured?: Measured | undefined
 }
 
 /** As many as an experiment may have. */
@@ -82,6 +94,11 @@ export const scenarioFileSchema = z.object({ scenarios: z.array(scenarioSchema).
 export function ofVariant(given: PerVariant | undefined, variant: number, otherwise: number): number {
   if (given === undefined) return otherwise
   return typeof given === "number" ? given : (given[variant] ?? otherwise)
+}
+
+/** The gateway's second at which a decision is made: one a second, where nothing was measured. */
+export function secondOf({ measured }: Scenario, decision: number): number {
+  return measured === undefined ? decision : (measured.seconds[decision] as number)
 }
 
 /** After how many decisions a reward is late. */

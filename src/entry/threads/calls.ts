@@ -1,5 +1,5 @@
 import type { Transferable } from "node:worker_threads"
-import { type ErrorCode, GatewayError } from "../../domain/errors.ts"
+import { type ErrorCode, GatewayError, type InputError } from "../../domain/errors.ts"
 
 /** A side of a channel between two threads: a port, or a worker. */
 interface Side {
@@ -18,7 +18,17 @@ export type Result<Own, Name extends keyof Own> = Own[Name] extends (...given: n
 type Message =
   | { readonly id: number; readonly name: string; readonly argument: unknown }
   | { readonly id: number; readonly ok: true; readonly result: unknown }
-  | { readonly id: number; readonly ok: false; readonly code: ErrorCode; readonly detail: string }
+  | Failure
+
+interface Failure {
+  readonly id: number
+  readonly ok: false
+  readonly code: ErrorCode
+  readonly detail?: string
+  readonly errors?: readonly InputError[]
+  /** Of what it was caused by: for the log, and for whoever starts the gateway. */
+  readonly cause?: string
+}
 
 interface Waiting {
   resolve(result: unknown): void
@@ -69,7 +79,7 @@ export class Calls<Theirs extends object> {
     const waiting = this.#waiting.get(message.id)
     this.#waiting.delete(message.id)
     if (message.ok) waiting?.resolve(message.result)
-    else waiting?.reject(new GatewayError(message.code, { detail: message.detail }))
+    else waiting?.reject(toError(message))
   }
 
   /** The other thread has ended: whoever waits for it hears so. */
@@ -95,10 +105,23 @@ export class Calls<Theirs extends object> {
   }
 }
 
-function described(error: unknown): { readonly code: ErrorCode; readonly detail: string } {
+function described(error: unknown): Omit<Failure, "id" | "ok"> {
   if (!(error instanceof GatewayError)) {
-    return { code: "internal", detail: error instanceof Error ? (error.stack ?? error.message) : String(error) }
+    return { code: "internal", cause: error instanceof Error ? (error.stack ?? error.message) : String(error) }
   }
-  const cause = error.cause instanceof Error ? ` (${error.cause.message})` : ""
-  return { code: error.code, detail: `${error.message}${cause}` }
+  const { code, detail, errors, cause } = error
+  return {
+    code,
+    ...(detail === undefined ? {} : { detail }),
+    ...(errors === undefined ? {} : { errors }),
+    ...(cause instanceof Error ? { cause: cause.message } : {}),
+  }
+}
+
+function toError({ code, detail, errors, cause }: Failure): GatewayError {
+  return new GatewayError(code, {
+    ...(detail === undefined ? {} : { detail }),
+    ...(errors === undefined ? {} : { errors }),
+    ...(cause === undefined ? {} : { cause: new Error(cause) }),
+  })
 }

@@ -3,12 +3,17 @@ import type { MetricObjectWithValues, MetricValue } from "prom-client"
 import type { AllocatedBy } from "#policies/allocate.ts"
 import type { Allocation } from "#policies/policy.ts"
 import type { ModelParts } from "../../adapters/embedded-scorer/artifact.ts"
+import type { EditCommand, EditResult } from "../../app/edit-experiment.ts"
+import type { KeyWish, LiveKey, MadeKey } from "../../app/manage-keys.ts"
 import type { Config } from "../../config.ts"
+import type { LocatedTarget } from "../../domain/backends/target.ts"
 import type { Definitions } from "../../domain/definitions.ts"
-import type { ExperimentEvent } from "../../domain/events.ts"
+import type { AuditEvent, ExperimentEvent } from "../../domain/events.ts"
 import type { Experiment } from "../../domain/experiment.ts"
 import type { SnapshotLineage } from "../../domain/snapshot.ts"
 import type { PartStates } from "../../http/routes/health.ts"
+import type { AuditLine, AuditQuery, AuditRecord } from "../../ports/audit-log.ts"
+import type { StoredKey } from "../../ports/key-store.ts"
 import type { Keys } from "../kept-keys.ts"
 import type { RecordingState } from "../recording.ts"
 
@@ -21,6 +26,9 @@ export interface ThreadSettings {
   readonly thread: number
   readonly dataDir: string
   readonly config: Config
+  readonly targets: ReadonlyMap<string, LocatedTarget>
+  /** How many there are. */
+  readonly threads: number
   readonly keys: Keys
 }
 
@@ -37,6 +45,16 @@ export interface ControlFunctions {
   readParts(): Promise<PartStates>
   /** Metrics of the whole process, in Prometheus' text format. */
   expose(): Promise<string>
+  /** As `ManageKeys` has it, as the next two. */
+  listKeys(): Promise<readonly StoredKey[]>
+  makeKey(wanted: { readonly wish: KeyWish; readonly actor: string }): Promise<MadeKey>
+  revokeKey(id: string): Promise<boolean>
+  /** Edits an experiment, and settles when every thread serves it so. @throws GatewayError as `createEditExperiment` says */
+  edit(command: EditCommand): Promise<EditResult>
+  /** @throws GatewayError `audit_unavailable` */
+  readAudit(query: AuditQuery): Promise<readonly AuditLine[]>
+  /** Records what was refused. */
+  noteRefusal(record: AuditRecord): Promise<void>
   /** Writes a line of the operational log. */
   say(line: string): void
 }
@@ -49,12 +67,16 @@ export interface ServingFunctions {
   recover(): Promise<void>
   /** Writes a revision to its own log, durably. @throws GatewayError `log_unavailable` */
   logRevision(event: ExperimentEvent): Promise<void>
+  /** Writes how far the audit trail reaches to its own log, durably. @throws GatewayError `log_unavailable` */
+  logAudit(event: AuditEvent): Promise<void>
   /** Learns what rewards of an experiment mean, before any thread decides by it. */
   learn(known: KnownDefinitions): void
   serve(served: PlainServed): void
   /** Decides by a newer allocation of the revision that it serves. */
   replan(plan: PlainPlan): void
   remove(experiment: Experiment["id"]): void
+  /** Checks requests against these keys from now on. */
+  putInForce(keys: readonly LiveKey[]): void
   /** @returns the port that it listens on */
   listen(port: number): Promise<number>
   drain(): void
@@ -77,8 +99,8 @@ export interface PlainServed {
   readonly lineage: SnapshotLineage
   readonly keyId: string
   readonly definitions: Definitions
-  /** By variant, in the document's order; weights in shared memory. */
-  readonly models: readonly ModelParts[]
+  /** By variant, in the document's order; weights in shared memory. Null for a model at a target: each thread calls it by itself. */
+  readonly models: readonly (ModelParts | null)[]
   readonly plan: PlainPlan
 }
 

@@ -1,20 +1,32 @@
+import { join } from "node:path"
 import { Registry } from "prom-client"
+import { DocumentParser } from "../../adapters/experiment-folder/document-parser.ts"
+import { createYamlReader } from "../../adapters/experiment-folder/yaml-text.ts"
+import { AuditFile } from "../../adapters/ndjson/audit-log.ts"
+import { AuditTrail } from "../../app/audit-trail.ts"
 import { withDeadlines } from "../../app/deadline.ts"
+import { createEditExperiment } from "../../app/edit-experiment.ts"
+import type { LiveKey } from "../../app/manage-keys.ts"
 import { Publisher } from "../../app/publish.ts"
 import { Reallocator } from "../../app/reallocate.ts"
 import { createRecoveringExperiments } from "../../app/recovering-store.ts"
 import { within } from "../../app/within.ts"
 import { watchExperiments, watchReadings } from "../../http/gauges.ts"
 import type { PartState } from "../../http/routes/health.ts"
+import { Backends } from "../backends.ts"
 import { openKeys } from "../kept-keys.ts"
+import { createKeyManagement, keyStoreOf } from "../key-management.ts"
 import { requireFreePort } from "../listen.ts"
 import { machineClock as clock } from "../machine-clock.ts"
 import { ModelFolder } from "../model-folder.ts"
 import { partStates, recordingOfAll } from "../part-states.ts"
 import { retentionReadings, storageReading } from "../readings.ts"
 import { type RunningGateway, runGateway, type Start } from "../running-gateway.ts"
+import { sharedAllocations } from "../shared-store.ts"
+import { shippingOf } from "../shipping/stream-shipping.ts"
 import { Storage } from "../storage.ts"
-import { packaged, retainedLogs, Upkeep } from "../upkeep.ts"
+import { configuredTargets, Targets } from "../targets.ts"
+import { AUDIT_FILE, packaged, retainedLogs, Upkeep } from "../upkeep.ts"
 import type { ControlFunctions } from "./functions.ts"
 import { ProcessState } from "./process-state.ts"
 import { ServingThreads } from "./serving-threads.ts"
@@ -22,6 +34,9 @@ import { ToldExperiments } from "./told-experiments.ts"
 
 /** What the log and the counters of a thread may take to close, beyond its requests: twice what its recorder gives them, and a little. */
 const CLOSE_WITHIN_MS = 12_000
+
+/** How long an edit waits until every thread serves it. A thread that takes longer follows. */
+const TELL_WITHIN_MS = 2_000
 
 /**
  * Starts threads that serve, on one port and each with a log of its own. Store, documents and reallocation stay in this one, the control
@@ -31,8 +46,8 @@ const CLOSE_WITHIN_MS = 12_000
  * @throws as `startGateway`
  */
 export async function startThreads(start: Start, count: number): Promise<RunningGateway> {
-  const { config, dataDir, logger } = start
-  const storage = new Storage({ dataDir, threads: count, clock, logger })
+  const { config, dataDir, logger, shared } = start
+  const storage = new Storage({ dataDir, threads: count, shared, clock, logger })
   const keys = await openKeys(config, dataDir, logger)
   const registry = new Registry()
   const draining = { now: false }
@@ -41,31 +56,87 @@ export async function startThreads(start: Start, count: number): Promise<Running
     prepare: () => storage.prepare(),
     readParts: async () => ({ ...(await readParts()), threads: threadsState(count, experiments.untold) }),
     expose: () => state.expose(),
+    listKeys: () => apiKeys.list(),
+    makeKey: ({ wish, actor }) => apiKeys.make(wish, actor),
+    revokeKey: (id) => apiKeys.revoke(id),
+    edit: async (command) => {
+      const result = await editExperiment(command)
+      await within(experiments.told(), TELL_WITHIN_MS)
+      return result
+    },
+    readAudit: (query) => audit.read(query),
+    noteRefusal: (record) => audit.note(record),
     say: (line) => logger.take(line),
   }
   const { signingKeys, unitKey } = keys
-  const threads = new ServingThreads(count, { dataDir, config, keys: { signingKeys, unitKey } }, control)
+  const targets = await configuredTargets(config)
+  const threads = new ServingThreads(
+    count,
+    { dataDir, config, targets, threads: count, keys: { signingKeys, unitKey } },
+    control,
+  )
   const state = new ProcessState(threads, registry)
+  const tellKeys = (live: readonly LiveKey[]) => threads.callAll("putInForce", live)
+  const apiKeys = createKeyManagement(keyStoreOf(shared, dataDir, logger), tellKeys, logger)
   const experiments = new ToldExperiments(config.defaultExperiment, threads)
   const recovery = new ThreadsRecovery(threads)
-  const models = new ModelFolder(config.modelsDir ?? packaged("examples/models"), logger)
+  const backends = new Backends(
+    new ModelFolder(config.modelsDir ?? packaged("examples/models"), logger),
+    // Only to look at documents: the serving threads call.
+    await Targets.open({ targets, threads: count, clock, random: Math.random }),
+  )
   const counters = withDeadlines(storage.archive)
+  const store = createRecoveringExperiments(storage.experimentStore, recovery)
+  const audit = new AuditTrail({
+    log: new AuditFile(join(dataDir, AUDIT_FILE)),
+    // One log of them is enough: a head that is missed is told by the next.
+    stream: async (event) => await threads.callEach("logAudit", event)[0],
+    clock,
+    logger,
+  })
+  const { allocations, lastAllocation } = await sharedAllocations(shared, dataDir, logger)
   const publisher = new Publisher({
     experiments,
-    store: createRecoveringExperiments(storage.experimentStore, recovery),
+    store,
     counters,
+    audit,
+    lastAllocation,
     recorder: {
       // Each log is read without the others: all have every revision.
       recordExperiment: async (event) => void (await threads.callAll("logRevision", event)),
     },
-    endpointOf: (backend) => models.endpoint(backend.model),
+    endpointOf: (backend) => backends.endpointOf(backend),
     clock,
     logger,
     keyId: signingKeys[0].id,
   })
-  const reallocator = new Reallocator({ experiments, counters, clock, logger })
-  const parts = { config, dataDir, storage, keys, models, experiments, publisher, reallocator, recovery, clock, logger }
+  const reallocator = new Reallocator({ experiments, counters, allocations, clock, logger })
+  const parts = {
+    config,
+    dataDir,
+    storage,
+    keys,
+    backends,
+    apiKeys,
+    experiments,
+    publisher,
+    reallocator,
+    recovery,
+    clock,
+    logger,
+  }
+  const shipping = shippingOf(start)
   let upkeep: Upkeep | undefined
+  const parser = new DocumentParser()
+  const editExperiment = createEditExperiment({
+    publisher,
+    store,
+    counters,
+    check: (backend) => backends.check(backend),
+    fileOf: (id) => upkeep?.fileOf(id),
+    readYaml: createYamlReader((text) => parser.parse(text)),
+    clock,
+  })
 
   const readParts = async () =>
     partStates(
@@ -74,12 +145,15 @@ export async function startThreads(start: Start, count: number): Promise<Running
         served: experiments.all().length,
         problems: upkeep?.problems ?? 0,
         keyProblem: keys.problem(),
+        stream: shipping?.part,
+        shared: shared?.state(),
       },
       recordingOfAll(await state.recordings()),
     )
 
   async function run(): Promise<RunningGateway> {
     await recovery.open()
+    await apiKeys.open()
     upkeep = new Upkeep(parts, await retainedLogs(dataDir, logger))
     const { retained } = upkeep
     watchExperiments(registry, experiments, counters, clock)
@@ -89,14 +163,18 @@ export async function startThreads(start: Start, count: number): Promise<Running
         () => retained,
         () => storage.lostFiles,
       ),
+      ...shipping?.readings,
     })
     await upkeep.publishAll()
+    shared?.onPublished(() => upkeep?.lookNow())
     await experiments.told()
     await requireFreePort(config)
     const port = await threads.listen(config.port)
+    shipping?.start()
     return runGateway({
       ...start,
       upkeep,
+      shipping,
       server: {
         port,
         died: threads.died,
@@ -109,6 +187,7 @@ export async function startThreads(start: Start, count: number): Promise<Running
           await within(threads.callAll("stopListening", undefined), config.drainSeconds * 1000 + CLOSE_WITHIN_MS)
         },
         close: async () => {
+          await within(audit.close(), CLOSE_WITHIN_MS)
           await within(threads.callAll("close", undefined), CLOSE_WITHIN_MS)
         },
       },
@@ -122,6 +201,7 @@ export async function startThreads(start: Start, count: number): Promise<Running
   async function end(): Promise<void> {
     await threads.end()
     await storage.database.close()
+    await shared?.close()
   }
 
   try {

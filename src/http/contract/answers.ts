@@ -1,4 +1,5 @@
 import * as z from "zod"
+import { PERMISSIONS } from "../../domain/permissions.ts"
 import { PROBLEM_CODES } from "./problem-codes.ts"
 
 const probability = z.number().min(0).max(1)
@@ -31,9 +32,9 @@ const decided = {
   policy: z.string(),
   reason,
   degraded: z.boolean().describe("Whether something else answered than what was chosen"),
-  servedBy: z.string().optional().describe("The variant that answered, where degraded"),
+  servedBy: z.string().optional().describe("The variant that answered, where degraded; `_static` where none could"),
   error: z
-    .enum(["deadline_exceeded", "backend_failed", "wrong_shape"])
+    .enum(["deadline_exceeded", "backend_failed", "backend_unavailable", "wrong_shape", "not_taken"])
     .optional()
     .describe("Why the chosen variant did not answer, where degraded"),
 }
@@ -42,6 +43,12 @@ const decided = {
 export const predictAnswerSchema = z.union([
   z.object({ prediction: z.number(), ...decided }),
   z.object({ predictions: z.array(z.number()).min(1).max(256), ...decided }),
+])
+
+/** What a plain predictor answers. */
+export const plainPredictionSchema = z.union([
+  z.object({ prediction: z.number(), model: z.string() }),
+  z.object({ predictions: z.array(z.number()).min(1).max(256), model: z.string() }),
 ])
 
 export const rewardReceiptSchema = z.object({
@@ -80,6 +87,33 @@ export const experimentListSchema = z.object({
       variants: z.array(z.string()),
     }),
   ),
+  nextCursor: z.string().optional().describe("Where there are more"),
+})
+
+const permissions = z.array(z.enum(PERMISSIONS))
+
+const keySchema = z.object({
+  id: z.string().describe("What it is revoked by"),
+  name: z.string(),
+  permissions,
+  experiments: z.array(z.string()).nullable().describe("Ids of the experiments that it is for; null: all"),
+  requestsPerSecond: z.number().nullable().describe("How often it may be used at each gateway; null: without a limit"),
+  createdAt: z.iso.datetime(),
+  createdBy: z.string().describe("Name of the key or user that made it"),
+  expiresAt: z.iso.datetime().nullable().describe("From when on it is refused; null: never"),
+  lastUsedAt: z.iso.datetime().nullable().describe("To the minute; null: not yet"),
+})
+
+export const keyListSchema = z.object({
+  keys: z.array(keySchema).describe("Made under /admin/keys and not revoked, the oldest first"),
+  configured: z
+    .array(z.object({ name: z.string(), permissions }))
+    .describe("Keys of the setting API_KEYS: in force until the gateway is started without them"),
+})
+
+export const madeKeySchema = z.object({
+  key: keySchema,
+  secret: z.string().describe("What to send as Authorization: Bearer. Shown this once, and kept nowhere"),
 })
 
 export const statisticsSchema = z.object({
@@ -108,6 +142,14 @@ export const statisticsSchema = z.object({
       matured: z.number().min(0).describe("Decisions the policy counts now, after memory and maturation"),
       pending: z.number().min(0).describe("Decisions whose attribution window is still open"),
       excluded: count.describe("Drawn decisions left out of learning because nobody or another variant answered"),
+      target: z
+        .object({
+          target: z.string(),
+          circuit: z.enum(["closed", "open", "half_open"]).describe("open: left alone for a while, since it failed"),
+          lastFailure: z.string().optional().describe("What was wrong with the last call, where something was"),
+        })
+        .nullable()
+        .describe("How calls to the variant's target go; null for a model in this process"),
     }),
   ),
   holdout: z
@@ -178,11 +220,26 @@ export const explanationSchema = z.object({
         .array(z.string())
         .nullable()
         .describe("Names of the features that the variant's model reads; null where the model can't tell"),
+      request: z
+        .object({
+          target: z.string(),
+          protocol: z.string(),
+          method: z.string(),
+          path: z.string(),
+          headers: z.record(z.string(), z.string()),
+          body: z.string().describe("Of one instance; `<name>` stands where the value of a feature goes"),
+        })
+        .nullable()
+        .describe(
+          "How the variant's target is asked; null for a model in this process, or one that only bodies are passed to",
+        ),
     }),
   ),
 })
 
 export const livenessSchema = z.object({ status: z.literal("ok") })
+
+export const rootLivenessSchema = z.object({ status: z.literal("alive") })
 
 export const healthcheckSchema = z.object({ health: z.literal("ok") })
 

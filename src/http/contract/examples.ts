@@ -40,3 +40,19 @@ export const BATCH_ANSWER = {
     },
   ],
 }
+
+/** A key that was just made; its secret is nobody's. */
+export const MADE_KEY_EXAMPLE = {
+  key: {
+    id: "5f1d7a84b0c93e26",
+    name: "ads",
+    permissions: ["predict"],
+    experiments: ["banner-ctr"],
+    requestsPerSecond: 500,
+    createdAt: "2026-11-21T12:00:00.000Z",
+    createdBy: "first",
+    expiresAt: null,
+    lastUsedAt: null,
+  },
+  secret: "bgk_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+}

@@ -1,3 +1,4 @@
+import { LIMIT } from "./history-operations.ts"
 import { experimentInPath, jsonAnswer, type Operation, textUpTo } from "./operation.ts"
 import { MAX_UNIT_LENGTH } from "./predict-body.ts"
 
@@ -14,18 +15,65 @@ export const EXPERIMENT_OPERATIONS = [
     ...read,
     id: "listExperiments",
     path: "/admin/experiments",
+    scope: "handler",
     summary: "The experiments that are served",
-    description: "Each with its status, revision, policy and variants.",
+    description:
+      "By id, each with its status, revision, policy and variants. A key for some experiments sees those alone.",
+    parameters: [
+      {
+        name: "status",
+        in: "query",
+        required: false,
+        description: "Only these, between commas: draft, running, paused, concluded",
+        schema: textUpTo(100),
+      },
+      { name: "policy", in: "query", required: false, description: "Only this policy", schema: textUpTo(32) },
+      {
+        name: "contains",
+        in: "query",
+        required: false,
+        description: "Only those with this text in id or description",
+        schema: textUpTo(100),
+      },
+      LIMIT,
+      {
+        name: "cursor",
+        in: "query",
+        required: false,
+        description: "nextCursor of the answer before",
+        schema: textUpTo(63),
+      },
+    ],
     answers: [jsonAnswer(200, "The experiments", "ExperimentList")],
   },
   {
     ...readOne,
     id: "readExperiment",
     path: "/admin/experiments/{experiment}",
+    parameters: [
+      experimentInPath,
+      {
+        name: "Accept",
+        in: "header",
+        required: false,
+        description: "application/yaml for the document in YAML",
+        schema: { type: "string" },
+      },
+    ],
     summary: "One experiment's document",
-    description: "The document in force, defaults filled in, and its revision, which is also the ETag.",
+    description:
+      "The document in force, defaults filled in, and its revision, which is also the ETag. As YAML where the caller accepts application/yaml, with the revision in a comment.",
     answers: [
-      { ...jsonAnswer(200, "The document", "PublishedExperiment"), headers: { etag: "The revision in quotes" } },
+      {
+        status: 200,
+        description: "The document",
+        content: [
+          { mediaType: "application/json", schemas: ["PublishedExperiment"] },
+          { mediaType: "application/yaml" },
+        ],
+        headers: { etag: 'The revision in quotes: "7", of YAML "7-yaml". Both are taken as If-Match' },
+      },
+      { status: 304, description: "The client has it already: If-None-Match names its ETag" },
     ],
   },
   {

@@ -14,8 +14,12 @@ export const GATEWAY_OPERATIONS = [
     id: "root",
     path: "/",
     summary: "Leads to the documentation",
-    description: "For a person who types the address alone.",
-    answers: [{ status: 302, description: "To /docs", headers: { Location: "Relative: docs" } }],
+    description:
+      "For a person who types the address alone. Who accepts anything alike, as programs do, is told that the server is alive.",
+    answers: [
+      jsonAnswer(200, "To Accept: */*, as KServe's clients of V1 expect", "RootLiveness"),
+      { status: 302, description: "To /docs", headers: { Location: "Relative: docs" } },
+    ],
   },
   {
     ...get,
@@ -57,6 +61,17 @@ export const GATEWAY_OPERATIONS = [
     summary: "This contract as OpenAPI 3.1",
     description: "For code generators and gateways.",
     answers: [{ status: 200, description: "The document", content: [{ mediaType: "application/json" }] }, notModified],
+  },
+  {
+    ...get,
+    id: "experimentSchema",
+    path: "/schemas/experiment.json",
+    summary: "JSON Schema of an experiment document",
+    description: "For editors, which complete and check documents with it.",
+    answers: [
+      { status: 200, description: "The schema", content: [{ mediaType: "application/schema+json" }] },
+      notModified,
+    ],
   },
   {
     ...get,

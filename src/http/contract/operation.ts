@@ -1,6 +1,7 @@
 import type { ErrorCode } from "../../domain/errors.ts"
 import { EXPERIMENT_ID } from "../../domain/ids.ts"
-import type { Permission } from "../authorize.ts"
+import type { Permission } from "../../domain/permissions.ts"
+import type { Dialect } from "./dialects/dialect.ts"
 import type { SchemaName } from "./schemas.ts"
 
 /** A parameter of an operation. `schema` is JSON Schema. */
@@ -29,23 +30,35 @@ export interface OperationAnswer {
   readonly headers?: Readonly<Record<string, string>>
 }
 
+/** Stands for bodies of any type, and for those that name none. */
+export const ANY_MEDIA_TYPE = "*/*"
+
 /** What an operation takes: nothing but these media types, in UTF-8, and no more bytes. */
 export interface RequestBody {
   readonly maxBytes: number
+  /** Where that is more: what is passed on to models that take it. */
+  readonly maxPassedBytes?: number
   readonly contents: readonly Content[]
 }
 
 /** One method of one path: what its handler is mounted by, and what the OpenAPI document and the page tell. */
 export interface Operation {
   readonly id: string
-  readonly method: "get" | "post" | "options"
+  readonly method: "get" | "post" | "put" | "patch" | "delete" | "options"
   /** With `{name}` for each path parameter. */
   readonly path: string
-  readonly tag: "Predict" | "Reward" | "Experiments" | "Operations"
+  readonly tag: "Predict" | "Reward" | "Dialects" | "Experiments" | "Keys" | "Operations"
+  /** Whose protocol it is, where it isn't the gateway's own: errors have its form, and no browser may call it. */
+  readonly dialect?: Dialect
   readonly summary: string
   readonly description: string
-  /** What the caller's key must be allowed to do, where keys are configured: checked before the handler runs. */
+  /** What the caller's key must be allowed to do, where keys are asked for: checked before the handler runs. Under /admin `admin` where left out. */
   readonly permission?: Permission
+  /**
+   * Who sees to it that a key for some experiments gets to no other. Where the path has `{experiment}` that is checked before the handler runs.
+   * Elsewhere such a key is refused, unless the handler asks `requireScope` or `mayUse` itself.
+   */
+  readonly scope?: "handler"
   readonly parameters?: readonly Parameter[]
   readonly request?: RequestBody
   readonly answers: readonly OperationAnswer[]

@@ -4,7 +4,7 @@ import { EXPERIMENT_ID } from "../../domain/ids.ts"
 import { type FeatureValues, featuresSchema, readFeatures } from "./features.ts"
 import { unknownMembers } from "./unknown-members.ts"
 
-const MAX_INSTANCES = 256
+export const MAX_INSTANCES = 256
 export const MAX_UNIT_LENGTH = 256
 /** Whether a unit id has too many characters: code points, as JSON schema counts them, not UTF-16 units. */
 export function isLongUnit(text: string): boolean {
@@ -15,25 +15,47 @@ export function isLongUnit(text: string): boolean {
 /** Controls, line and paragraph separators. */
 const CONTROL = /[\p{Cc}\u2028\u2029]/u
 
-const unitId = z
+/** The same as JSON Schema has it, of the whole text. */
+const NO_CONTROLS = "^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]+$"
+
+export const unitId = z
   .string()
   .min(1)
   .refine((text) => !isLongUnit(text), `must have 1 to ${MAX_UNIT_LENGTH} characters`)
   .refine((text) => text.isWellFormed() && !CONTROL.test(text), "must be text without control characters")
-  .meta({ maxLength: MAX_UNIT_LENGTH })
+  .meta({ maxLength: MAX_UNIT_LENGTH, pattern: NO_CONTROLS })
+
+/** What is asked, whoever says of which experiment. */
+const asked = {
+  unitId: unitId.optional(),
+  features: featuresSchema.optional(),
+  instances: z.array(featuresSchema).min(1).max(MAX_INSTANCES).optional(),
+  context: featuresSchema.optional(),
+}
+
+const hasEither = (body: { readonly features?: unknown; readonly instances?: unknown }): boolean =>
+  (body.features === undefined) !== (body.instances === undefined)
 
 /** `POST /predict` as JSON schema and type. `readPredictBody` is the same contract as a flat loop. */
 export const predictBodySchema = z
   .strictObject({
     experiment: z.string().regex(EXPERIMENT_ID).optional(),
-    unitId: unitId.optional(),
-    features: featuresSchema.optional(),
-    instances: z.array(featuresSchema).min(1).max(MAX_INSTANCES).optional(),
-    context: featuresSchema.optional(),
+    ...asked,
     variant: z.string().min(1).max(32).optional(),
   })
-  .refine((body) => (body.features === undefined) !== (body.instances === undefined), "needs features or instances")
+  .refine(hasEither, "needs features or instances")
   .meta({ id: "PredictRequest" })
+
+/** The same where the protocol itself names the experiment, and the variant to force. */
+export const featureRequestSchema = z
+  .strictObject(asked)
+  .refine(hasEither, "needs features or instances")
+  .meta({ id: "FeatureRequest" })
+
+/** Where another protocol leaves the body to its model. */
+export const featureBodySchema = z
+  .union([featureRequestSchema, featuresSchema, z.array(featuresSchema).min(1).max(MAX_INSTANCES)])
+  .meta({ id: "FeatureBody" })
 
 /** A prediction request after reading: one instance, or a slate of them. */
 export interface PredictBody {
@@ -43,8 +65,8 @@ export interface PredictBody {
   readonly context: FeatureValues | undefined
   readonly slate: boolean
   readonly variant: string | undefined
-  /** Where the features of a single instance are in the body: `/features`, or the body itself. */
-  readonly featuresAt: "/features" | ""
+  /** Where the features of a single instance are in the body: `/features`, the body itself, or `/instances/0`. */
+  readonly featuresAt: "/features" | "/instances/0" | ""
 }
 
 const MEMBERS = Object.keys(predictBodySchema.shape)
@@ -115,7 +137,8 @@ export function readPredictBody(body: unknown, wellFormed = false): PredictBody 
       ? []
       : [readFeatures(features, "/features", errors, wellFormed)]
   refuse(errors)
-  return { experiment, unitId: unit, instances, context, slate, variant, featuresAt: "/features" }
+  const featuresAt = slate ? "/instances/0" : "/features"
+  return { experiment, unitId: unit, instances, context, slate, variant, featuresAt }
 }
 
 function readInstances(value: unknown, errors: InputError[], wellFormed: boolean): FeatureValues[] {
@@ -144,7 +167,8 @@ function experimentProblem(text: string): string | undefined {
     : "must be an experiment's id: 1 to 63 lower-case letters, digits or hyphens"
 }
 
-function unitProblem(text: string): string | undefined {
+/** What is wrong with a unit's id, undefined where nothing is. */
+export function unitProblem(text: string): string | undefined {
   if (text.length === 0 || isLongUnit(text)) return `must have 1 to ${MAX_UNIT_LENGTH} characters`
   return text.isWellFormed() && !CONTROL.test(text) ? undefined : "must be well-formed text without control characters"
 }
@@ -156,6 +180,7 @@ function variantProblem(text: string): string | undefined {
 /** A handful of mistakes helps; thousands only fill the answer. */
 const MAX_REPORTED = 10
 
-function refuse(errors: readonly InputError[]): void {
+/** @throws GatewayError `validation_failed` where there are any */
+export function refuse(errors: readonly InputError[]): void {
   if (errors.length > 0) throw new GatewayError("validation_failed", { errors: errors.slice(0, MAX_REPORTED) })
 }

@@ -1,7 +1,8 @@
 import { FEATURES_EXAMPLE, PREDICTION_EXAMPLE } from "./examples.ts"
 import { experimentInPath, jsonAnswer, type Operation, type Parameter, type RequestBody } from "./operation.ts"
 
-const deadline: Parameter = {
+/** How long the caller waits. */
+export const deadline: Parameter = {
   name: "X-Deadline-Ms",
   in: "header",
   required: false,
@@ -35,6 +36,9 @@ const predict = {
     "experiment_not_found",
     "not_acceptable",
     "backend_failed",
+    "backend_unavailable",
+    "wrong_shape",
+    "not_taken",
     "deadline_exceeded",
   ],
 } as const satisfies Partial<Operation>
@@ -44,6 +48,7 @@ export const PREDICT_OPERATIONS = [
     ...predict,
     id: "predict",
     path: "/predict",
+    scope: "handler",
     summary: "Choose a variant and predict with it",
     description:
       "Decides on a variant for the unit, asks its model, logs the decision and answers. A body with none of experiment, features and instances " +

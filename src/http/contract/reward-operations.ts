@@ -4,7 +4,8 @@ import { BATCH_ANSWER, RECEIPT_EXAMPLE, TOKEN_EXAMPLE } from "./examples.ts"
 import { jsonAnswer, type Operation, type OperationAnswer, type Parameter } from "./operation.ts"
 import { MAX_INSTANCE, MAX_METRIC_LENGTH, TOKEN_LIKE } from "./reward-body.ts"
 
-const rewardProblems: readonly ErrorCode[] = [
+/** What a reward can be refused with. */
+export const rewardProblems: readonly ErrorCode[] = [
   "token_malformed",
   "token_invalid",
   "token_expired",

@@ -13,9 +13,19 @@ export function curlOf(operation: Operation): string {
     if (place === "query" && (required || name === "v")) query.push(`${name}=${encodeURIComponent(example)}`)
   }
   const url = `${BASE}${path}${query.length === 0 ? "" : `?${query.join("&")}`}`
+  const headers = parameters.flatMap(({ name, in: place, example }) =>
+    place === "header" && example !== undefined ? [` \\\n  -H '${name.toLowerCase()}: ${example}'`] : [],
+  )
+  const call = `curl ${methodOption(operation)}'${url}'${headers.join("")}`
   const body = request?.contents[0]
-  if (body === undefined) return `curl '${url}'`
-  return `curl '${url}' \\\n  -H 'content-type: ${body.mediaType}' \\\n  -d '${toText(body)}'`
+  if (body === undefined) return call
+  return `${call} \\\n  -H 'content-type: ${body.mediaType}' \\\n  -d '${toText(body)}'`
+}
+
+/** What curl doesn't find out by itself. */
+function methodOption({ method, request }: Operation): string {
+  const guessed = request === undefined ? "get" : "post"
+  return method === guessed ? "" : `-X ${method.toUpperCase()} `
 }
 
 function toText({ example }: Content): string {

@@ -98,6 +98,11 @@ export const GLOSSARY: readonly GlossaryEntry[] = [
       "Several instances in one request, such as the ads that compete for one place. One variant scores all of them, in one decision.",
   },
   {
+    term: "target",
+    meaning:
+      "A server of models outside the gateway, named in `TARGETS_FILE`. Experiments refer to it by name and never carry an address.",
+  },
+  {
     term: "unit",
     meaning: "What is randomised: a user, a session or a request.",
   },

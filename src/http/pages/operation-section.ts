@@ -1,6 +1,6 @@
 import { html } from "hono/html"
 import type { Content, Operation, OperationAnswer, Parameter, RequestBody } from "../contract/operation.ts"
-import { problemsOf } from "../openapi.ts"
+import { problemsOf, sizeOf } from "../openapi.ts"
 import { PROBLEMS, problemSlug } from "../problem.ts"
 import { breakable } from "./breakable.ts"
 import { curlOf } from "./curl.ts"
@@ -43,11 +43,11 @@ ${parameters.map(
 </table>`
 }
 
-function requestList({ contents, maxBytes }: RequestBody): Html {
+function requestList(request: RequestBody): Html {
   return html`<h4>Request body</h4>
-<p>At most ${maxBytes.toLocaleString("en")} bytes.</p>
+<p>${sizeOf(request)}.</p>
 <ul>
-${contents.map((content) => html`<li><code>${content.mediaType}</code>: ${contentType(content)}</li>`)}
+${request.contents.map((content) => html`<li><code>${content.mediaType}</code>: ${contentType(content)}</li>`)}
 </ul>`
 }
 

@@ -1,7 +1,7 @@
 import { GatewayError } from "../../domain/errors.ts"
-import { emptyAnswer } from "../call.ts"
+import { emptyAnswer, jsonAnswer } from "../call.ts"
 import { PROBLEM_CODES } from "../contract/problem-codes.ts"
-import { openApiDocument } from "../openapi.ts"
+import { experimentJsonSchema, openApiDocument } from "../openapi.ts"
 import type { OperationHandler } from "../operation-handler.ts"
 import { docsPage } from "../pages/docs-page.ts"
 import { type Html, pageHeaders } from "../pages/layout.ts"
@@ -9,13 +9,26 @@ import { problemPage } from "../pages/problem-page.ts"
 import { problemSlug } from "../problem.ts"
 import { type Compress, StaticAnswer, type StaticContent } from "../static-answer.ts"
 
-/** `GET /`: leads to what there is to see. The location is relative, so that it holds behind a proxy's prefix. */
-export const rootRoute: OperationHandler = () => emptyAnswer(302, { location: "docs" })
+/**
+ * `GET /`: leads people to what there is to see; the location is relative, so that it holds behind a proxy's prefix. A program that takes anything
+ * but asks for no page is told what KServe's clients of V1 ask here: whether the server is alive.
+ */
+export const rootRoute: OperationHandler = (call) =>
+  call.header("accept") === "*/*" ? jsonAnswer({ status: "alive" }) : emptyAnswer(302, { location: "docs" })
 
 /** `GET /openapi.json`. */
 export function openApiRoute(compress: Compress | undefined): OperationHandler {
   const answer = new StaticAnswer(
     () => ({ text: JSON.stringify(openApiDocument()), headers: { "content-type": "application/json" } }),
+    compress,
+  )
+  return (call) => answer.answer(call)
+}
+
+/** `GET /schemas/experiment.json`. */
+export function experimentSchemaRoute(compress: Compress | undefined): OperationHandler {
+  const answer = new StaticAnswer(
+    () => ({ text: JSON.stringify(experimentJsonSchema()), headers: { "content-type": "application/schema+json" } }),
     compress,
   )
   return (call) => answer.answer(call)

@@ -1,12 +1,13 @@
 import type { Answered } from "../../app/ask-model.ts"
 import type { PredictCommand, Prediction } from "../../app/predict.ts"
 import type { Served, ServedExperiments } from "../../app/served-experiments.ts"
+import { STATIC_ANSWER } from "../../app/static-answer.ts"
 import { requestDeadlineMs } from "../../domain/deadline.ts"
 import { GatewayError } from "../../domain/errors.ts"
 import { parseExperimentId } from "../../domain/experiment.ts"
-import type { Authorize } from "../authorize.ts"
+import { type Authorize, requireScope } from "../authorize.ts"
 import type { Answer } from "../call.ts"
-import { type PredictBody, readPredictBody } from "../contract/predict-body.ts"
+import { readPredictBody } from "../contract/predict-body.ts"
 import type { Metrics } from "../metrics.ts"
 import type { OperationHandler } from "../operation-handler.ts"
 import { hasNoEscapes, parseJsonBytes } from "../strict-json.ts"
@@ -23,13 +24,14 @@ const DECIMAL = /^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$/
 
 /** `POST /predict` and `POST /predict/{experiment}`. */
 export function predictRoute(deps: PredictRouteDeps): OperationHandler {
-  return async (call, readBody) => {
+  return async (call, readBody, caller) => {
     checkAccept(call.header("accept"))
     const askedMs = readDeadline(call.header("x-deadline-ms"))
     const { bytes } = await readBody(call)
     const body = readPredictBody(parseJsonBytes(bytes), hasNoEscapes(bytes))
     if (body.variant !== undefined) deps.authorize(call, "force")
     const served = findExperiment(deps.experiments, body.experiment, call.param("experiment"))
+    requireScope(caller, served.snapshot.experiment.id)
     const prediction = await deps.predict({
       served,
       unitId: body.unitId,
@@ -73,7 +75,8 @@ function findExperiment(
   })
 }
 
-function readDeadline(header: string | undefined): number | undefined {
+/** `X-Deadline-Ms`, milliseconds. @throws GatewayError `bad_request` where it is no number */
+export function readDeadline(header: string | undefined): number | undefined {
   if (header === undefined) return undefined
   const value = DECIMAL.test(header) ? Number(header) : Number.NaN
   if (Number.isNaN(value)) {
@@ -96,11 +99,13 @@ function checkAccept(header: string | undefined): void {
 }
 
 /** Models name a feature as if it came in `features`, or in `instances` where there are several; the caller reads pointers into its own body. */
-function pointedInto(body: PredictBody, error: GatewayError): GatewayError {
-  if (error.errors === undefined || body.instances.length > 1) return error
-  const prefix = body.slate ? "/instances/0" : body.featuresAt
+export function pointedInto(
+  { instances, featuresAt }: { readonly instances: readonly unknown[]; readonly featuresAt: string },
+  error: GatewayError,
+): GatewayError {
+  if (error.errors === undefined || instances.length > 1) return error
   const errors = error.errors.map(({ pointer, detail }) => ({
-    pointer: pointer.replace(/^\/features/, prefix),
+    pointer: pointer.replace(/^\/features/, featuresAt),
     detail,
   }))
   return new GatewayError(error.code, {
@@ -115,18 +120,21 @@ function answer(prediction: Prediction, answered: Answered, slate: boolean): Ans
   const { result, endpoint, error, servedIndex } = answered
   if (result.kind !== "scores") throw new Error("asked for scores, answered by something else")
   const first = slate ? `{"predictions":[${result.scores.join()}]` : `{"prediction":${result.scores[0]}`
-  const servedBy = snapshot.experiment.variants[servedIndex]?.id
+  const servedBy = snapshot.experiment.variants[servedIndex]?.id ?? STATIC_ANSWER
   const instead = degraded ? `,"servedBy":"${servedBy}","error":"${error}"` : ""
   const text =
     `${first},"experiment":"${snapshot.experiment.id}","revision":${snapshot.revision},"variant":"${choice.variant}",` +
     `"model":${JSON.stringify(endpoint.model)},"decisionId":"${decisionId}","decision":"${token}",` +
     `"propensity":${choice.propensity},"policy":"${snapshot.experiment.policy.kind}","reason":"${choice.reason}","degraded":${degraded}${instead}}`
-  const headers = {
-    "content-type": "application/json",
-    "cache-control": "no-store",
+  const headers = { "content-type": "application/json", "cache-control": "no-store", ...decisionHeaders(prediction) }
+  return { status: 200, headers, body: text }
+}
+
+/** What every answer with a prediction says of its decision, whatever its body. */
+export function decisionHeaders({ choice, decisionId, decideMs, backendMs }: Prediction): Record<string, string> {
+  return {
     "x-variant": choice.variant,
     "x-decision-id": decisionId,
-    "server-timing": `decide;dur=${prediction.decideMs.toFixed(3)}, backend;dur=${prediction.backendMs.toFixed(3)}`,
+    "server-timing": `decide;dur=${decideMs.toFixed(3)}, backend;dur=${backendMs.toFixed(3)}`,
   }
-  return { status: 200, headers, body: text }
 }

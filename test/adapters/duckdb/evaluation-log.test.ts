@@ -21,8 +21,12 @@ const ROWS = [
   [4, 1],
 ]
 
+function inFiles(paths: readonly string[], options: Parameters<typeof createDuckDbEvaluationLog>[1] = {}) {
+  return createDuckDbEvaluationLog({ paths, objects: [] }, options)
+}
+
 async function rowsOf(...paths: readonly string[]) {
-  const { rows } = await readLog(createDuckDbEvaluationLog(paths))
+  const { rows } = await readLog(inFiles(paths))
   return rows.map(({ at, reward }) => [at, reward])
 }
 
@@ -31,10 +35,12 @@ function written(name: string, content: string | Uint8Array, folder = temporaryF
   return folder
 }
 
-async function writeParquet(json: string, parquet: string): Promise<void> {
+async function writeParquet(json: string, parquet: string, partitioned = ""): Promise<void> {
   const instance = await DuckDBInstance.create(":memory:")
   const connection = await instance.connect()
-  await connection.run(`COPY (SELECT * FROM read_json('${json}')) TO '${parquet}' (FORMAT parquet)`)
+  await connection.run(
+    `COPY (SELECT *, CAST(CAST("at" AS DATE) AS VARCHAR) AS day FROM read_json('${json}')) TO '${parquet}' (FORMAT parquet${partitioned})`,
+  )
   connection.closeSync()
   instance.closeSync()
 }
@@ -70,6 +76,12 @@ describe("given a log in some form", () => {
     expect(await rowsOf(folder)).toEqual(ROWS)
   })
 
+  it("reads Parquet in folders by day and experiment, which have these in their names alone", async () => {
+    const folder = join(temporaryFolder(), "copies")
+    await writeParquet(join(written("lines", LINES.join("")), "lines"), folder, ", PARTITION_BY (day, experiment)")
+    expect(await rowsOf(folder)).toEqual(ROWS)
+  })
+
   it("skips torn and damaged lines", async () => {
     const folder = written(
       "outcomes-00000001.ndjson",
@@ -88,15 +100,14 @@ describe("given a log in some form", () => {
 })
 
 it("says that the log's start is lost where its first files are gone", async () => {
-  const summaryOf = async (name: string) =>
-    (await readLog(createDuckDbEvaluationLog([written(name, LINES.join(""))]))).summary
+  const summaryOf = async (name: string) => (await readLog(inFiles([written(name, LINES.join(""))]))).summary
   expect((await summaryOf("outcomes-00000002.ndjson")).startLost).toBe(true)
   expect((await summaryOf("outcomes-00000001.ndjson")).startLost).toBe(false)
 })
 
 it("names what the log has instead of an unknown experiment, and what a log is where there is none", async () => {
   const folder = written("lines", LINES.join(""))
-  await expect(readLog(createDuckDbEvaluationLog([folder]), { experiment: "banner" })).rejects.toThrow(
+  await expect(readLog(inFiles([folder]), { experiment: "banner" })).rejects.toThrow(
     "the log has no drawn decision of banner; it has decisions of banner-ctr",
   )
   await expect(rowsOf(temporaryFolder())).rejects.toThrow("no outcomes there. A log is a data folder")
@@ -107,7 +118,7 @@ it("leaves nothing behind: not when it is closed, refused or stopped", async () 
   const temporary = temporaryFolder()
   const folder = written("lines", LINES.join(""))
   const stopper = new AbortController()
-  const log = createDuckDbEvaluationLog([folder], { temporaryFolder: temporary, signal: stopper.signal })
+  const log = inFiles([folder], { temporaryFolder: temporary, signal: stopper.signal })
   const prepared = await log.prepare(ALL_OF_IT, () => {})
   expect(readdirSync(temporary)).toHaveLength(1)
   await prepared.close()
@@ -117,11 +128,24 @@ it("leaves nothing behind: not when it is closed, refused or stopped", async () 
   rmSync(folder, { recursive: true })
 })
 
+it("ends before its folder takes more than was allowed, and says what would be right", async () => {
+  const temporary = temporaryFolder()
+  const log = inFiles([written("lines", LINES.join(""))], {
+    temporaryFolder: temporary,
+    limits: { temporaryGiB: 1e-6 },
+  })
+  await expect(readLog(log)).rejects.toMatchObject({
+    code: "log_unavailable",
+    message: expect.stringContaining("has come to its bound of 0.000001 GiB. Allow more with --temporary-gib"),
+  })
+  expect(readdirSync(temporary)).toEqual([])
+})
+
 it("says so too where the first files of one thread's log are gone", async () => {
   const folder = written("outcomes-00000001.ndjson", LINES.slice(0, 2).join(""))
   const other = join(folder, "thread-2")
   mkdirSync(other)
   written("outcomes-00000002.ndjson", LINES.slice(2).join(""), other)
-  expect((await readLog(createDuckDbEvaluationLog([folder]))).summary.startLost).toBe(true)
+  expect((await readLog(inFiles([folder]))).summary.startLost).toBe(true)
   expect(await rowsOf(folder)).toEqual(ROWS)
 })

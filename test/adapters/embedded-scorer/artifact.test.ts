@@ -14,7 +14,7 @@ function loadExample(name: string): EmbeddedModel {
 }
 
 function score(model: ModelEndpoint, instances: readonly Features[]): number[] {
-  const answer = model.predict(modelCall({ instances }), undefined)
+  const answer = model.predict(modelCall({ instances }))
   if (answer instanceof Promise) throw new Error("an embedded model answers synchronously")
   if (answer.kind !== "scores") throw new Error("an embedded model answers scores")
   return [...answer.scores]

@@ -39,6 +39,28 @@ it("reads a folder by name, leaves other files alone and refuses an id that is u
   expect(documents[3]).toMatchObject({ problems: [{ path: "id" }, { path: "contrl" }] })
 })
 
+it("refuses a name that an earlier document has, or another one's id", async () => {
+  const folder = temporaryFolder()
+  await writeFile(join(folder, "a.yaml"), `${document("a")}names: [A, shared]\n`)
+  await writeFile(join(folder, "b.yaml"), `${document("b")}names: [B, shared]\n`)
+  await writeFile(join(folder, "c.yaml"), `${document("c")}names: [C, d]\n`)
+  await writeFile(join(folder, "d.yaml"), `${document("d")}names: [D, D]\n`)
+  await writeFile(join(folder, "e.yaml"), document("e"))
+  const documents = await new ExperimentFolder(folder, noCheck).look()
+  expect(describeAll(documents)).toEqual([
+    ["a.yaml", "ok"],
+    ["b.yaml", [expect.stringMatching(/already a name in .*a\.yaml/)]],
+    ["c.yaml", "ok"],
+    ["d.yaml", ["is written twice"]],
+    ["e.yaml", "ok"],
+  ])
+  await writeFile(join(folder, "d.yaml"), document("d"))
+  expect(describeAll(await new ExperimentFolder(folder, noCheck).look())[2]).toEqual([
+    "c.yaml",
+    [expect.stringMatching(/already a name in .*d\.yaml/)],
+  ])
+})
+
 describe("given entries that are no documents", () => {
   it("reports each as a problem of its own and reads the others", async () => {
     const folder = temporaryFolder()

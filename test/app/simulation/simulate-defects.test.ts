@@ -64,7 +64,7 @@ it("serves variants only while they are there, and counts on where one comes bac
   for (let decision = 0; decision < 60; decision++) {
     if (decision % 10 === 0) gateway.beginBatch(decision)
     if (decision % 20 === 0) gateway.serveOnly(decision, [true, decision !== 20])
-    gateway.record(decision, gateway.decide(decision, undefined), { failed: false, reward: 0, delay: 0 })
+    gateway.record(decision, decision, gateway.decide(decision, undefined), { failed: false, reward: 0, delay: 0 })
   }
   gateway.beginBatch(60)
   const [, back] = gateway.statistics
@@ -170,7 +170,7 @@ describe("given a best variant whose clicks come late", () => {
         if (decision % 200 === 0) gateway.beginBatch(decision)
         const choice = gateway.decide(decision, undefined)
         const delay = -Math.log(1 - random()) * (choice.index === 2 ? 1000 : 50)
-        gateway.record(decision, choice, { failed: false, reward: 1, delay })
+        gateway.record(decision, decision, choice, { failed: false, reward: 1, delay })
       }
       const { n = 1, sum = 0 } = gateway.statistics.find(({ variant }) => variant === "2") ?? {}
       return sum / n

@@ -114,7 +114,7 @@ it("shows each batch at the first boundary that lies more than the delay after i
       expect(gateway.statistics.reduce((sum, { n }) => sum + n, 0)).toBe(shown * batch)
       expect(gateway.statistics.reduce((sum, { pending }) => sum + pending, 0)).toBe((boundary - shown) * batch)
       for (let decision = boundary * batch; decision < (boundary + 1) * batch; decision++) {
-        gateway.record(decision, gateway.decide(decision, undefined), { failed: false, reward: 0, delay })
+        gateway.record(decision, decision, gateway.decide(decision, undefined), { failed: false, reward: 0, delay })
       }
     }
   }
@@ -140,7 +140,7 @@ describe("given a policy that counts open decisions", () => {
         for (const gateway of [often, once]) {
           if (decision % 50 === 0) gateway?.beginBatch(decision)
           const choice = often?.decide(decision, undefined)
-          if (choice !== undefined) gateway?.record(decision, choice, { failed: false, reward: 0, delay: 0 })
+          if (choice !== undefined) gateway?.record(decision, decision, choice, { failed: false, reward: 0, delay: 0 })
         }
         often?.refresh()
       }

@@ -110,7 +110,7 @@ describe("reading a prediction request", () => {
           variant: body.variant,
           instances,
           slate: "instances" in body,
-          featuresAt: "/features",
+          featuresAt: "instances" in body ? "/instances/0" : "/features",
         })
       }),
     )
@@ -175,7 +175,7 @@ describe("reading a prediction request", () => {
       expect([unitId.length, accepted(body), allowed(body)]).toEqual([unitId.length, fits, fits])
     }
     const published = JSON.stringify(z.toJSONSchema(predictBodySchema, { io: "input" }))
-    expect(published).toContain('"unitId":{"type":"string","minLength":1,"maxLength":256}')
+    expect(published).toContain('"unitId":{"type":"string","minLength":1,"maxLength":256,')
   })
 
   it("reports a handful of mistakes, however many there are", () => {

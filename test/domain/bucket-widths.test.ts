@@ -1,6 +1,6 @@
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { bucketAt, daySpanAt, groupSpanAt, WIDTHS, widthSteps } from "#src/adapters/sqlite/bucket-widths.ts"
+import { bucketAt, daySpanAt, groupSpanAt, WIDTHS, widthSteps } from "#src/domain/bucket-widths.ts"
 import { NOON } from "#test/outcomes.ts"
 
 const NOW = NOON / 1000

@@ -1,5 +1,14 @@
-import { AGE_PARTS } from "../../domain/counters.ts"
-import type { Resolution } from "../../ports/counter-store.ts"
+import { AGE_PARTS } from "./counters.ts"
+
+/** For how long and how finely counters must tell ages apart: the store's buckets are at most a sixtieth of either as long as it matters. */
+export interface Resolution {
+  /** What policies remember: undefined for everything alike. A half-life counts as what it halves in. */
+  readonly memorySeconds: number | undefined
+  /** Ages from which on memory has forgotten; undefined: never. */
+  readonly forgottenAfterSeconds: number | undefined
+  /** 0 where decisions count at once. */
+  readonly maturationSeconds: number
+}
 
 /** Widths of buckets in seconds, narrow ones first. Each divides the next. */
 export const WIDTHS = [1, 10, 60, 600, 3_600] as const

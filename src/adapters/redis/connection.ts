@@ -1,0 +1,119 @@
+import { Cluster, Redis, type RedisOptions } from "ioredis"
+import { GatewayError } from "../../domain/errors.ts"
+import type { Logger } from "../../ports/logger.ts"
+
+/** Where Redis is. */
+export interface RedisAddress {
+  /** `single`: one server. `sentinel`: the master that sentinels name. `cluster`: several masters that share the keys. */
+  readonly kind: "single" | "sentinel" | "cluster"
+  /** The server; or sentinels, or nodes of the cluster, any of which will do. */
+  readonly nodes: readonly { readonly host: string; readonly port: number }[]
+  /** What sentinels call the master. */
+  readonly masterName: string | undefined
+  readonly tls: boolean
+  readonly username: string | undefined
+  readonly password: string | undefined
+  /** 0 in a cluster. */
+  readonly database: number
+}
+
+export type RedisClient = Redis | Cluster
+
+const CONNECT_WITHIN_MS = 500
+const RECONNECT_WITHIN_MS = 1_000
+/** A server that takes a connection and says nothing is left after so long, so that another is looked for. */
+const SILENT_MS = 3_000
+
+/**
+ * A client that fails soon and never sends a command twice: a command whose answer was lost may have been carried out, and only its sender knows
+ * whether it may be repeated. It connects by itself, and again after each loss.
+ *
+ * @param answerWithinMs how long a command may take
+ * @param logger hears of each loss once, and of the return
+ */
+export function connect(address: RedisAddress, answerWithinMs: number, logger: Logger): RedisClient {
+  const client = clientOf(address, answerWithinMs)
+  let lost = false
+  // Without a listener an error would end the process.
+  client.on("error", (error: Error) => {
+    if (!lost) logger.warn({ error: error.message }, "[redis] can't be reached; it is tried again")
+    lost = true
+  })
+  client.on("ready", () => {
+    if (lost) logger.info({}, "[redis] is reached again")
+    lost = false
+  })
+  return client
+}
+
+function clientOf(address: RedisAddress, answerWithinMs: number): RedisClient {
+  const { kind, nodes, masterName, username, password, database } = address
+  const tls = address.tls ? { tls: {} } : {}
+  const shared = {
+    ...(username === undefined ? {} : { username }),
+    ...(password === undefined ? {} : { password }),
+    ...tls,
+    // The replies that this program expects look the same in either, and proxies know the older.
+    protocol: 2,
+    connectionName: "bandit-gateway",
+    disableClientInfo: true,
+    connectTimeout: CONNECT_WITHIN_MS,
+    commandTimeout: answerWithinMs,
+    socketTimeout: SILENT_MS,
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: 0,
+  } as const satisfies RedisOptions
+  const alone = { ...shared, enableOfflineQueue: false, retryStrategy: pauseMs, db: database } as const
+  if (kind === "cluster") {
+    return new Cluster([...nodes], {
+      redisOptions: shared,
+      enableOfflineQueue: false,
+      clusterRetryStrategy: pauseMs,
+      slotsRefreshTimeout: RECONNECT_WITHIN_MS,
+      // A slot that moves is asked for again by the fold, not here: its caller waits.
+      maxRedirections: 4,
+    })
+  }
+  if (kind === "sentinel") {
+    return new Redis({
+      ...alone,
+      sentinels: [...nodes],
+      name: masterName ?? "mymaster",
+      sentinelRetryStrategy: pauseMs,
+      ...(address.tls ? { enableTLSForSentinelMode: true, sentinelTLS: {} } : {}),
+    })
+  }
+  return new Redis({ ...alone, ...nodes[0] })
+}
+
+/** Growing pauses between tries, each drawn from its upper half, so that gateways don't come back all at once. */
+function pauseMs(tries: number): number {
+  const most = Math.min(50 * 2 ** Math.min(tries, 10), RECONNECT_WITHIN_MS)
+  return most * (0.5 + Math.random() / 2)
+}
+
+/** Waits until commands can be sent, or gives up. @returns whether they can */
+export async function untilReady(client: RedisClient, timeoutMs: number): Promise<boolean> {
+  if (client.status === "ready") return true
+  return await new Promise<boolean>((resolve) => {
+    const settle = (ready: boolean) => () => {
+      clearTimeout(timer)
+      client.off("ready", onReady)
+      resolve(ready)
+    }
+    const onReady = settle(true)
+    const timer = setTimeout(settle(false), timeoutMs)
+    client.once("ready", onReady)
+  })
+}
+
+/** Whatever Redis or the way to it failed by. @throws GatewayError `store_unavailable`, or the `GatewayError` that `work` threw */
+export async function asking<T>(what: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (cause) {
+    if (cause instanceof GatewayError) throw cause
+    const why = cause instanceof Error ? cause.message : String(cause)
+    throw new GatewayError("store_unavailable", { detail: `[redis] ${what}: ${why}`, cause })
+  }
+}

@@ -1,0 +1,227 @@
+import { WIDTHS } from "../../domain/bucket-widths.ts"
+import type { CounterContents } from "../../domain/counter-contents.ts"
+import type { CounterCell } from "../../domain/counter-table.ts"
+import { entryOf } from "../../domain/entry-of.ts"
+import { GatewayError } from "../../domain/errors.ts"
+import type { GroupRow } from "../../domain/group-rows.ts"
+import type { LogId, LogPosition } from "../../domain/log-position.ts"
+import { emptySketch } from "../../domain/unit-sketch.ts"
+import type { SketchAddition } from "../../ports/counter-store.ts"
+import type { RedisClient } from "./connection.ts"
+import {
+  type ExperimentKeys,
+  GROUP_SUMS,
+  readCounterField,
+  readCounterKey,
+  readGroupKey,
+  readSketchKey,
+} from "./keys.ts"
+
+/** Keys that are read by one pipeline. */
+const AT_ONCE = 200
+/** A store that changes elsewhere each time it is read isn't one that gateways fold into. */
+const MOST_TRIES = 20
+
+/** What a hash or a sketch holds, as Redis answers it. */
+type Held = Readonly<Record<string, string>> | Buffer
+
+/** What is said of an experiment's counters as a whole. */
+export interface Meta {
+  readonly generation: string | undefined
+  readonly version: number
+  readonly changes: number
+  readonly gone: number
+  /** Additions that are still to be made. */
+  readonly due: number
+}
+
+export interface MetaAndChanges {
+  readonly meta: Meta
+  /** Keys that have changed since. */
+  readonly changed: readonly string[]
+  /** Where each log stands. */
+  readonly positions: ReadonlyMap<LogId, LogPosition>
+  /** Whether the counters are folded again after they were lost. */
+  readonly isPartial: boolean
+}
+
+/** Reads what is said of an experiment as a whole. @param since number of the last change that is known */
+export async function readMeta(client: RedisClient, keys: ExperimentKeys, since: number): Promise<MetaAndChanges> {
+  const pipeline = client.pipeline()
+  pipeline.hmget(keys.meta, "generation", "version", "changes", "gone")
+  pipeline.llen(keys.due)
+  pipeline.zrangebyscore(keys.changed, `(${since}`, "+inf")
+  pipeline.hgetall(keys.logs)
+  pipeline.exists(keys.partial)
+  const [values, due, changed, logs, partial] = resultsOf(await pipeline.exec())
+  return {
+    meta: metaOf(values, due),
+    changed: changed as string[],
+    positions: positionsOf(logs as Record<string, string>),
+    isPartial: partial === 1,
+  }
+}
+
+function metaOf(values: unknown, due: unknown): Meta {
+  const [generation, version, changes, gone] = values as (string | null)[]
+  return {
+    generation: generation ?? undefined,
+    version: Number(version ?? 0),
+    changes: Number(changes ?? 0),
+    gone: Number(gone ?? 0),
+    due: Number(due),
+  }
+}
+
+/** Reads hashes and sketches; those that are gone are left out. */
+export async function readHeld(
+  client: RedisClient,
+  keys: ExperimentKeys,
+  wanted: readonly string[],
+): Promise<Map<string, Held>> {
+  const held = new Map<string, Held>()
+  for (let from = 0; from < wanted.length; from += AT_ONCE) {
+    const some = wanted.slice(from, from + AT_ONCE)
+    const pipeline = client.pipeline()
+    for (const key of some) addRead(pipeline, keys, key)
+    takeHeld(some, resultsOf(await pipeline.exec()), held)
+  }
+  return held
+}
+
+function addRead(pipeline: ReturnType<RedisClient["pipeline"]>, keys: ExperimentKeys, key: string): void {
+  if (keys.read(key).kind === "s") pipeline.getBuffer(key)
+  else pipeline.hgetall(key)
+}
+
+function takeHeld(wanted: readonly string[], results: readonly unknown[], held: Map<string, Held>): void {
+  for (const [index, key] of wanted.entries()) {
+    const value = results[index] as Held | null
+    if (value === null || (!Buffer.isBuffer(value) && Object.keys(value).length === 0)) held.delete(key)
+    else held.set(key, value)
+  }
+}
+
+/** @throws Error the first that any of a pipeline's commands was answered */
+export function resultsOf(replies: readonly (readonly [Error | null, unknown])[] | null): unknown[] {
+  return (replies ?? []).map(([error, result]) => {
+    if (error !== null) throw error
+    return result
+  })
+}
+
+/** Counters of one key. */
+export function cellsOf(
+  experiment: string,
+  names: readonly string[],
+  fields: Readonly<Record<string, string>>,
+): CounterCell[] {
+  const place = readCounterKey(names)
+  const cells = new Map<string, { -readonly [Field in keyof CounterCell]: CounterCell[Field] }>()
+  for (const [field, text] of Object.entries(fields)) {
+    const { metric, bucket, widthIndex, sum } = readCounterField(place.metric, field)
+    const cell = entryOf(cells, `${metric}\n${bucket}\n${widthIndex}`, () => {
+      const widthSeconds = WIDTHS[widthIndex] ?? 1
+      return { experiment, ...place, metric, bucket, widthSeconds, count: 0, sum: 0n, sumSq: 0n }
+    })
+    if (sum === 0) cell.count += Number(text)
+    else if (sum === 1) cell.sum += BigInt(text)
+    else cell.sumSq += BigInt(text)
+  }
+  const counted = [...cells.values()].filter(({ count, sum, sumSq }) => count !== 0 || sum !== 0n || sumSq !== 0n)
+  return counted.toSorted((a, b) => a.bucket - b.bucket)
+}
+
+/** Group rows of one key. */
+export function groupRowsOf(names: readonly string[], fields: Readonly<Record<string, string>>): GroupRow[] {
+  const place = readGroupKey(names)
+  const groups = new Map<number, bigint[]>()
+  for (const [field, text] of Object.entries(fields)) {
+    const cell = Number.parseInt(field, 10)
+    const sums = entryOf(groups, Math.floor(cell / GROUP_SUMS), () => Array.from({ length: GROUP_SUMS }, () => 0n))
+    sums[cell % GROUP_SUMS] = (sums[cell % GROUP_SUMS] ?? 0n) + BigInt(text)
+  }
+  const sorted = [...groups].toSorted(([a], [b]) => a - b)
+  return sorted.flatMap(([group, [count = 0n, sum = 0n, sumSq = 0n, weighted = 0n, allocated = 0n]]) => {
+    if ([count, sum, sumSq, weighted, allocated].every((value) => value === 0n)) return []
+    return [{ ...place, group, count: Number(count), sum, sumSq, weighted, allocated }]
+  })
+}
+
+export function sketchOf(names: readonly string[], registers: Buffer): SketchAddition {
+  const { variant, series, day } = readSketchKey(names)
+  const sketch = emptySketch()
+  sketch.set(registers)
+  return { variant, series, day, sketch }
+}
+
+/** Everything that is counted of an experiment, with the positions that it stands for. */
+export async function readContents(
+  client: RedisClient,
+  experiment: string,
+  keys: ExperimentKeys,
+): Promise<CounterContents> {
+  const { meta, changed } = await readMeta(client, keys, 0)
+  const held = await readHeld(client, keys, changed)
+  // What changes meanwhile is read again in one step with the positions: the same few keys each time, so that soon nothing else has changed.
+  let busy: string[] = []
+  for (let tries = 0; tries < MOST_TRIES; tries++) {
+    const reading = client.multi()
+    reading.hmget(keys.meta, "generation", "version", "changes", "gone")
+    reading.llen(keys.due)
+    reading.hgetall(keys.logs)
+    reading.zrangebyscore(keys.changed, `(${meta.changes}`, "+inf")
+    for (const key of busy) addRead(reading, keys, key)
+    const [values, due, logs, since, ...read] = resultsOf(await reading.exec())
+    const now = metaOf(values, due)
+    if (now.gone !== meta.gone) return await readContents(client, experiment, keys)
+    const changedSince = since as string[]
+    if (now.due === 0 && changedSince.every((key) => busy.includes(key))) {
+      takeHeld(busy, read, held)
+      return contentsOf(experiment, keys, held, logs as Record<string, string>)
+    }
+    busy = [...new Set([...busy, ...changedSince])]
+  }
+  throw new GatewayError("store_unavailable", { detail: `[redis] counters of ${experiment} can't be read as a whole` })
+}
+
+function contentsOf(
+  experiment: string,
+  keys: ExperimentKeys,
+  held: ReadonlyMap<string, Held>,
+  logs: Readonly<Record<string, string>>,
+): CounterContents {
+  const cells: CounterCell[] = []
+  const groups: (GroupRow & { readonly experiment: string })[] = []
+  const sketches: (SketchAddition & { readonly experiment: string })[] = []
+  for (const [key, value] of [...held].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
+    const { kind, names } = keys.read(key)
+    if (Buffer.isBuffer(value)) sketches.push({ experiment, ...sketchOf(names, value) })
+    else if (kind === "c") cells.push(...cellsOf(experiment, names, value))
+    else groups.push(...groupRowsOf(names, value).map((row) => ({ experiment, ...row })))
+  }
+  const positions = Array.from(positionsOf(logs), ([log, position]) => ({ experiment, log, position }))
+  return { positions, cells, groups, sketches }
+}
+
+/** Where each log stands, by its id. */
+function positionsOf(logs: Readonly<Record<string, string>>): Map<LogId, LogPosition> {
+  const known = Object.entries(logs).toSorted(([a], [b]) => (a < b ? -1 : 1))
+  return new Map(
+    known.flatMap(([log, text]) => {
+      // The answers of a batch in parts, which hasn't moved the position.
+      const position = log.endsWith("\n") ? undefined : parsePosition(text)
+      return position === undefined ? [] : [[log, position] as const]
+    }),
+  )
+}
+
+/** A position as it is kept, on the first line of what is kept of a log. */
+export function positionText(position: LogPosition | undefined): string {
+  return position === undefined ? "" : `${position.file}:${position.offset}:${position.hash}`
+}
+
+export function parsePosition(text: string): LogPosition | undefined {
+  const [, file, offset, hash = ""] = /^(\d+):(\d+):([^\n]*)/.exec(text) ?? []
+  return file === undefined ? undefined : { file: Number(file), offset: Number(offset), hash }
+}

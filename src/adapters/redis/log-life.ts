@@ -1,0 +1,78 @@
+import { LAPSED_AFTER_MS, type LogId } from "../../domain/log-position.ts"
+import { TrustedTime } from "../../domain/trusted-time.ts"
+import type { Clock } from "../../ports/clock.ts"
+import type { RedisClient } from "./connection.ts"
+import { LOGS } from "./keys.ts"
+import { Script } from "./script.ts"
+
+/** How long a log is taken for alive after it was heard of, without asking again. */
+const BELIEVED_MS = 60_000
+
+const ALIVE = new Script("alive")
+
+/** Which logs are alive, by a clock that doesn't follow jumps, and that goes on where the gateways before have left it. */
+export class LogLife {
+  readonly #client: RedisClient
+  readonly #clock: Clock
+  readonly #settled: TrustedTime
+  #trusted: TrustedTime | undefined
+  /** By log the trusted time at which it was last known to be alive. */
+  readonly #known = new Map<LogId, number>()
+
+  constructor(client: RedisClient, clock: Clock) {
+    this.#client = client
+    this.#clock = clock
+    this.#settled = new TrustedTime(clock.now(), clock.monotonicMs())
+  }
+
+  /** What buckets get wide by: epoch seconds, without the jumps of the wall clock. */
+  settledSeconds(): number {
+    this.#settled.advance(this.#clock.now(), this.#clock.monotonicMs())
+    return this.#settled.at / 1000
+  }
+
+  /** Whether a log that is about to be folded has lapsed. */
+  async hasLapsed(log: LogId): Promise<boolean> {
+    const { at } = await this.#time()
+    const known = this.#known.get(log)
+    if (known !== undefined && at - known <= BELIEVED_MS) return false
+    return (await this.alive(log, undefined)).lapsed
+  }
+
+  /** @param foldedTo epoch milliseconds; undefined: as it was said before */
+  async alive(log: LogId, foldedTo: number | undefined): Promise<{ readonly lapsed: boolean }> {
+    const { at } = await this.#time()
+    const values = [log, Math.floor(at), foldedTo === undefined ? "" : Math.floor(foldedTo), LAPSED_AFTER_MS]
+    const [status] = await ALIVE.run(this.#client, [LOGS.seen, LOGS.time], values)
+    if (status === "lapsed") {
+      this.#known.delete(log)
+      return { lapsed: true }
+    }
+    this.#known.set(log, at)
+    return { lapsed: false }
+  }
+
+  /** Up to when (epoch milliseconds) credits may be forgotten: surely passed, and folded by every log that has not lapsed. */
+  async forgettableTo(): Promise<number> {
+    const { at, passedMs } = await this.#time()
+    const logs = Object.values(await this.#client.hgetall(LOGS.seen)).map((text) => text.split(" ").map(Number))
+    const living = logs.filter(([seen = 0]) => at - seen <= LAPSED_AFTER_MS)
+    return Math.min(passedMs, ...living.map(([, foldedTo = -1]) => foldedTo))
+  }
+
+  /** Forgets all logs, here and in Redis. */
+  async reset(): Promise<void> {
+    this.#known.clear()
+    await this.#client.del(LOGS.seen)
+  }
+
+  async #time(): Promise<{ readonly at: number; readonly passedMs: number }> {
+    const [wall, monotonic] = [this.#clock.now(), this.#clock.monotonicMs()]
+    if (this.#trusted === undefined) {
+      const kept = await this.#client.get(LOGS.time)
+      this.#trusted ??= new TrustedTime(kept === null ? wall : Number(kept), monotonic)
+    }
+    const passedMs = this.#trusted.advance(wall, monotonic)
+    return { at: this.#trusted.at, passedMs }
+  }
+}

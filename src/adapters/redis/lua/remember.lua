@@ -1,0 +1,19 @@
+-- Atomic: rewards that the counters have already are added to their credits alone.
+--
+-- KEYS[1] meta   KEYS[2] hours   KEYS[3] expiry   KEYS[4...] hashes of credits
+-- ARGV[1] generation   ARGV[2] generation of new counters   ARGV[3] JSON: hours   ARGV[4...] rewards
+
+local plan = cjson.decode(ARGV[3])
+local refusal = refuse_generation(KEYS[1], ARGV[1], ARGV[2]) or refuse_hours(KEYS[1], KEYS[2], KEYS[3], plan.hours)
+if refusal then return refusal end
+local fresh = {}
+for i = 4, #ARGV do
+  local r = unpack_reward(ARGV[i])
+  local held = redis.call('HGET', KEYS[r.key], r.field)
+  local credit = decode_credit(held, r.aggregation)
+  local _, credit_changed = credit_step(credit, r)
+  if credit_changed then redis.call('HSET', KEYS[r.key], r.field, encode_credit(credit, r.aggregation)) end
+  if not held then fresh[r.key] = (fresh[r.key] or 0) + 1 end
+end
+note_hours(KEYS[2], KEYS[3], plan.hours, fresh)
+return { 'remembered' }

@@ -1,0 +1,37 @@
+-- The mark of the counters that a gateway believes to be folding into, and the hours that credits are kept by.
+
+-- Undefined where all is well; else what the script is to answer: { 'generation', the mark that there is, or nothing }.
+-- @param expected '' from a gateway that has never met this experiment. @param fresh the mark that counters get which have none, or ''
+local function refuse_generation(meta, expected, fresh)
+  local known = redis.call('HGET', meta, 'generation')
+  if not known then
+    if expected ~= '' or fresh == '' then return { 'generation', '' } end
+    redis.call('HSET', meta, 'generation', fresh)
+    return nil
+  end
+  if expected ~= known then return { 'generation', known } end
+  return nil
+end
+
+-- Nil where the credits of these hours can be changed; else { 'buckets' }: somebody else has divided an hour otherwise, or { 'lapsed' }: an
+-- hour's credits are forgotten, or about to be. @param hours lists of name, number of buckets, when its last token dies (epoch seconds)
+local function refuse_hours(meta, key, expiry, hours)
+  local purged = tonumber(redis.call('HGET', meta, 'purged') or 0)
+  for _, hour in ipairs(hours) do
+    local buckets = redis.call('HGET', key, hour[1])
+    if buckets and tonumber(buckets) ~= hour[2] then return { 'buckets' } end
+    if hour[3] < purged and tonumber(redis.call('ZSCORE', expiry, hour[1]) or 0) < purged then return { 'lapsed' } end
+  end
+  return nil
+end
+
+-- @param fresh how many credits each of KEYS has gained; an hour's keys are those from its fourth value to its fifth
+local function note_hours(key, expiry, hours, fresh)
+  for _, hour in ipairs(hours) do
+    redis.call('HSETNX', key, hour[1], hour[2])
+    redis.call('ZADD', expiry, 'GT', hour[3], hour[1])
+    local gained = 0
+    for index = hour[4], hour[5] do gained = gained + (fresh[index] or 0) end
+    if gained > 0 then redis.call('HINCRBY', key, 'n:' .. hour[1], gained) end
+  end
+end

@@ -1,0 +1,72 @@
+import { Cluster, type Redis } from "ioredis"
+import { asking, type RedisClient } from "./connection.ts"
+
+/** What one server says of how it keeps what it is given. Undefined: it doesn't say, to this user. */
+export interface ServerFacts {
+  readonly version: string
+  readonly keepsFile: boolean
+  /** When its file is synced: `always`, `everysec` or `no`. */
+  readonly syncs: string | undefined
+  readonly eviction: string
+  readonly replicas: number
+  readonly replicasToWrite: number | undefined
+}
+
+/** Asks every master that can be reached. @throws GatewayError `store_unavailable` */
+export async function readServerFacts(client: RedisClient): Promise<readonly ServerFacts[]> {
+  const masters = client instanceof Cluster ? client.nodes("master") : [client]
+  return await asking("info", () => Promise.all(masters.map(factsOf)))
+}
+
+async function factsOf(server: Redis): Promise<ServerFacts> {
+  const info = new Map(
+    (await server.info()).split("\r\n").map((line) => {
+      const [name = "", ...value] = line.split(":")
+      return [name, value.join(":")] as const
+    }),
+  )
+  const setting = (name: string): Promise<string | undefined> => settingOf(server, name)
+  const [syncs, replicasToWrite] = await Promise.all([setting("appendfsync"), setting("min-replicas-to-write")])
+  return {
+    version: info.get("redis_version") ?? "",
+    keepsFile: info.get("aof_enabled") === "1",
+    syncs,
+    eviction: info.get("maxmemory_policy") ?? "",
+    replicas: Number(info.get("connected_slaves") ?? 0),
+    replicasToWrite: replicasToWrite === undefined ? undefined : Number(replicasToWrite),
+  }
+}
+
+/** Users with few rights may not ask for settings. */
+async function settingOf(server: Redis, name: string): Promise<string | undefined> {
+  try {
+    const [, value] = (await server.config("GET", name)) as [string?, string?]
+    return value
+  } catch (error) {
+    if (error instanceof Error && /NOPERM|unknown command/i.test(error.message)) return undefined
+    throw error
+  }
+}
+
+/** What of the promise that rewards are kept these servers don't keep, one sentence each. @param durability where answered rewards are durable */
+export function unkeptPromises(servers: readonly ServerFacts[], durability: "log" | "store"): string[] {
+  const problems = new Set<string>()
+  for (const { keepsFile, syncs, eviction, replicas, replicasToWrite } of servers) {
+    if (eviction !== "noeviction") {
+      problems.add(`maxmemory-policy is ${eviction}: counters and credits may be evicted; set noeviction`)
+    }
+    if (durability === "store") {
+      if (!keepsFile) problems.add("appendonly is off: an answered reward is lost with the server; set appendonly yes")
+      else if (syncs === undefined) problems.add("appendfsync can't be read: allow config|get, and set it to always")
+      else if (syncs !== "always") {
+        problems.add(`appendfsync is ${syncs}: an answered reward may be lost with the machine; set it to always`)
+      }
+      if (replicas > 0 && replicasToWrite === 0) {
+        problems.add("min-replicas-to-write is 0: a failover may lose answered rewards; set it to 1")
+      }
+    } else if (!keepsFile) {
+      problems.add("appendonly is off: counters are restored from the gateways' logs after a restart")
+    }
+  }
+  return [...problems]
+}

@@ -1,0 +1,156 @@
+import { openLastAllocations } from "../adapters/node-files/last-allocations.ts"
+import { createRedisAllocationStore } from "../adapters/redis/allocation-store.ts"
+import { connect, type RedisAddress, untilReady } from "../adapters/redis/connection.ts"
+import { createRedisCounterStore } from "../adapters/redis/counter-store.ts"
+import { createRedisExperimentStore } from "../adapters/redis/experiment-store.ts"
+import { createRedisKeyStore } from "../adapters/redis/key-store.ts"
+import { PUBLISHED } from "../adapters/redis/keys.ts"
+import { readServerFacts, unkeptPromises } from "../adapters/redis/server-facts.ts"
+import { withDeadlines } from "../app/deadline.ts"
+import type { Config } from "../config.ts"
+import { GatewayError } from "../domain/errors.ts"
+import type { PartState } from "../http/routes/health.ts"
+import type { AllocationStore, SharedAllocation } from "../ports/allocation-store.ts"
+import type { Clock } from "../ports/clock.ts"
+import type { CounterArchive } from "../ports/counter-archive.ts"
+import type { CounterStore } from "../ports/counter-store.ts"
+import type { ExperimentStore } from "../ports/experiment-store.ts"
+import type { KeyStore } from "../ports/key-store.ts"
+import type { Logger } from "../ports/logger.ts"
+import { machineClock } from "./machine-clock.ts"
+
+/** A fold's script takes some milliseconds; one that is given up is asked for again with the same end. */
+const FOLD_WITHIN_MS = 500
+const READ_WITHIN_MS = 2_000
+/** How long a start waits for Redis before it serves what the data folder has. */
+const START_WITHIN_MS = 1_000
+/** A failover or an edit of the server's settings is noticed so soon. */
+const INSPECT_EVERY_MS = 60_000
+
+/** The store that several gateways share. */
+export interface SharedStore {
+  readonly archive: CounterStore & CounterArchive
+  readonly experimentStore: ExperimentStore
+  readonly keyStore: KeyStore
+  readonly allocations: AllocationStore
+  /** The part of `/readyz` that says where rewards are durable, and what of that isn't kept. */
+  state(): PartState
+  /** Keeps Redis small. Never rejects; to be called every half minute. */
+  tidyUp(): Promise<void>
+  /** Calls back when another gateway has published. A hint: it may be missed. */
+  onPublished(listener: () => void): void
+  close(): Promise<void>
+}
+
+/**
+ * Connects to Redis. A Redis that is away is waited for a moment, and found when it is back.
+ *
+ * @throws GatewayError `config_invalid` where it evicts keys: counters would go without a word
+ */
+export async function openSharedStore(
+  address: RedisAddress,
+  durability: Config["rewardDurability"],
+  clock: Clock,
+  logger: Logger,
+): Promise<SharedStore> {
+  const folding = connect(address, FOLD_WITHIN_MS, logger)
+  const reading = connect(address, READ_WITHIN_MS, logger)
+  const clients = [folding, reading]
+  const archive = createRedisCounterStore({ folding, reading }, clock, logger)
+  let problems: readonly string[] = []
+  let reached = false
+
+  async function inspect(): Promise<void> {
+    try {
+      const found = unkeptPromises(await readServerFacts(reading), durability)
+      reached = true
+      for (const problem of found) if (!problems.includes(problem)) logger.warn({}, `[redis] ${problem}`)
+      problems = found
+    } catch (error) {
+      if (!(error instanceof GatewayError)) throw error
+      reached = false
+    }
+  }
+
+  async function close(): Promise<void> {
+    clearInterval(timer)
+    for (const client of clients) client.disconnect()
+  }
+
+  const timer = setInterval(() => void inspect(), INSPECT_EVERY_MS).unref()
+  await Promise.all([untilReady(folding, START_WITHIN_MS), untilReady(reading, START_WITHIN_MS)])
+  await inspect()
+  const evicts = problems.find((problem) => problem.startsWith("maxmemory-policy"))
+  if (evicts !== undefined) {
+    await close()
+    throw new GatewayError("config_invalid", { detail: `REDIS_URL: ${evicts}` })
+  }
+  return {
+    archive,
+    experimentStore: createRedisExperimentStore(reading),
+    keyStore: createRedisKeyStore(reading),
+    allocations: createRedisAllocationStore(reading),
+    state: () => {
+      const away = reached && reading.status === "ready" ? [] : ["Redis can't be reached"]
+      const where = durability === "log" ? "the log in DATA_DIR" : "Redis"
+      return {
+        ready: away.length + problems.length === 0,
+        required: false,
+        detail: [`rewards are durable in ${where} (${durability})`, ...away, ...problems].join("; "),
+      }
+    },
+    tidyUp: async () => {
+      try {
+        await archive.tidyUp()
+      } catch (error) {
+        logger.warn({ err: error }, "[redis] upkeep failed; it is tried again later")
+      }
+    },
+    onPublished: (listener) => {
+      const hints = connect(address, READ_WITHIN_MS, logger)
+      clients.push(hints)
+      hints.on("message", listener)
+      // After a loss the client subscribes again by itself; before its first connection it can't.
+      hints.once("ready", () => void Promise.allSettled([hints.subscribe(PUBLISHED)]))
+    },
+    close,
+  }
+}
+
+/** The store that `REDIS_URL` names; undefined where it is unset. @throws as `openSharedStore` */
+export async function openShared(config: Config, logger: Logger): Promise<SharedStore | undefined> {
+  const { redis, rewardDurability, signingKeys, unitKey } = config
+  if (redis === undefined) return undefined
+  if (signingKeys === undefined || unitKey === undefined) {
+    logger.warn(
+      {},
+      "gateways that share REDIS_URL need the same SIGNING_KEYS and UNIT_KEY: those of one gateway aren't the others'",
+    )
+  }
+  return await openSharedStore(redis, rewardDurability, machineClock, logger)
+}
+
+/** The allocations of a shared store, with a copy of the last ones in the data folder. */
+export async function sharedAllocations(
+  shared: SharedStore | undefined,
+  dataDir: string,
+  logger: Logger,
+): Promise<{
+  readonly allocations?: AllocationStore
+  readonly lastAllocation?: (experiment: string) => SharedAllocation | undefined
+}> {
+  if (shared === undefined) return {}
+  const last = await openLastAllocations(dataDir, logger)
+  const { allocations } = shared
+  return {
+    lastAllocation: (experiment) => last.get(experiment),
+    allocations: withDeadlines<AllocationStore>({
+      read: async (experiment) => {
+        const published = await allocations.read(experiment)
+        if (published.allocation !== undefined) last.set(experiment, published.allocation)
+        return published
+      },
+      publish: (experiment, allocation, mark) => allocations.publish(experiment, allocation, mark),
+    }),
+  }
+}
