@@ -1,15 +1,9 @@
-import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import seedrandom from "seedrandom"
 import { expect, it } from "vitest"
-import { logFolders } from "#src/adapters/ndjson/log-folders.ts"
-import { createOutcomeReader } from "#src/adapters/ndjson/outcome-reader.ts"
 import { createSqliteCounterStore } from "#src/adapters/sqlite/counter-store.ts"
 import { Database } from "#src/adapters/sqlite/database.ts"
-import { check } from "#src/app/rebuild.ts"
-import { DECISIONS } from "#src/domain/counters.ts"
-import type { OutcomeEvent } from "#src/domain/events.ts"
-import { parseOutcomeLine } from "#src/domain/outcome-line.ts"
+import { observe } from "#test/chaos/observe.ts"
 import { reconcile } from "#test/chaos/reconcile.ts"
 import { createRememberingLogger } from "#test/remembering-logger.ts"
 import { temporaryFolder } from "#test/temporary-folder.ts"
@@ -22,28 +16,6 @@ const CLIENTS = 8
 /** From before the first answer to well into several folds and syncs. */
 const LONGEST_LIFE_MS = 250
 
-function logged(folder: string): OutcomeEvent[] {
-  return readdirSync(folder, { recursive: true, encoding: "utf8" })
-    .filter((name) => name.endsWith(".ndjson"))
-    .toSorted()
-    .flatMap((name) => readFileSync(join(folder, name), "utf8").split("\n").slice(0, -1))
-    .flatMap((line) => parseOutcomeLine(line) ?? [])
-}
-
-async function totals(folder: string) {
-  const store = createSqliteCounterStore(new Database({ path: join(folder, "gateway.db") }, createRememberingLogger()))
-  const readers = (await logFolders(folder)).map((log) => createOutcomeReader(log.folder))
-  const checked = await check({ readers, archive: store, now: Date.now() }, () => {})
-  const counters = { decisions: 0, rewards: 0, sum: 0n }
-  for (const { metric, count, sum } of (await store.contents()).cells) {
-    if (metric === DECISIONS) counters.decisions += count
-    else counters.rewards += count
-    counters.sum += sum
-  }
-  await store.close()
-  return { checked, counters }
-}
-
 /** A gateway that lives and dies `kills` times over one folder, and once more in peace. */
 async function liveAndDie(folder: string, kills: number, threads: string, random: () => number): Promise<AdTraffic> {
   const start = () => GatewayProcess.start(folder, { THREADS: threads })
@@ -53,7 +25,11 @@ async function liveAndDie(folder: string, kills: number, threads: string, random
   for (let kill = 0; kill < kills; kill++) {
     const gateway = await start()
     let alive = true
-    const playing = traffic.play(gateway.address, CLIENTS, () => alive)
+    const playing = traffic.play(
+      () => gateway.address,
+      CLIENTS,
+      () => alive,
+    )
     await new Promise((resolve) => setTimeout(resolve, random() * LONGEST_LIFE_MS))
     const killed = gateway.kill()
     alive = false
@@ -61,15 +37,18 @@ async function liveAndDie(folder: string, kills: number, threads: string, random
     await playing
   }
   const survivor = await start()
-  await traffic.insist(survivor.address)
+  expect(await traffic.insist(survivor.address)).toBe(0)
   expect(await survivor.stop()).toBe(0)
   return traffic
 }
 
 async function expectNothingLostOrDoubled(folder: string, traffic: AdTraffic): Promise<void> {
   expect(traffic.decisions.length).toBeGreaterThan(0)
-  const events = logged(join(folder, "data", "outcomes"))
-  const { checked, counters } = await totals(join(folder, "data"))
+  const dataDir = join(folder, "data")
+  const database = new Database({ path: join(dataDir, "gateway.db") }, createRememberingLogger())
+  const store = createSqliteCounterStore(database)
+  const { checked, events, counters } = await observe([dataDir], store)
+  await store.close()
   expect(checked).toMatchObject({ equal: true, unfolded: 0, events: events.length })
   expect(reconcile(traffic, { events, counters })).toEqual([])
 }
