@@ -16,6 +16,9 @@ interface Decision {
   readonly experiment: string
 }
 
+/** How long a client waits for an answer: far longer than a gateway that is not frozen takes. */
+const GIVE_UP_AFTER_MS = 10_000
+
 /** Uniform in [0, 1). */
 type Random = () => number
 
@@ -36,17 +39,18 @@ export class AdTraffic {
     this.#random = random
   }
 
-  /** `clients` at once, each one request after the other, until `running` says no. */
-  async play(address: string, clients: number, running: () => boolean): Promise<void> {
+  /** `clients` at once, each one request after the other, until `running` says no. @param address where the next request goes */
+  async play(address: () => string, clients: number, running: () => boolean): Promise<void> {
     const client = async (): Promise<void> => {
-      while (running()) await this.#act(address)
+      while (running()) await this.#act(address())
     }
     await Promise.all(Array.from({ length: clients }, client))
   }
 
-  /** Sends everything that was never acknowledged, until it is. */
-  async insist(address: string): Promise<void> {
+  /** Sends everything that was never acknowledged. @returns how much of it still isn't */
+  async insist(address: string): Promise<number> {
     for (const postback of this.#unacknowledged) await this.#send(address, [postback])
+    return this.#unacknowledged.size
   }
 
   async #act(address: string): Promise<void> {
@@ -110,12 +114,13 @@ export class AdTraffic {
     this.attempts += 1
     const headers = { "content-type": "application/json" }
     try {
-      const response = await fetch(url, { method: "POST", headers, body: JSON.stringify(body) })
+      const signal = AbortSignal.timeout(GIVE_UP_AFTER_MS)
+      const response = await fetch(url, { method: "POST", headers, body: JSON.stringify(body), signal })
       const answer: unknown = await response.json()
       return response.ok && typeof answer === "object" && answer !== null ? { ...answer } : undefined
     } catch (error) {
-      // What fetch says of a connection that broke; anything else is a mistake of this test.
-      if (error instanceof TypeError || error instanceof SyntaxError) return undefined
+      // What fetch says of a connection that broke, and of a gateway that is frozen; anything else is a mistake of this test.
+      if (error instanceof TypeError || error instanceof SyntaxError || error instanceof DOMException) return undefined
       throw error
     }
   }

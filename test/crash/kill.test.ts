@@ -1,15 +1,10 @@
-import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import seedrandom from "seedrandom"
 import { expect, it } from "vitest"
-import { logFolders } from "#src/adapters/ndjson/log-folders.ts"
-import { createOutcomeReader } from "#src/adapters/ndjson/outcome-reader.ts"
 import { createSqliteCounterStore } from "#src/adapters/sqlite/counter-store.ts"
 import { Database } from "#src/adapters/sqlite/database.ts"
-import { check } from "#src/app/rebuild.ts"
-import { DECISIONS } from "#src/domain/counters.ts"
-import type { OutcomeEvent } from "#src/domain/events.ts"
-import { parseOutcomeLine } from "#src/domain/outcome-line.ts"
+import { observe } from "#test/chaos/observe.ts"
+import { reconcile } from "#test/chaos/reconcile.ts"
 import { createRememberingLogger } from "#test/remembering-logger.ts"
 import { temporaryFolder } from "#test/temporary-folder.ts"
 import { AdTraffic } from "./ad-traffic.ts"
@@ -21,28 +16,6 @@ const CLIENTS = 8
 /** From before the first answer to well into several folds and syncs. */
 const LONGEST_LIFE_MS = 250
 
-function logged(folder: string): OutcomeEvent[] {
-  return readdirSync(folder, { recursive: true, encoding: "utf8" })
-    .filter((name) => name.endsWith(".ndjson"))
-    .toSorted()
-    .flatMap((name) => readFileSync(join(folder, name), "utf8").split("\n").slice(0, -1))
-    .flatMap((line) => parseOutcomeLine(line) ?? [])
-}
-
-async function totals(folder: string) {
-  const store = createSqliteCounterStore(new Database({ path: join(folder, "gateway.db") }, createRememberingLogger()))
-  const readers = (await logFolders(folder)).map((log) => createOutcomeReader(log.folder))
-  const checked = await check({ readers, archive: store, now: Date.now() }, () => {})
-  const sums = { decisions: 0, rewards: 0, sum: 0n }
-  for (const { metric, count, sum } of (await store.contents()).cells) {
-    if (metric === DECISIONS) sums.decisions += count
-    else sums.rewards += count
-    sums.sum += sum
-  }
-  await store.close()
-  return { checked, sums }
-}
-
 /** A gateway that lives and dies `kills` times over one folder, and once more in peace. */
 async function liveAndDie(folder: string, kills: number, threads: string, random: () => number): Promise<AdTraffic> {
   const start = () => GatewayProcess.start(folder, { THREADS: threads })
@@ -52,7 +25,11 @@ async function liveAndDie(folder: string, kills: number, threads: string, random
   for (let kill = 0; kill < kills; kill++) {
     const gateway = await start()
     let alive = true
-    const playing = traffic.play(gateway.address, CLIENTS, () => alive)
+    const playing = traffic.play(
+      () => gateway.address,
+      CLIENTS,
+      () => alive,
+    )
     await new Promise((resolve) => setTimeout(resolve, random() * LONGEST_LIFE_MS))
     const killed = gateway.kill()
     alive = false
@@ -60,43 +37,20 @@ async function liveAndDie(folder: string, kills: number, threads: string, random
     await playing
   }
   const survivor = await start()
-  await traffic.insist(survivor.address)
+  expect(await traffic.insist(survivor.address)).toBe(0)
   expect(await survivor.stop()).toBe(0)
   return traffic
 }
 
-/** In millionths of each metric's largest bound, which also bounds what one decision's rewards add up to. */
-function sumOf(postbacks: AdTraffic["postbacks"]): bigint {
-  const decisions = new Map<string, { bound: number; sum: number }>()
-  for (const { decisionId, experiment, value } of postbacks) {
-    const decision = decisions.get(decisionId) ?? { bound: experiment === "clicks" ? 1 : 100, sum: 0 }
-    decision.sum += value
-    decisions.set(decisionId, decision)
-  }
-  const units = [...decisions.values()].map(({ bound, sum }) => (Math.max(-bound, Math.min(bound, sum)) / bound) * 1e6)
-  return units.reduce((total, value) => total + BigInt(Math.round(value)), 0n)
-}
-
 async function expectNothingLostOrDoubled(folder: string, traffic: AdTraffic): Promise<void> {
-  const { decisions, postbacks } = traffic
-  expect(decisions.length).toBeGreaterThan(0)
-  expect(postbacks.filter(({ acknowledged }) => !acknowledged)).toEqual([])
-  expect(postbacks.filter(({ applied }) => applied > 1)).toEqual([])
-
-  const events = logged(join(folder, "data", "outcomes"))
-  const decided = events.flatMap((event) => (event.type === "decision" ? [event.decisionId] : []))
-  const ids = new Set<string>(decided)
-  expect(ids.size).toBe(decided.length)
-  expect(decisions.filter(({ decisionId }) => !ids.has(decisionId))).toEqual([])
-  expect(decided.length - decisions.length).toBeLessThanOrEqual(traffic.unanswered)
-
-  const { checked, sums } = await totals(join(folder, "data"))
+  expect(traffic.decisions.length).toBeGreaterThan(0)
+  const dataDir = join(folder, "data")
+  const database = new Database({ path: join(dataDir, "gateway.db") }, createRememberingLogger())
+  const store = createSqliteCounterStore(database)
+  const { checked, events, counters } = await observe([dataDir], store)
+  await store.close()
   expect(checked).toMatchObject({ equal: true, unfolded: 0, events: events.length })
-  expect(sums).toEqual({
-    decisions: decided.length,
-    rewards: new Set(postbacks.map(({ decisionId }) => decisionId)).size,
-    sum: sumOf(postbacks),
-  })
+  expect(reconcile(traffic, { events, counters })).toEqual([])
 }
 
 it(`loses and doubles nothing that was answered in ${KILLS} kills at random moments (SEED=${SEED})`, {
