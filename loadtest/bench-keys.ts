@@ -72,11 +72,11 @@ async function createContestant(name: string, needsKeys: boolean, wish?: KeyWish
   const { putInForce, ...authorization } = createAuthorization(settings, clock)
   const random = { randomBytes: (target: Uint8Array) => void randomFillSync(target) }
   const store = createMemoryKeyStore()
-  const keys = new KeyManagement({ store, clock, logger: LOGGER, ...random, digest: digestSecret, putInForce })
-  const counters = createMemoryCounterStore()
-  const recorder = createRecorder({ log: createMemoryOutcomeLog(1000), store: counters, clock, logger: LOGGER })
   const trail = createMemoryAuditLog(digestSecret)
   const audit = new AuditTrail({ log: trail, stream: async () => {}, clock, logger: LOGGER })
+  const keys = new KeyManagement({ store, audit, clock, logger: LOGGER, ...random, digest: digestSecret, putInForce })
+  const counters = createMemoryCounterStore()
+  const recorder = createRecorder({ log: createMemoryOutcomeLog(1000), store: counters, clock, logger: LOGGER })
   const { application, publisher } = createGateway({
     ...authorization,
     ...random,

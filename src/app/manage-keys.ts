@@ -1,8 +1,10 @@
 import { GatewayError } from "../domain/errors.ts"
 import { KEY_USE_BYTES, KeyUse } from "../domain/key-use.ts"
+import type { AuditRecord } from "../ports/audit-log.ts"
 import type { Clock } from "../ports/clock.ts"
 import type { KeyStore, StoredKey } from "../ports/key-store.ts"
 import type { Logger } from "../ports/logger.ts"
+import type { AuditTrail } from "./audit-trail.ts"
 
 const SECRET_BYTES = 32
 const ID_BYTES = 8
@@ -32,14 +34,15 @@ export interface LiveKey {
 export interface ManageKeys {
   /** Every key that was made and not revoked. @throws GatewayError `store_unavailable` */
   list(): Promise<readonly StoredKey[]>
-  /** @throws GatewayError `too_many_keys`, `store_unavailable`: there may be a key then whose secret nobody has */
+  /** @throws GatewayError `too_many_keys`, `audit_unavailable`, `store_unavailable`: there may be a key then whose secret nobody has */
   make(wish: KeyWish, actor: string): Promise<MadeKey>
   /** It acts in this gateway when it settles, in others over the same store within two seconds. @returns whether there was such a key */
-  revoke(id: string): Promise<boolean>
+  revoke(id: string, actor: string): Promise<boolean>
 }
 
 export interface KeyManagementParts {
   readonly store: KeyStore
+  readonly audit: Pick<AuditTrail, "record" | "note">
   readonly clock: Clock
   readonly logger: Logger
   /** Fills an array with bytes that nobody can guess. */
@@ -91,13 +94,15 @@ export class KeyManagement implements ManageKeys {
       expiresAt: wish.expiresAt,
       lastUsedAt: null,
     }
-    await store.add(key)
+    await this.#recorded({ actor, action: "key.create", subject: key.id, diff: grantsOf(key) }, () => store.add(key))
     await this.#follow()
     return { key, secret }
   }
 
-  async revoke(id: string): Promise<boolean> {
-    const removed = await this.#parts.store.remove(id)
+  async revoke(id: string, actor: string): Promise<boolean> {
+    const { store } = this.#parts
+    if ((await store.all()).every((key) => key.id !== id)) return false
+    const removed = await this.#recorded({ actor, action: "key.revoke", subject: id }, () => store.remove(id))
     await this.#follow()
     return removed
   }
@@ -132,6 +137,19 @@ export class KeyManagement implements ManageKeys {
     if (uses.length > 0) await Promise.allSettled([this.#parts.store.used(uses)])
   }
 
+  /** No change without its line in the audit trail, written before it acts. */
+  async #recorded<T>(record: Omit<AuditRecord, "outcome">, change: () => Promise<T>): Promise<T> {
+    const { audit } = this.#parts
+    await audit.record({ ...record, outcome: "done" })
+    try {
+      return await change()
+    } catch (error) {
+      const code = error instanceof GatewayError ? error.code : "internal"
+      void audit.note({ ...record, outcome: "failed", code })
+      throw error
+    }
+  }
+
   /** One after the other: what was read before a revocation must not be put in force after it. */
   #follow(): Promise<void> {
     const followed = this.#following.then(() => this.#followNow())
@@ -155,4 +173,11 @@ function random(bytes: number, fill: KeyManagementParts["randomBytes"]): Uint8Ar
   const target = new Uint8Array(bytes)
   fill(target)
   return target
+}
+
+/** What somebody who reads the audit trail wants to know of a new key. */
+function grantsOf({ name, permissions, experiments, requestsPerSecond, expiresAt }: StoredKey): string[] {
+  return Object.entries({ name, permissions, experiments, requestsPerSecond, expiresAt }).flatMap(([member, value]) =>
+    value === null ? [] : [`${member}: ${JSON.stringify(value)}`],
+  )
 }

@@ -22,11 +22,13 @@ export function keyStoreOf(
 /** The API keys of a process: one thread of it manages them. @param putInForce tells all that check requests */
 export function createKeyManagement(
   store: KeyStore,
+  audit: KeyManagementParts["audit"],
   putInForce: KeyManagementParts["putInForce"],
   logger: Logger,
 ): KeyManagement {
   return new KeyManagement({
     store: withDeadlines(store),
+    audit,
     clock: machineClock,
     logger,
     randomBytes: (target) => void randomFillSync(target),

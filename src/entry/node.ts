@@ -86,17 +86,18 @@ async function startInThisThread({ config, dataDir, logger, shared, unlock }: St
     random: Math.random,
   })
   const backends = new Backends(new ModelFolder(config.modelsDir ?? packaged("examples/models"), logger), targets)
-  const apiKeys = createKeyManagement(keyStoreOf(shared, dataDir, logger), (live) => parts.putInForce(live), logger)
-  const parts = createNodeParts(config, keys, apiKeys, turnEnd, logger)
-  await apiKeys.open()
-  const state = { draining: false }
-  const shipping = shippingOf({ config, dataDir, logger })
   const audit = new AuditTrail({
     log: new AuditFile(join(dataDir, AUDIT_FILE)),
     stream: (event) => recorder.recordAudit(event),
     clock,
     logger,
   })
+  const keyStore = keyStoreOf(shared, dataDir, logger)
+  const apiKeys = createKeyManagement(keyStore, audit, (live) => parts.putInForce(live), logger)
+  const parts = createNodeParts(config, keys, apiKeys, turnEnd, logger)
+  await apiKeys.open()
+  const state = { draining: false }
+  const shipping = shippingOf({ config, dataDir, logger })
   const parser = new DocumentParser()
   const gateway = createGateway({
     ...parts.serving,

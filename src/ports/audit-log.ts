@@ -2,9 +2,9 @@
 export interface AuditRecord {
   /** Who: the name of a key, `experiments-folder`, `schedule`. */
   readonly actor: string
-  /** What: `experiment.publish`, `key.create`. */
+  /** What: `experiment.publish`, `key.create`, `key.revoke`. */
   readonly action: string
-  /** To what: an experiment's id, a key's name. */
+  /** To what: the id of an experiment or of a key. */
   readonly subject: string
   /**
    * `done`: written before the change acts. `failed`: the change that the line before it tells of did not come about. `refused`: nothing was

@@ -1,6 +1,8 @@
 import { createHash, randomFillSync } from "node:crypto"
 import { describe, expect, it } from "vitest"
+import { createMemoryAuditLog } from "#src/adapters/memory/audit-log.ts"
 import { createMemoryKeyStore } from "#src/adapters/memory/key-store.ts"
+import { AuditTrail } from "#src/app/audit-trail.ts"
 import { KeyManagement, type KeyWish, type LiveKey } from "#src/app/manage-keys.ts"
 import { GatewayError } from "#src/domain/errors.ts"
 import { KeyUse } from "#src/domain/key-use.ts"
@@ -24,7 +26,11 @@ function digest(secret: string): string {
 /** A store that may be away, or answer when it is told to. */
 function createStore() {
   const memory = createMemoryKeyStore()
-  const state: { away: boolean; hold: Promise<void> | undefined } = { away: false, hold: undefined }
+  const state: { away: boolean; readOnly: boolean; hold: Promise<void> | undefined } = {
+    away: false,
+    readOnly: false,
+    hold: undefined,
+  }
   const here = (): void => {
     if (state.away) throw new GatewayError("store_unavailable", { detail: "[test] away" })
   }
@@ -42,6 +48,7 @@ function createStore() {
     },
     remove: async (id) => {
       here()
+      if (state.readOnly) throw new GatewayError("store_unavailable", { detail: "[test] read only" })
       return await memory.remove(id)
     },
     used: async (uses) => {
@@ -52,11 +59,22 @@ function createStore() {
   return { store, state }
 }
 
+function createTrail(clock: FakeClock): AuditTrail {
+  return new AuditTrail({
+    log: createMemoryAuditLog(digest),
+    stream: async () => {},
+    clock,
+    logger: createRememberingLogger(),
+  })
+}
+
 function createGateway(store: KeyStore, clock = new FakeClock()) {
   const inForce: { keys: readonly LiveKey[] } = { keys: [] }
   const logger = createRememberingLogger()
+  const audit = createTrail(clock)
   const management = new KeyManagement({
     store,
+    audit,
     clock,
     logger,
     randomBytes: (target) => void randomFillSync(target),
@@ -65,7 +83,14 @@ function createGateway(store: KeyStore, clock = new FakeClock()) {
       inForce.keys = keys
     },
   })
-  return { management, clock, logger, ids: () => inForce.keys.map(({ key }) => key.id), live: () => inForce.keys }
+  return {
+    management,
+    audit,
+    clock,
+    logger,
+    ids: () => inForce.keys.map(({ key }) => key.id),
+    live: () => inForce.keys,
+  }
 }
 
 describe("a key that is made", () => {
@@ -95,6 +120,32 @@ describe("a key that is made", () => {
   })
 })
 
+it("stands in the audit trail when it is made and when it is revoked, also where that failed", async () => {
+  const { store, state } = createStore()
+  const { management, audit } = createGateway(store)
+  const { key } = await management.make(ADS, "first")
+  expect(await management.revoke("nobody", "first")).toBe(false)
+  state.readOnly = true
+  await expect(management.revoke(key.id, "second")).rejects.toMatchObject({ code: "store_unavailable" })
+  state.readOnly = false
+  await management.revoke(key.id, "second")
+  const lines = await audit.read({ limit: 10 })
+  const revoked = { actor: "second", action: "key.revoke", subject: key.id }
+  expect(lines).toMatchObject([
+    { ...revoked, outcome: "done" },
+    { ...revoked, outcome: "failed", code: "store_unavailable" },
+    { ...revoked, outcome: "done" },
+    {
+      actor: "first",
+      action: "key.create",
+      subject: key.id,
+      outcome: "done",
+      diff: expect.arrayContaining(['name: "ads"']),
+    },
+  ])
+  expect(lines).toHaveLength(4)
+})
+
 describe("given two gateways over one store", () => {
   it("both have what either makes and revokes, once they have looked", async () => {
     const { store } = createStore()
@@ -103,11 +154,11 @@ describe("given two gateways over one store", () => {
     expect(other.ids()).toEqual([])
     await other.management.look()
     expect(other.ids()).toEqual([key.id])
-    expect(await other.management.revoke(key.id)).toBe(true)
+    expect(await other.management.revoke(key.id, "first")).toBe(true)
     expect(other.ids()).toEqual([])
     await one.management.look()
     expect(one.ids()).toEqual([])
-    expect(await one.management.revoke(key.id)).toBe(false)
+    expect(await one.management.revoke(key.id, "first")).toBe(false)
   })
 
   it("write down when a key was last used anywhere", async () => {
@@ -137,7 +188,7 @@ it("keeps the last known keys in force while the store is away, and says so once
   for (let look = 0; look < 3; look++) await management.look()
   expect(ids()).toEqual([key.id])
   expect(logger.messages.filter((message) => message.includes("last known"))).toHaveLength(1)
-  for (const refused of [management.make(ADS, "first"), management.revoke(key.id), management.list()]) {
+  for (const refused of [management.make(ADS, "first"), management.revoke(key.id, "first"), management.list()]) {
     await expect(refused).rejects.toMatchObject({ code: "store_unavailable" })
   }
   await management.noteUses()
@@ -153,7 +204,7 @@ it("never puts a revoked key in force again, however late what was read before a
   const { promise, resolve } = Promise.withResolvers<void>()
   state.hold = promise
   const looking = management.look()
-  const revoking = management.revoke(key.id)
+  const revoking = management.revoke(key.id, "first")
   await new Promise(setImmediate)
   state.hold = undefined
   resolve()
@@ -164,9 +215,11 @@ it("never puts a revoked key in force again, however late what was read before a
 it("tries again what the threads were not told", async () => {
   const { store } = createStore()
   const told: number[] = []
+  const clock = new FakeClock()
   const management = new KeyManagement({
     store,
-    clock: new FakeClock(),
+    audit: createTrail(clock),
+    clock,
     logger: createRememberingLogger(),
     randomBytes: (target) => void randomFillSync(target),
     digest,

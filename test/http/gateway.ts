@@ -98,14 +98,6 @@ export async function createTestGateway(options: GatewayOptions = {}) {
     { apiKeys: options.apiKeys ?? [], oidc: options.oidc, needsKeys, publicUrl: options.publicUrl },
     clock,
   )
-  const keys = new KeyManagement({
-    store: options.keyStore ?? createMemoryKeyStore(),
-    clock,
-    logger,
-    randomBytes: (target) => void randomFillSync(target),
-    digest: digestSecret,
-    putInForce,
-  })
   const files = new Map<string, string>()
   const trail = createMemoryAuditLog((text) => hash("sha256", text))
   const audit = new AuditTrail({
@@ -119,6 +111,15 @@ export async function createTestGateway(options: GatewayOptions = {}) {
     stream: (event) => recorder.recordAudit(event),
     clock,
     logger,
+  })
+  const keys = new KeyManagement({
+    store: options.keyStore ?? createMemoryKeyStore(),
+    audit,
+    clock,
+    logger,
+    randomBytes: (target) => void randomFillSync(target),
+    digest: digestSecret,
+    putInForce,
   })
   const gateway = createGateway({
     recorder,

@@ -48,7 +48,7 @@ export interface ControlFunctions {
   /** As `ManageKeys` has it, as the next two. */
   listKeys(): Promise<readonly StoredKey[]>
   makeKey(wanted: { readonly wish: KeyWish; readonly actor: string }): Promise<MadeKey>
-  revokeKey(id: string): Promise<boolean>
+  revokeKey(wanted: { readonly id: string; readonly actor: string }): Promise<boolean>
   /** Edits an experiment, and settles when every thread serves it so. @throws GatewayError as `createEditExperiment` says */
   edit(command: EditCommand): Promise<EditResult>
   /** @throws GatewayError `audit_unavailable` */

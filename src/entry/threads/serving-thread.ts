@@ -52,7 +52,7 @@ async function openThread(settings: ThreadSettings, control: Control) {
   const manageKeys: ManageKeys = {
     list: () => control.call("listKeys", undefined),
     make: (wish, actor) => control.call("makeKey", { wish, actor }),
-    revoke: (id) => control.call("revokeKey", id),
+    revoke: (id, actor) => control.call("revokeKey", { id, actor }),
   }
   const parts = createNodeParts(config, keys, manageKeys, turnEnd, logger)
   const targets = await Targets.open({ targets: settings.targets, threads, clock, random: Math.random })

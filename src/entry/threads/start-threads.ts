@@ -58,7 +58,7 @@ export async function startThreads(start: Start, count: number): Promise<Running
     expose: () => state.expose(),
     listKeys: () => apiKeys.list(),
     makeKey: ({ wish, actor }) => apiKeys.make(wish, actor),
-    revokeKey: (id) => apiKeys.revoke(id),
+    revokeKey: ({ id, actor }) => apiKeys.revoke(id, actor),
     edit: async (command) => {
       const result = await editExperiment(command)
       await within(experiments.told(), TELL_WITHIN_MS)
@@ -77,7 +77,14 @@ export async function startThreads(start: Start, count: number): Promise<Running
   )
   const state = new ProcessState(threads, registry)
   const tellKeys = (live: readonly LiveKey[]) => threads.callAll("putInForce", live)
-  const apiKeys = createKeyManagement(keyStoreOf(shared, dataDir, logger), tellKeys, logger)
+  const audit = new AuditTrail({
+    log: new AuditFile(join(dataDir, AUDIT_FILE)),
+    // One log of them is enough: a head that is missed is told by the next.
+    stream: async (event) => await threads.callEach("logAudit", event)[0],
+    clock,
+    logger,
+  })
+  const apiKeys = createKeyManagement(keyStoreOf(shared, dataDir, logger), audit, tellKeys, logger)
   const experiments = new ToldExperiments(config.defaultExperiment, threads)
   const recovery = new ThreadsRecovery(threads)
   const backends = new Backends(
@@ -87,13 +94,6 @@ export async function startThreads(start: Start, count: number): Promise<Running
   )
   const counters = withDeadlines(storage.archive)
   const store = createRecoveringExperiments(storage.experimentStore, recovery)
-  const audit = new AuditTrail({
-    log: new AuditFile(join(dataDir, AUDIT_FILE)),
-    // One log of them is enough: a head that is missed is told by the next.
-    stream: async (event) => await threads.callEach("logAudit", event)[0],
-    clock,
-    logger,
-  })
   const { allocations, lastAllocation } = await sharedAllocations(shared, dataDir, logger)
   const publisher = new Publisher({
     experiments,

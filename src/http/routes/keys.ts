@@ -38,8 +38,8 @@ export function makeKeyRoute(deps: KeyRouteDeps): OperationHandler {
 
 /** `DELETE /admin/keys/{id}`. */
 export function revokeKeyRoute(deps: KeyRouteDeps): OperationHandler {
-  return async (call) => {
-    if (await managed(deps).revoke(call.param("id") ?? "")) return emptyAnswer(204)
+  return async (call, _readBody, caller) => {
+    if (await managed(deps).revoke(call.param("id") ?? "", caller.name)) return emptyAnswer(204)
     throw new GatewayError("not_found", { detail: "There is no key of this id: it never was, or has been revoked." })
   }
 }

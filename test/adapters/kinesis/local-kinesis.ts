@@ -1,5 +1,5 @@
 import { once } from "node:events"
-import type { Server } from "node:http"
+import type { IncomingMessage, Server } from "node:http"
 import type { AddressInfo } from "node:net"
 import { setTimeout as sleep } from "node:timers/promises"
 import {
@@ -35,6 +35,8 @@ export class LocalKinesis {
 
   static async start(shards = 2): Promise<LocalKinesis> {
     const server = kinesalite({ createStreamMs: 0, updateStreamMs: 0 }) as Server
+    // It doesn't expect callers to go away in the middle.
+    server.on("request", (request: IncomingMessage) => request.on("error", () => {}))
     server.listen(0, "127.0.0.1")
     await once(server, "listening")
     const kinesis = new LocalKinesis((server.address() as AddressInfo).port)
