@@ -105,9 +105,9 @@ export function describeParquet(files: readonly string[]): string {
   return `DESCRIBE SELECT * FROM ${parquet(files)}`
 }
 
-/** Folders may be named by what is in their files: a number among their names would be no text any more. */
+/** Folders may be named by what their files hold, or by what these leave out; a name stays a text, also where it is a number. */
 function parquet(files: readonly string[]): string {
-  return `read_parquet([${files.map(quoted).join(", ")}], union_by_name = true, hive_partitioning = false)`
+  return `read_parquet([${files.map(quoted).join(", ")}], union_by_name = true, hive_partitioning = true, hive_types_autocast = false)`
 }
 
 /** Whoever writes Parquet keeps objects as JSON texts, maps or structures. */
