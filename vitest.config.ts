@@ -1,10 +1,14 @@
 import { defineConfig } from "vitest/config"
 
+/** By default one core is left to vitest itself: on a machine of two that is half of it. */
+const ALL_CORES = "100%"
+
 const timeouts = { testTimeout: 60_000, hookTimeout: 60_000 }
 
 /** `npm test` runs the project `node`, which needs nothing but Node and npm. The project `tools` needs a browser and a shell with curl. */
 export default defineConfig({
   test: {
+    maxWorkers: ALL_CORES,
     projects: [
       { test: { name: "node", include: ["test/**/*.test.ts"], exclude: ["test/tools/**"], ...timeouts } },
       { test: { name: "tools", include: ["test/tools/**/*.test.ts"], ...timeouts } },
