@@ -5,7 +5,7 @@ const ALL_CORES = "100%"
 
 const timeouts = { testTimeout: 60_000, hookTimeout: 60_000 }
 
-/** `npm test` runs the project `node`, which needs nothing but Node and npm. The project `tools` needs a browser and a shell with curl. */
+/** `npm test` runs the project `node`, which needs nothing but Node, npm and redis-server. The project `tools` needs what scripts/setup-tools.sh installs. */
 export default defineConfig({
   test: {
     maxWorkers: ALL_CORES,

@@ -37,7 +37,7 @@ export const KEY_OPERATIONS = [
       ],
     },
     answers: [jsonAnswer(201, "The key and its secret", "MadeKey", MADE_KEY_EXAMPLE)],
-    problems: [...manage.problems, "validation_failed", "too_many_keys", "keys_not_managed"],
+    problems: [...manage.problems, "validation_failed", "too_many_keys", "keys_not_managed", "audit_unavailable"],
   },
   {
     ...manage,
@@ -57,6 +57,6 @@ export const KEY_OPERATIONS = [
       },
     ],
     answers: [{ status: 204, description: "Revoked" }],
-    problems: [...manage.problems, "not_found", "keys_not_managed"],
+    problems: [...manage.problems, "not_found", "keys_not_managed", "audit_unavailable"],
   },
 ] as const satisfies readonly Operation[]
