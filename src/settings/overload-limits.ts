@@ -2,9 +2,9 @@ import * as z from "zod"
 
 /** Each limit of OVERLOAD_LIMITS: its default, the least and the most. docs/overload.md says what they are for. */
 const OVERLOAD_LIMITS = {
-  concurrencyInitial: [200, 1, 10_000],
+  concurrencyInitial: [1_000, 1, 10_000],
   concurrencyMin: [20, 1, 10_000],
-  concurrencyMax: [200, 1, 10_000],
+  concurrencyMax: [1_000, 1, 10_000],
   concurrencySmoothing: [0.2, 0.01, 1],
   concurrencyLongWindow: [600, 10, 100_000],
   concurrencyTolerance: [1.5, 1, 10],

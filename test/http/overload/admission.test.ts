@@ -106,8 +106,16 @@ describe("admission", () => {
     expect(admission.judge("predict")).toBeUndefined()
   })
 
-  it("bounds what waits for something outside the thread, whose share each partition keeps", () => {
+  it("lets a burst of rewards wait for the sync that they share", () => {
     const { admission, enter } = createAdmission()
+    for (let i = 0; i < 600; i++) {
+      expect(admission.judge("reward")).toBeUndefined()
+      enter("reward", "begun")
+    }
+  })
+
+  it("bounds what waits for something outside the thread, whose share each partition keeps", () => {
+    const { admission, enter } = createAdmission({ concurrencyInitial: 200, concurrencyMax: 200 })
     for (let i = 0; i < 200; i++) {
       expect(admission.judge("reward")).toBeUndefined()
       enter("reward", "begun")
@@ -118,7 +126,7 @@ describe("admission", () => {
   })
 
   it("lowers that bound when the outside gets slower, and raises it again", () => {
-    const { admission, clock, enter } = createAdmission()
+    const { admission, clock, enter } = createAdmission({ concurrencyInitial: 200, concurrencyMax: 200 })
     const answerAll = (count: number, tookMs: number) => {
       const requests = Array.from({ length: count }, () => enter("predict", "begun"))
       clock.nowMs += tookMs
