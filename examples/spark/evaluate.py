@@ -138,7 +138,7 @@ def rewards_of(events, metric):
     once = lines.groupBy("decisionId", "eventId").agg(F.min(F.struct("ms", "value")).alias("one")) \
         .select("decisionId", F.struct("one.ms", "eventId", "one.value").alias("one"))
     counted = {
-        "first": F.coalesce(F.min(F.when(F.col("one.value") != 0, F.col("one")))["value"], F.lit(0.0)),
+        "first": F.coalesce(F.min(F.when(F.col("one.value") != 0, F.struct("one.ms", "one.value")))["value"], F.lit(0.0)),
         "last": F.max("one")["value"],
         "max": F.max("one.value"),
         "sum": F.greatest(F.lit(-bound), F.least(F.lit(bound), F.sum("one.value"))),

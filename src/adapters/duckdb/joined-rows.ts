@@ -34,7 +34,7 @@ export function allDecisions(): string {
 
 /**
  * The table `rewards`: what each decision's rewards of a metric add up to, as `creditStep` has it. Of one event id the earliest stands. Under `first`
- * the earliest of all counts, and a zero gives way to what isn't zero.
+ * the earliest of all counts, of several the least, and a zero gives way to what isn't zero.
  */
 export function creditedRewards(metric: string, aggregation: Aggregation, bound: number, arrivals: boolean): string {
   const order = "ORDER BY ms, reward_id, amount"
@@ -51,7 +51,7 @@ export function creditedRewards(metric: string, aggregation: Aggregation, bound:
   return `CREATE TABLE rewards AS
 SELECT decision, ${values[aggregation]} AS reward, ${each}
 FROM (SELECT decision, reward_id, min(ms) AS ms, first(amount ORDER BY ms, amount) AS amount ${own} GROUP BY decision, reward_id)
-JOIN (SELECT decision, coalesce(first(amount ${order}) FILTER (amount <> 0), 0) AS earliest ${own} GROUP BY decision) USING (decision)
+JOIN (SELECT decision, coalesce(first(amount ORDER BY ms, amount) FILTER (amount <> 0), 0) AS earliest ${own} GROUP BY decision) USING (decision)
 GROUP BY decision`
 }
 

@@ -35,8 +35,8 @@ export class LocalKinesis {
 
   static async start(shards = 2): Promise<LocalKinesis> {
     const server = kinesalite({ createStreamMs: 0, updateStreamMs: 0 }) as Server
-    // It doesn't expect callers to go away in the middle.
-    server.on("request", (request: IncomingMessage) => request.on("error", () => {}))
+    // A caller that goes away in the middle is thrown as an error by it.
+    server.on("request", (request: IncomingMessage) => request.removeAllListeners("error").on("error", () => {}))
     server.listen(0, "127.0.0.1")
     await once(server, "listening")
     const kinesis = new LocalKinesis((server.address() as AddressInfo).port)
