@@ -1,9 +1,8 @@
 import { GatewayError } from "../domain/errors.ts"
 import { didYouMean } from "../domain/nearest-name.ts"
 import { type Call, queryOf } from "./call.ts"
+import { MAX_VALUE_LENGTH } from "./contract/operation.ts"
 
-/** Longest value of a parameter. */
-const MAX_VALUE_LENGTH = 1000
 const PLAIN = /^[\w .:-]{1,64}$/
 
 /** The query of a call, each parameter at most once. */

@@ -8,7 +8,6 @@ import { parseConfig } from "#src/config.ts"
 import { startGateway } from "#src/entry/node.ts"
 import { temporaryFolder } from "../temporary-folder.ts"
 
-const DOCUMENT = pathOf("http-api.md")
 const CUT = "--- 8< ---"
 
 /** A command of the document, and the answer printed below it where there is one. */
@@ -68,17 +67,5 @@ describe.each(["http-api.md", "experiments-api.md"])("docs/%s", (name) => {
       const expected: unknown = answer === undefined ? printed : JSON.parse(answer)
       expect([command, shapeOf(printed)]).toEqual([command, shapeOf(expected)])
     }
-  })
-})
-
-describe("docs/http-api.md", () => {
-  it("names every metric that there is, and no other", async () => {
-    const { address } = await startExample()
-    const exposition = await (await fetch(`${address}/metrics`)).text()
-    const served = [...exposition.matchAll(/^# TYPE (\w+) /gm)].map(([, name]) => name)
-    const text = await readFile(DOCUMENT, "utf8")
-    const named = [...text.matchAll(/`(bandit_\w+)`/g)].map(([, name]) => name)
-    expect(new Set(named)).toEqual(new Set(served))
-    expect(served.length).toBeGreaterThan(15)
   })
 })

@@ -9,6 +9,7 @@ import { temporaryFolder } from "../temporary-folder.ts"
 import { pythonTool } from "./python-tool.ts"
 
 const SETTINGS = fileURLToPath(new URL("schemathesis/", import.meta.url))
+const EXPERIMENTS = fileURLToPath(new URL("../../examples/experiments", import.meta.url))
 const SECONDS = 60
 
 /** What it tried and found; a line that holds a whole body is cut. */
@@ -29,6 +30,9 @@ it("the contract and the gateway say the same of a minute of made-up requests", 
       LOG_LEVEL: "error",
       DATA_DIR: temporaryFolder(),
       CORS_ORIGINS: "*",
+      // Edits of what a folder has are refused, so that what the fuzzer asks for stays.
+      EXPERIMENTS_DIR: EXPERIMENTS,
+      DEFAULT_EXPERIMENT: "banner-ctr",
     }),
   )
   onTestFinished(() => gateway.stop())

@@ -1,6 +1,8 @@
 import {
   experimentInPath,
   jsonAnswer,
+  MAX_COUNT,
+  MAX_VALUE_LENGTH,
   type Operation,
   type OperationAnswer,
   type Parameter,
@@ -24,14 +26,14 @@ export const EDIT_QUERY = [
     in: "query",
     required: false,
     description: "Why, for those who read history and audit",
-    schema: textUpTo(1000),
+    schema: textUpTo(MAX_VALUE_LENGTH),
   },
   {
     name: "reset",
     in: "query",
     required: false,
     description: "Variants whose statistics begin anew, between commas, or all. Needs a reason",
-    schema: textUpTo(1000),
+    schema: textUpTo(MAX_VALUE_LENGTH),
   },
   {
     name: "keep",
@@ -39,7 +41,7 @@ export const EDIT_QUERY = [
     required: false,
     description:
       "Variants whose statistics go on although their backend, model or metric changed, or all. Needs a reason",
-    schema: textUpTo(1000),
+    schema: textUpTo(MAX_VALUE_LENGTH),
   },
 ] as const satisfies readonly Parameter[]
 
@@ -51,7 +53,7 @@ function condition(required: boolean): Parameter {
     in: "header",
     required,
     description: "The ETag of the document that was read; * for whichever is in force",
-    schema: textUpTo(1000),
+    schema: textUpTo(MAX_VALUE_LENGTH),
     ...(required ? { example: "*" } : {}),
   }
 }
@@ -231,7 +233,7 @@ export const EDIT_OPERATIONS = [
         in: "query",
         required: false,
         description: "The revision whose document it is; the one before the newest when left out",
-        schema: { type: "integer", minimum: 1 },
+        schema: { type: "integer", minimum: 1, maximum: MAX_COUNT },
       },
       ...EDIT_QUERY,
     ],

@@ -1,6 +1,8 @@
 import { LIMIT } from "./history-operations.ts"
-import { experimentInPath, jsonAnswer, type Operation, textUpTo } from "./operation.ts"
+import { experimentInPath, jsonAnswer, MAX_VALUE_LENGTH, type Operation, textUpTo } from "./operation.ts"
 import { MAX_UNIT_LENGTH } from "./predict-body.ts"
+
+const ONE_STATUS = "(draft|running|paused|concluded)"
 
 const read = { method: "get", tag: "Experiments", permission: "view" } as const satisfies Partial<Operation>
 
@@ -25,15 +27,21 @@ export const EXPERIMENT_OPERATIONS = [
         in: "query",
         required: false,
         description: "Only these, between commas: draft, running, paused, concluded",
-        schema: textUpTo(100),
+        schema: { type: "string", pattern: `^ *${ONE_STATUS} *(, *${ONE_STATUS} *)*$` },
       },
-      { name: "policy", in: "query", required: false, description: "Only this policy", schema: textUpTo(32) },
+      {
+        name: "policy",
+        in: "query",
+        required: false,
+        description: "Only this policy",
+        schema: textUpTo(MAX_VALUE_LENGTH),
+      },
       {
         name: "contains",
         in: "query",
         required: false,
         description: "Only those with this text in id or description",
-        schema: textUpTo(100),
+        schema: textUpTo(MAX_VALUE_LENGTH),
       },
       LIMIT,
       {
@@ -41,7 +49,7 @@ export const EXPERIMENT_OPERATIONS = [
         in: "query",
         required: false,
         description: "nextCursor of the answer before",
-        schema: textUpTo(63),
+        schema: textUpTo(MAX_VALUE_LENGTH),
       },
     ],
     answers: [jsonAnswer(200, "The experiments", "ExperimentList")],

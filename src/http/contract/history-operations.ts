@@ -1,4 +1,12 @@
-import { experimentInPath, jsonAnswer, type Operation, type Parameter, textUpTo } from "./operation.ts"
+import {
+  experimentInPath,
+  jsonAnswer,
+  MAX_COUNT,
+  MAX_VALUE_LENGTH,
+  type Operation,
+  type Parameter,
+  textUpTo,
+} from "./operation.ts"
 
 /** Entries of one answer. */
 export const MAX_PAGE = 1000
@@ -16,11 +24,11 @@ const CURSOR: Parameter = {
   in: "query",
   required: false,
   description: "nextCursor of the answer before",
-  schema: { type: "integer", minimum: 1 },
+  schema: { type: "integer", minimum: 1, maximum: MAX_COUNT },
 }
 
 function revisionIn(name: string, described: string): Parameter {
-  const schema = { type: "integer", minimum: 1 }
+  const schema = { type: "integer", minimum: 1, maximum: MAX_COUNT }
   return { name, in: "query", required: false, description: described, schema }
 }
 
@@ -50,7 +58,7 @@ export const HISTORY_OPERATIONS = [
         in: "path",
         required: true,
         description: "Its number",
-        schema: { type: "integer", minimum: 1 },
+        schema: { type: "integer", minimum: 1, maximum: MAX_COUNT },
         example: "1",
       },
     ],
@@ -88,9 +96,15 @@ export const HISTORY_OPERATIONS = [
         in: "query",
         required: false,
         description: "Only lines about this experiment, or this key",
-        schema: textUpTo(1000),
+        schema: textUpTo(MAX_VALUE_LENGTH),
       },
-      { name: "actor", in: "query", required: false, description: "Only lines of this actor", schema: textUpTo(1000) },
+      {
+        name: "actor",
+        in: "query",
+        required: false,
+        description: "Only lines of this actor",
+        schema: textUpTo(MAX_VALUE_LENGTH),
+      },
       LIMIT,
       CURSOR,
     ],

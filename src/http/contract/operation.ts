@@ -115,3 +115,9 @@ export const experimentInPath: Parameter = {
   schema: { type: "string", pattern: EXPERIMENT_ID.source },
   example: "banner-ctr",
 }
+
+/** Longest value of a parameter in the query of an operation under /admin. */
+export const MAX_VALUE_LENGTH = 1000
+
+/** Largest whole number that such a value can be. */
+export const MAX_COUNT = 999_999_999_999_999

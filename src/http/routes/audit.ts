@@ -1,6 +1,7 @@
 import type { AuditTrail } from "../../app/audit-trail.ts"
 import { jsonAnswer } from "../call.ts"
 import { MAX_PAGE } from "../contract/history-operations.ts"
+import { MAX_COUNT } from "../contract/operation.ts"
 import type { OperationHandler } from "../operation-handler.ts"
 import { Query } from "../query.ts"
 
@@ -17,7 +18,7 @@ export function auditRoute({ audit }: AuditRouteDeps): OperationHandler {
     const limit = query.count("limit", 1, MAX_PAGE) ?? PAGE
     const subject = query.text("subject")
     const actor = query.text("actor")
-    const before = query.count("cursor", 1, 1e15)
+    const before = query.count("cursor", 1, MAX_COUNT)
     const lines = await audit.read({
       ...(subject === undefined ? {} : { subject }),
       ...(actor === undefined ? {} : { actor }),

@@ -5,6 +5,7 @@ import type { Caller } from "../authorize.ts"
 import { type Answer, type Call, jsonAnswer } from "../call.ts"
 import { entityTag, readConditions } from "../conditions.ts"
 import { EDIT_QUERY } from "../contract/edit-operations.ts"
+import { MAX_COUNT } from "../contract/operation.ts"
 import type { BodyReader, OperationHandler } from "../operation-handler.ts"
 import { Query } from "../query.ts"
 import { decodeUtf8, parseJsonBytes } from "../strict-json.ts"
@@ -65,7 +66,7 @@ export function rollbackRoute(deps: EditRouteDeps): OperationHandler {
   return async (call, _, caller) => {
     refuseBody(call)
     const query = new Query(call, ["to", DRY_RUN, REASON, RESET, KEEP])
-    return await edit(deps, call, caller, query, { kind: "rollback", to: query.count("to", 1, 1e15) })
+    return await edit(deps, call, caller, query, { kind: "rollback", to: query.count("to", 1, MAX_COUNT) })
   }
 }
 

@@ -5,6 +5,7 @@ import type { ExperimentStore, StoredRevision } from "../../ports/experiment-sto
 import { type Answer, type Call, jsonAnswer } from "../call.ts"
 import { entityTag } from "../conditions.ts"
 import { MAX_PAGE } from "../contract/history-operations.ts"
+import { MAX_COUNT } from "../contract/operation.ts"
 import type { OperationHandler } from "../operation-handler.ts"
 import { Query } from "../query.ts"
 
@@ -19,7 +20,7 @@ export function historyRoute(deps: HistoryRouteDeps): OperationHandler {
   return async (call) => {
     const query = new Query(call, ["limit", "cursor"])
     const limit = query.count("limit", 1, MAX_PAGE) ?? PAGE
-    const before = query.count("cursor", 1, 1e15) ?? Number.POSITIVE_INFINITY
+    const before = query.count("cursor", 1, MAX_COUNT) ?? Number.POSITIVE_INFINITY
     const history = (await historyOf(call, deps)).filter(({ revision }) => revision < before).toReversed()
     const page = history.slice(0, limit)
     const last = page.at(-1)

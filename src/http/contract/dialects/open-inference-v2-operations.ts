@@ -15,6 +15,8 @@ import {
 
 const versionInPath = segment("version", "A variant: forces it, which needs the permission force", "challenger")
 
+const inferAnswer = jsonAnswer(200, "The predictions, in the order of the rows", "InferAnswer")
+
 const inferred = {
   ...predicts,
   dialect: "open-inference-v2",
@@ -28,7 +30,8 @@ const inferred = {
   }),
   answers: [
     {
-      ...jsonAnswer(200, "The predictions, in the order of the rows", "InferAnswer"),
+      ...inferAnswer,
+      content: [...(inferAnswer.content ?? []), { mediaType: "application/octet-stream" }],
       headers: {
         ...decided,
         "inference-header-content-length": "Bytes of the JSON, where outputs follow it as bytes",

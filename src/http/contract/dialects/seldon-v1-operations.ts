@@ -13,7 +13,7 @@ import {
   unitHeader,
 } from "./operation-parts.ts"
 
-const namespaceInPath = segment("namespace", "Not looked at", "ads")
+const namespaceInPath = segment("namespace", "Not looked at", "ads", "^.+$")
 
 const seldonPredicts = {
   ...predicts,
