@@ -86,7 +86,7 @@ it(`loses and doubles nothing in ${MINUTES} minutes of faults (SEED=${SEED} MINU
     Number(new URL(kinesis.connection.endpoint).port),
     seedrandom(`${SEED}-kinesis`),
   )
-  onTestFinished(() => Promise.all([redisProxy.close(), kinesisProxy.close()]).then(() => {}))
+  onTestFinished(async () => void (await Promise.all([redisProxy.close(), kinesisProxy.close()])))
   const fleet = await Fleet.start(GATEWAYS, {
     REDIS_URL: `redis://127.0.0.1:${redisProxy.port}`,
     ...kinesis.environment,

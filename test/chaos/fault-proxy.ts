@@ -113,8 +113,9 @@ export class FaultProxy {
       }
     }
     return new Transform({
-      transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback) {
-        void pass(chunk, (piece) => this.push(piece)).then(() => done(), done)
+      async transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback) {
+        await pass(chunk, (piece) => this.push(piece))
+        done()
       },
     })
   }

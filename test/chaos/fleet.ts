@@ -50,6 +50,6 @@ export class Fleet {
 
   /** @returns the exit codes */
   async stop(): Promise<readonly unknown[]> {
-    return await Promise.all(this.#gateways.map((gateway) => gateway?.stop()))
+    return await Promise.all(this.#gateways.map(async (gateway) => await gateway?.stop()))
   }
 }

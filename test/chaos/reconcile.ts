@@ -33,7 +33,7 @@ export function reconcile({ decisions, postbacks, unanswered }: ClientRecord, ob
   }
 
   const decided = events.flatMap((event) => (event.type === "decision" ? [event.decisionId as string] : []))
-  const rewarded = events.flatMap((event) => (event.type === "reward" ? [event.eventId as string] : []))
+  const rewarded = events.flatMap((event) => (event.type === "reward" ? [event.eventId] : []))
   const known = new Set(decided)
   expectNone("decisions are logged twice", repeated(decided))
   expectNone("decisions were answered and are not logged", missing(idsOf(decisions), known))
@@ -56,7 +56,7 @@ export function reconcile({ decisions, postbacks, unanswered }: ClientRecord, ob
 }
 
 /** What the counters add up to when every postback counted once; what one decision adds up to is bounded like one reward. */
-export function sumOf(postbacks: readonly Postback[]): bigint {
+function sumOf(postbacks: readonly Postback[]): bigint {
   const byDecision = Map.groupBy(postbacks, ({ decisionId }) => decisionId)
   let total = 0n
   for (const ofOne of byDecision.values()) {
@@ -72,7 +72,7 @@ function idsOf(items: readonly { readonly decisionId: string }[]): string[] {
 }
 
 function eventIdsOf(events: readonly OutcomeEvent[], type: OutcomeEvent["type"]): string[] {
-  return events.flatMap((event) => (event.type === type ? [event.eventId as string] : []))
+  return events.flatMap((event) => (event.type === type ? [event.eventId] : []))
 }
 
 function namesOf(postbacks: readonly Postback[]): string[] {
