@@ -1,6 +1,7 @@
 import * as z from "zod"
 import { EXPERIMENT_NAME } from "../../../domain/ids.ts"
 import { unitId } from "../predict-body.ts"
+import { TOKEN_LIKE } from "../reward-body.ts"
 
 const MAX_INFERENCE_ID_LENGTH = 64
 
@@ -32,7 +33,7 @@ export const sampleInvocationSchema = z
 export const sampleConversionSchema = z
   .object({
     endpoint_name: endpointName,
-    decision: z.string().describe("The decision token, as the invocation was answered"),
+    decision: z.string().describe("The decision token, as the invocation was answered").meta({ pattern: TOKEN_LIKE }),
     reward: z.number().default(1).describe("Of the metric that the experiment learns from"),
     user_id: z.string().optional().describe("Given back"),
     inference_id: z.string().optional().describe("Given back"),

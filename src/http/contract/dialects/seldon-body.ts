@@ -2,6 +2,7 @@ import * as z from "zod"
 import { plainPredictionSchema } from "../answers.ts"
 import { MAX_FEATURES } from "../features.ts"
 import { MAX_INSTANCES, unitId } from "../predict-body.ts"
+import { TOKEN_LIKE } from "../reward-body.ts"
 
 const MAX_PUID_LENGTH = 128
 
@@ -43,7 +44,11 @@ export const seldonFeedbackSchema = z
   .object({
     response: z
       .object({
-        meta: z.object({ tags: z.object({ decision: z.string().describe("The decision token, as it was answered") }) }),
+        meta: z.object({
+          tags: z.object({
+            decision: z.string().describe("The decision token, as it was answered").meta({ pattern: TOKEN_LIKE }),
+          }),
+        }),
       })
       .describe("What was answered to the prediction; members besides are not looked at"),
     reward: z.number().optional().describe("0 when left out, since clients leave zeros out"),
