@@ -47,7 +47,7 @@ def fit_tensors(body):
         datatype = one.get("datatype")
         if not isinstance(datatype, str) or not isinstance(one.get("name"), str) or "shape" not in one:
             continue
-        if not isinstance(one["shape"], list) or not all(isinstance(n, int) and n >= 0 for n in one["shape"]):
+        if not isinstance(one["shape"], list) or not all(isinstance(n, (int, float)) and n >= 0 and n == int(n) for n in one["shape"]):
             continue
         one["name"] = f"f{index}"
         one["shape"] = [2, 1][: max(1, min(2, len(one["shape"])))] if len(one["shape"]) <= 2 else one["shape"]
