@@ -5,6 +5,12 @@ export const KEY_USE_BYTES = 16
 const SECOND = 1_000_000_000n
 
 /**
+ * A bucket is never further from full than one burst, unless the clock was set back. By less than this it wasn't: another thread took a
+ * request after this one had read the clock.
+ */
+const CLOCK_SLACK = SECOND
+
+/**
  * What all threads of a gateway know of one key: when it was used last, and how much of its rate is left.
  *
  * The rate is a token bucket that holds one second's worth, kept as the moment at which it will be full again (the generic cell rate
@@ -51,8 +57,8 @@ export class KeyUse {
     const present = BigInt(Math.floor(now * 1000)) * 1000n
     for (;;) {
       const fullAt = Atomics.load(this.#fullAt, 0)
-      // A bucket is never further from full than one burst: the clock was set back.
-      const begin = fullAt < present || fullAt > present + this.#burst ? present : fullAt
+      const wasSetBack = fullAt > present + this.#burst + CLOCK_SLACK
+      const begin = fullAt < present || wasSetBack ? present : fullAt
       const next = begin + this.#interval
       const missing = next - present - this.#burst
       if (missing > 0n) return Number(missing) / 1e6

@@ -32,6 +32,12 @@ describe("a key's rate", () => {
     expect(one.lastUsedAt).toBe(NOON + 1000)
   })
 
+  it("gives nothing twice to a thread that read the clock before another took", () => {
+    const memory = new SharedArrayBuffer(KEY_USE_BYTES)
+    const [early, late] = [new KeyUse(memory, 0.01), new KeyUse(memory, 0.01)]
+    expect([late.take(NOON + 1), early.take(NOON)]).toEqual([0, 100_001])
+  })
+
   it("is not held against anybody when the clock is set back", () => {
     const use = limitedTo(2)
     use.take(NOON)
