@@ -110,8 +110,8 @@ export async function openSharedStore(
       const hints = connect(address, READ_WITHIN_MS, logger)
       clients.push(hints)
       hints.on("message", listener)
-      // After a loss the client subscribes again by itself; before its first connection it can't.
-      hints.once("ready", () => void Promise.allSettled([hints.subscribe(PUBLISHED)]))
+      // One that fails is made up for: the loss that it fails by is followed by another connection.
+      hints.on("ready", () => void Promise.allSettled([hints.subscribe(PUBLISHED)]))
     },
     close,
   }

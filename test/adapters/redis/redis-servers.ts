@@ -52,10 +52,9 @@ export async function startRedis(
   const file = join(folder, "redis.conf")
   const lines = [`port ${port}`, "bind 127.0.0.1", `dir ${folder}`, 'save ""', ...settings]
   writeFileSync(file, `${lines.join("\n")}\n`)
-  const start = () => run(["redis-server", file, ...mode], port, environment)
-  let server = await start()
+  let process = await run(file, mode, port, environment)
   const ended = async () => {
-    if (server.exitCode === null && server.signalCode === null) await once(server, "exit")
+    if (process.exitCode === null && process.signalCode === null) await once(process, "exit")
   }
   const admin = new Redis({ port, lazyConnect: true, retryStrategy: (tries) => Math.min(20 * tries, 200) })
   // It is away whenever the test says so.
@@ -64,15 +63,15 @@ export async function startRedis(
     port,
     folder,
     admin,
-    signal: (name) => void server.kill(name),
+    signal: (name) => void process.kill(name),
     ended,
     restart: async () => {
       await ended()
-      server = await start()
+      process = await run(file, mode, port, environment)
     },
     stop: async () => {
       admin.disconnect()
-      server.kill("SIGKILL")
+      process.kill("SIGKILL")
       await ended()
       rmSync(folder, { recursive: true, force: true })
     },
@@ -80,11 +79,13 @@ export async function startRedis(
 }
 
 async function run(
-  [command = "", ...words]: readonly string[],
+  file: string,
+  mode: readonly string[],
   port: number,
   environment: Readonly<Record<string, string>>,
 ): Promise<ChildProcess> {
-  const child = spawn(command, words, { stdio: "ignore", env: { ...process.env, ...environment } })
+  const env = { ...process.env, ...environment }
+  const child = spawn("redis-server", [file, ...mode], { stdio: "ignore", env })
   const failed = Promise.withResolvers<never>()
   failed.promise.catch(() => {})
   child.once("error", (cause) =>
