@@ -45,10 +45,12 @@ export interface ChaosReport {
 }
 
 const GATEWAYS = 3
+/** Rewards come by the million only where a request has those of several decisions. */
+const DECISIONS_AT_ONCE = 12
 const PACE = { lasts: [500, 3_000], quiet: [200, 1_500] } as const
 const KILLING_PACE = { lasts: [0, 500], quiet: [200, 1_500] } as const
 /** Longer than anything that a healed fault leaves to be done. */
-const SETTLED_WITHIN_MS = 60_000
+const SETTLED_WITHIN_MS = 180_000
 const LOSS: Readonly<Record<PowerFailure, LogLoss>> = { log: "unsynced decisions", store: "disks" }
 
 /** Gateways, Redis and Kinesis in a test, traffic and faults; in the end everything that clients know is compared with everything that is left. */
@@ -56,7 +58,7 @@ export async function runChaos(plan: ChaosPlan): Promise<ChaosReport> {
   const { seed, power } = plan
   const world = await createWorld(plan)
   const { fleet, redis, kinesis, proxies } = world
-  const traffic = plan.kills === undefined ? new AdTraffic(seedrandom(seed)) : new AdTraffic(seedrandom(seed), 4)
+  const traffic = plan.kills === undefined ? new AdTraffic(seedrandom(seed)) : new AdTraffic(seedrandom(seed), DECISIONS_AT_ONCE)
   const target = seedrandom(`${seed}-target`)
   const pick = () => fleet.addresses[Math.floor(target() * fleet.addresses.length)] ?? ""
   let running = true

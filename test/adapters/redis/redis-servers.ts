@@ -8,7 +8,7 @@ import { Redis } from "ioredis"
 import type { RedisAddress } from "#src/adapters/redis/connection.ts"
 
 /** A server whose data is a long log reads it first, and tests share the machine. */
-const START_WITHIN_MS = 60_000
+const START_WITHIN_MS = 180_000
 
 /** A `redis-server` of a test on a loopback port of its own. */
 export interface RedisServer {
