@@ -20,6 +20,8 @@ export interface FoldLoopOptions {
   readonly clock: Clock
   readonly logger: Logger
   readonly foldEveryMs: number
+  /** Rewards that wait in memory beyond which they are forgotten, and read from the log when the store takes them again. */
+  readonly maxWaitingRewards: number
   /** Where the store stands at the start, by experiment. */
   readonly positions: ReadonlyMap<string, LogPosition>
 }
@@ -67,6 +69,15 @@ export class FoldLoop {
       if (experiment !== undefined) entryOf(byExperiment, experiment, (): LogEntry[] => []).push(entry)
     }
     for (const [experiment, list] of byExperiment) this.#foldOf(experiment).add(list, end)
+    this.#forgetTooMany()
+  }
+
+  #forgetTooMany(): void {
+    const { maxWaitingRewards, reader } = this.#options
+    if (reader === undefined) return
+    let waiting = 0
+    for (const fold of this.#folds.values()) waiting += fold.waitingRewards
+    if (waiting > maxWaitingRewards) for (const fold of this.#folds.values()) fold.forget()
   }
 
   /** Folds everything added so far. @throws GatewayError `store_unavailable` when the next try fails */

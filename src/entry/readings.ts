@@ -36,6 +36,10 @@ export function logReadings(log: Readonly<OutcomeLogCounts>, recorder: Readonly<
       help: "Folds that the store refused; they are tried again",
       read: () => recorder.failedFolds,
     },
+    bandit_rewards_waiting: {
+      help: "Rewards in memory that are not counted yet; beyond 10,000 they wait in the log alone",
+      read: () => recorder.waitingRewards,
+    },
   }
 }
 

@@ -14,7 +14,10 @@ import { temporaryFolder } from "#test/temporary-folder.ts"
 import { GatedStore } from "./gated-store.ts"
 import { FakeClock } from "./rig.ts"
 
-async function start(options: Partial<RecorderOptions> = {}, syncAfterMs = 60_000) {
+async function start(
+  { readsAgain = false, ...options }: Partial<RecorderOptions> & { readonly readsAgain?: boolean } = {},
+  syncAfterMs = 60_000,
+) {
   const folder = join(temporaryFolder(), "outcomes")
   const logger = createRememberingLogger()
   const disk = new FaultyDisk()
@@ -27,6 +30,7 @@ async function start(options: Partial<RecorderOptions> = {}, syncAfterMs = 60_00
     logger,
     answerWithinMs: 40,
     closeWithinMs: 100,
+    ...(readsAgain ? { reader: createOutcomeReader(folder) } : {}),
     ...options,
   })
   onTestFinished(async () => {
@@ -220,7 +224,26 @@ describe("given a store that doesn't answer", () => {
     expect(await totals()).toEqual({ decisions: 2, rewards: 1, sum: 1, sumSq: 1 })
   })
 
-  it("refuses more rewards than it may keep waiting", async () => {
+  it("takes rewards for as long as the store is away, keeps few of them in memory, and counts each once from the log", async () => {
+    const patient = { answerWithinMs: 1_000, closeWithinMs: 1_000, maxPendingRewards: 50, readsAgain: true }
+    const { recorder, store, decide, totals } = await start(patient)
+    const rewardOf = (index: number) => rewardEvent({ decisionId: `D${index}`, eventId: `r-D${index}-click` })
+    store.state = "refuses"
+    for (let first = 0; first < 400; first += 20) {
+      const some = Array.from({ length: 20 }, (_, index) => first + index)
+      await Promise.all(some.map((index) => decide(`D${index}`)))
+      expect(new Set(await recorder.recordRewards(some.map(rewardOf)))).toEqual(new Set(["accepted"]))
+      if (first % 200 === 0) expect(await recorder.recordRewards([rewardOf(first)])).toEqual(["accepted"])
+      expect(recorder.counts.waitingRewards).toBeLessThan(50)
+    }
+    store.state = "open"
+    await expect.poll(async () => (await totals())?.rewards, { timeout: 20_000 }).toBe(400)
+    await recorder.flush()
+    expect(await totals()).toEqual({ decisions: 400, rewards: 400, sum: 400, sumSq: 400 })
+    expect(await recorder.recordRewards([rewardOf(9)])).toEqual(["duplicate"])
+  })
+
+  it("refuses more rewards than it may keep waiting where the log can't be read again", async () => {
     const { recorder, store } = await start({ maxPendingRewards: 2 })
     store.state = "refuses"
     await recorder.recordRewards([rewardEvent({ decisionId: "D1" }), rewardEvent({ decisionId: "D2" })])

@@ -84,7 +84,7 @@ export class GatewayProcess {
     return { code, said: this.#said.text }
   }
 
-  signal(name: "SIGSTOP" | "SIGCONT"): void {
+  signal(name: "SIGSTOP" | "SIGCONT" | "SIGTERM"): void {
     this.#child.kill(name)
   }
 

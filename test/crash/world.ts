@@ -150,6 +150,8 @@ async function live(
     foldEveryMs: 1,
     answerWithinMs: 15,
     closeWithinMs: 30,
+    // Two that wait for the store are many.
+    maxPendingRewards: 10,
   })
   return { recorder, disk, gate }
 }
