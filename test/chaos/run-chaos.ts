@@ -58,7 +58,8 @@ export async function runChaos(plan: ChaosPlan): Promise<ChaosReport> {
   const { seed, power } = plan
   const world = await createWorld(plan)
   const { fleet, redis, kinesis, proxies } = world
-  const traffic = plan.kills === undefined ? new AdTraffic(seedrandom(seed)) : new AdTraffic(seedrandom(seed), DECISIONS_AT_ONCE)
+  const traffic =
+    plan.kills === undefined ? new AdTraffic(seedrandom(seed)) : new AdTraffic(seedrandom(seed), DECISIONS_AT_ONCE)
   const target = seedrandom(`${seed}-target`)
   const pick = () => fleet.addresses[Math.floor(target() * fleet.addresses.length)] ?? ""
   let running = true
