@@ -289,6 +289,35 @@ describe("given a device that fails to sync", () => {
     await log.close()
     expect(contents(folder)).toBe("in doubt\n")
   })
+
+  it.each(["open", "write", "truncate", "rename", "syncFolder"] as const)(
+    "has every answered line once when the process ends at %s on the way to the new file",
+    async (operation) => {
+      const { folder, log, disk } = await openLog()
+      await log.append("durable").answered
+      await log.sync()
+      expect(await log.append("in doubt").answered).toBe(true)
+      disk.failOnce("datasync", "EIO")
+      disk.fail(operation, "EIO")
+      await expect(log.sync()).rejects.toMatchObject({ code: "log_unavailable" })
+      const next = await openLog({ folder })
+      expect(await next.log.append("after").answered).toBe(true)
+      await next.log.close()
+      expect(contents(folder)).toBe("durable\nin doubt\nafter\n")
+      expect(readdirSync(folder).filter((name) => name.includes("salvage"))).toEqual([])
+    },
+  )
+
+  it("takes the lines from the old file when writing them aside was cut short", async () => {
+    const { folder, log, disk } = await openLog()
+    await log.append("in doubt").answered
+    disk.failOnce("datasync", "EIO")
+    disk.writePartially(3)
+    disk.fail("write", "ENOSPC")
+    await expect(log.sync()).rejects.toMatchObject({ code: "log_unavailable" })
+    await (await openLog({ folder })).log.close()
+    expect(contents(folder)).toBe("in doubt\n")
+  })
 })
 
 it("refuses to open where it can't", async () => {
