@@ -1,6 +1,7 @@
-import { MAX_REWARD, NANOS } from "./counters.ts"
+import { NANOS } from "./counters.ts"
 import type { AuditEvent, DecisionEvent, OutcomeEvent, RewardEvent } from "./events.ts"
 import { readJson } from "./json-text.ts"
+import { MAX_REWARD } from "./metric.ts"
 import { UNIT_GROUPS } from "./unit.ts"
 
 /**
