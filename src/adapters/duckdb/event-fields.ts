@@ -1,6 +1,3 @@
-/** Longest line that is read; longer ones are damage. */
-export const MAX_LINE_BYTES = 8 << 20
-
 /** Fields of all events, and their types in a table. A field that an event lacks is null. */
 export const EVENT_FIELDS = {
   v: "INTEGER",

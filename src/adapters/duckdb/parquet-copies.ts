@@ -3,8 +3,9 @@ import { dirname, join, relative } from "node:path"
 import type { DuckDBConnection } from "@duckdb/node-api"
 import { GatewayError } from "../../domain/errors.ts"
 import { readJson } from "../../domain/json-text.ts"
+import { MAX_LINE_BYTES } from "../../domain/outcome-line.ts"
 import { openDuckDb, query, quoted } from "./duckdb.ts"
-import { EVENT_FIELDS, MAX_LINE_BYTES } from "./event-fields.ts"
+import { EVENT_FIELDS } from "./event-fields.ts"
 
 /** Up to where logs and streams are copied. */
 export interface Copied {

@@ -1,5 +1,6 @@
+import { MAX_LINE_BYTES } from "../../domain/outcome-line.ts"
 import { quoted } from "./duckdb.ts"
-import { EVENT_FIELDS, MAX_LINE_BYTES } from "./event-fields.ts"
+import { EVENT_FIELDS } from "./event-fields.ts"
 import type { LogFiles } from "./log-sources.ts"
 
 /** The fields of events that evaluation looks at. */
