@@ -9,11 +9,14 @@ import { createRememberingLogger } from "#test/remembering-logger.ts"
 import { temporaryFolder } from "#test/temporary-folder.ts"
 import { FaultyDisk } from "./faulty-disk.ts"
 
+/** Where a test is not about time, a busy machine makes no answer late. */
+const PATIENT = { answerWithinMs: 60_000, syncAfterMs: 60_000 }
+
 async function openLog(options: Partial<OutcomeLogOptions> = {}) {
   const folder = options.folder ?? temporaryFolder()
   const logger = createRememberingLogger()
   const disk = new FaultyDisk()
-  const log = await openOutcomeLog({ logger, disk, syncAfterMs: 60_000, ...options, folder })
+  const log = await openOutcomeLog({ logger, disk, ...PATIENT, ...options, folder })
   const durable: LogPosition[] = []
   log.onSynced((end) => durable.push(end))
   return { folder, log, disk, logger, durable }
