@@ -18,7 +18,7 @@ local is_last = ARGV[8] == '1'
 local plan = cjson.decode(ARGV[9])
 local first_reward = 10 + plan.due
 
-local refusal = refuse_generation(meta, ARGV[1], ARGV[2])
+local refusal = refuse_counting(meta, ARGV[1], ARGV[2])
 if refusal then return refusal end
 
 -- What is kept of a log: position, number of rewards and their answers, each on a line. Of a batch in parts, the same under a longer name.
