@@ -7,7 +7,7 @@ import type { PartState } from "../../http/routes/health.ts"
 import type { Clock } from "../../ports/clock.ts"
 import type { Logger } from "../../ports/logger.ts"
 import { machineClock } from "../machine-clock.ts"
-import type { Start } from "../running-gateway.ts"
+import type { Start } from "../start.ts"
 import { Calls } from "../threads/calls.ts"
 import type { GatewayFunctions, ShippingFunctions, ShippingSettings, ShippingState } from "./functions.ts"
 

@@ -1,5 +1,5 @@
-import { MAX_REWARD } from "../../domain/counters.ts"
 import type { ErrorCode } from "../../domain/errors.ts"
+import { MAX_REWARD } from "../../domain/metric.ts"
 import { BATCH_ANSWER, RECEIPT_EXAMPLE, TOKEN_EXAMPLE } from "./examples.ts"
 import { jsonAnswer, type Operation, type OperationAnswer, type Parameter } from "./operation.ts"
 import { MAX_INSTANCE, MAX_METRIC_LENGTH, TOKEN_LIKE } from "./reward-body.ts"
