@@ -9,12 +9,8 @@ local refusal = refuse_generation(KEYS[1], ARGV[1], ARGV[2]) or refuse_hours(KEY
 if refusal then return refusal end
 local fresh = {}
 for i = 5, #ARGV do
-  local r = unpack_reward(ARGV[i])
-  local held = redis.call('HGET', KEYS[r.key], r.field)
-  local credit = decode_credit(held, r.aggregation)
-  local _, credit_changed = credit_step(credit, r)
-  if credit_changed then redis.call('HSET', KEYS[r.key], r.field, encode_credit(credit, r.aggregation)) end
-  if not held then fresh[r.key] = (fresh[r.key] or 0) + 1 end
+  local key, is_new = fold_credit(ARGV[i])
+  if is_new then fresh[key] = (fresh[key] or 0) + 1 end
 end
 note_hours(KEYS[2], KEYS[3], plan.hours, fresh)
 -- Whoever brings credits back is waited for.
