@@ -26,7 +26,7 @@ export function takeBody<Read extends ReadRequest>(
   served: Served,
   payload: OpaqueRequest,
   read: () => Read,
-  unitAt?: { readonly json: Uint8Array; readonly path: readonly string[] } | undefined,
+  unitAt?: { readonly json: Uint8Array; readonly path: readonly string[] },
 ): Taken<Read> {
   const { protocol, bytes } = payload
   const variants = variantEndpoints(served)
