@@ -6,6 +6,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Redis } from "ioredis"
 import type { RedisAddress } from "#src/adapters/redis/connection.ts"
+import type { Certificate } from "./certificates.ts"
 
 const START_WITHIN_MS = 10_000
 
@@ -16,13 +17,13 @@ export interface RedisServer {
   readonly admin: Redis
   /** Sends a signal to the process. */
   signal(name: "SIGSTOP" | "SIGCONT" | "SIGKILL"): void
-  /** Starts it again on the same port and folder, after a kill. */
-  restart(): Promise<void>
+  /** Starts it again on the same port and folder, after a kill. @param settings of the command line, such as `--loglevel debug` */
+  restart(settings?: readonly string[]): Promise<void>
   stop(): Promise<void>
 }
 
 /** A port that nothing listens on, of those that no system gives to outgoing connections. */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   for (;;) {
     const port = 12_000 + Math.floor(18_000 * Math.random())
     const server = createServer()
@@ -52,9 +53,9 @@ export async function startRedis(settings: readonly string[] = [], mode: readonl
     port,
     admin,
     signal: (name) => void process.kill(name),
-    restart: async () => {
+    restart: async (more = []) => {
       if (process.exitCode === null && process.signalCode === null) await once(process, "exit")
-      process = await run(file, mode, port)
+      process = await run(file, [...mode, ...more], port)
     },
     stop: async () => {
       admin.disconnect()
@@ -80,12 +81,15 @@ async function run(file: string, mode: readonly string[], port: number): Promise
   return child
 }
 
+/** If only that it is loading what it has kept. */
 async function untilAnswers(port: number): Promise<void> {
-  const client = new Redis({ port, retryStrategy: () => 20, maxRetriesPerRequest: null })
+  const client = new Redis({ port, retryStrategy: () => 20, maxRetriesPerRequest: null, enableReadyCheck: false })
   client.on("error", () => {})
   const timeout = setTimeout(() => client.disconnect(), START_WITHIN_MS)
   try {
     await client.ping()
+  } catch (error) {
+    if (!(error instanceof Error) || !error.message.startsWith("LOADING")) throw error
   } finally {
     clearTimeout(timeout)
     client.disconnect()
@@ -101,35 +105,54 @@ const NOBODY = { masterName: undefined, tls: false, username: undefined, passwor
 const SLOTS = 16_384
 
 export interface RedisCluster {
-  readonly masters: readonly RedisServer[]
+  /** `clientPort`: where clients connect, by TLS where there is a certificate. */
+  readonly masters: readonly (RedisServer & { readonly clientPort: number })[]
   readonly address: RedisAddress
   stop(): Promise<void>
 }
 
-/** Masters that share the slots in equal parts. */
-export async function startCluster(count = 3): Promise<RedisCluster> {
+/** Masters that share the slots in equal parts. @param certificate of all of them, who go by the name `localhost` then */
+export async function startCluster(count = 3, certificate?: Certificate): Promise<RedisCluster> {
   const masters: Master[] = []
   const stop = async () => void (await Promise.all(masters.map((server) => server.stop())))
   try {
-    await startMasters(masters, count)
+    await startMasters(masters, count, certificate)
   } catch (error) {
     await stop()
     throw error
   }
-  const nodes = masters.map(({ port }) => ({ host: "127.0.0.1", port }))
-  return { masters, address: { ...NOBODY, kind: "cluster", nodes }, stop }
+  const host = certificate === undefined ? "127.0.0.1" : "localhost"
+  const nodes = masters.map(({ clientPort }) => ({ host, port: clientPort }))
+  return { masters, address: { ...NOBODY, tls: certificate !== undefined, kind: "cluster", nodes }, stop }
 }
+
+/** Settings of a server that takes TLS on one more port. */
+export function tlsSettings(port: number, { certFile, keyFile, authorityFile }: Certificate): readonly string[] {
+  return [
+    `tls-port ${port}`,
+    `tls-cert-file ${certFile}`,
+    `tls-key-file ${keyFile}`,
+    `tls-ca-cert-file ${authorityFile}`,
+    "tls-auth-clients no",
+  ]
+}
+
+const NAMED = ["tls-cluster yes", "cluster-announce-hostname localhost", "cluster-preferred-endpoint-type hostname"]
 
 interface Master extends RedisServer {
   readonly busPort: number
+  readonly clientPort: number
 }
 
-async function startMasters(masters: Master[], count: number): Promise<void> {
+async function startMasters(masters: Master[], count: number, certificate: Certificate | undefined): Promise<void> {
   const settings = ["cluster-enabled yes", "cluster-node-timeout 2000", "cluster-require-full-coverage no"]
   for (let index = 0; index < count; index++) {
     // Usually it is the port and 10,000 more, which is none for high ports.
     const busPort = await freePort()
-    masters.push({ ...(await startRedis([...settings, `cluster-port ${busPort}`])), busPort })
+    const tlsPort = await freePort()
+    const secured = certificate === undefined ? [] : [...tlsSettings(tlsPort, certificate), ...NAMED]
+    const server = await startRedis([...settings, ...secured, `cluster-port ${busPort}`])
+    masters.push({ ...server, busPort, clientPort: certificate === undefined ? server.port : tlsPort })
   }
   for (const [index, { admin }] of masters.entries()) {
     const [first, end] = [index, index + 1].map((part) => Math.floor((part * SLOTS) / count))
@@ -138,7 +161,7 @@ async function startMasters(masters: Master[], count: number): Promise<void> {
   }
   // Once they know each other their epochs are their own affair.
   for (const { admin } of masters) {
-    for (const { port, busPort } of masters) await admin.cluster("MEET", "127.0.0.1", port, busPort)
+    for (const { clientPort, busPort } of masters) await admin.cluster("MEET", "127.0.0.1", clientPort, busPort)
   }
   for (const { admin } of masters) {
     for (;;) {
