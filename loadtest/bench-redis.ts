@@ -6,10 +6,8 @@
  *   npm run bench:redis                         a minute
  *   npm run bench:redis -- --credits 10000000   as many remembered decisions under `first`, some minutes
  */
-import { spawn } from "node:child_process"
 import { randomFillSync } from "node:crypto"
-import { once } from "node:events"
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
@@ -23,8 +21,8 @@ import { createDecisionIds } from "#src/domain/decision-id.ts"
 import type { Aggregation, RewardEvent } from "#src/domain/events.ts"
 import type { LogPosition } from "#src/domain/log-position.ts"
 import type { FoldBatch } from "#src/ports/counter-store.ts"
+import { startRedisServer } from "./redis-server.ts"
 
-const PORT = 16_379
 const BATCH = 500
 const ROUNDS = 100
 const HOUR_MS = 3_600_000
@@ -111,12 +109,10 @@ function inSqlite(): { readonly gatewayUs: number; readonly storeUs: number } {
   return { gatewayUs: gateway * each, storeUs: store * each }
 }
 
-const folder = mkdtempSync(join(tmpdir(), "bench-redis-"))
-writeFileSync(join(folder, "redis.conf"), `port ${PORT}\nbind 127.0.0.1\ndir ${folder}\nsave ""\n`)
-const server = spawn("redis-server", [join(folder, "redis.conf")], { stdio: "ignore" })
+const server = await startRedisServer()
 const address = {
   kind: "single",
-  nodes: [{ host: "127.0.0.1", port: PORT }],
+  nodes: [{ host: "127.0.0.1", port: server.port }],
   masterName: undefined,
   tls: false,
   username: undefined,
@@ -130,7 +126,7 @@ async function numberOf(section: string, name: string): Promise<number> {
 }
 
 async function inRedis(): Promise<void> {
-  const pid = server.pid ?? 0
+  const { pid } = server
   const store = createRedisCounterStore(clients, clock, silent)
   const next = batches()
   const made = Array.from({ length: ROUNDS }, () => next(rewards(BATCH, "first", START)))
@@ -178,8 +174,5 @@ try {
   for (const aggregation of ["last", "sum", "max"] as const) await bytesOf(aggregation, 100_000)
 } finally {
   for (const client of Object.values(clients)) client.disconnect()
-  const exited = once(server, "exit")
-  server.kill()
-  await exited
-  rmSync(folder, { recursive: true })
+  await server.stop()
 }
