@@ -62,7 +62,7 @@ const FAULTS: readonly RedisFault[] = [
       await keepMuch(redis)
       redis.signal("SIGKILL")
       // A minute and a half, if nothing changes it.
-      await redis.restart(["--key-load-delay", "50000", "--loading-process-events-interval-bytes", "1024"])
+      await redis.restartLoading(["--key-load-delay", "50000", "--loading-process-events-interval-bytes", "1024"])
     },
     heal: loadQuickly,
     said: AWAY,

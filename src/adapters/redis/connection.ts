@@ -62,6 +62,8 @@ function optionsOf({ username, password, tls }: RedisAddress, answerWithinMs: nu
     socketTimeout: SILENT_MS,
     maxLoadingRetryTime: RECONNECT_WITHIN_MS,
     autoResendUnfulfilledCommands: false,
+    // It would subscribe again without looking at what comes of it, and a loss meanwhile would end the process.
+    autoResubscribe: false,
     maxRetriesPerRequest: 0,
   } as const satisfies RedisOptions
 }
