@@ -67,7 +67,7 @@ export async function openSharedStore(
   /** Why Redis can't be used, where that is known. */
   let loss: string | undefined
   reading.on("error", (error: Error) => {
-    loss = explainLoss(error)
+    if (address.kind !== "cluster") loss = explainLoss(error)
   })
 
   async function inspect(): Promise<void> {
@@ -87,8 +87,14 @@ export async function openSharedStore(
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error
       reached = false
-      if (address.kind === "cluster") loss = await whyClusterFails(address)
+      if (address.kind === "cluster") await explainCluster()
     }
+  }
+
+  async function explainCluster(): Promise<void> {
+    const why = await whyClusterFails(address)
+    if (why !== undefined && why !== loss) logger.warn({ error: why }, "[redis] the cluster can't be used")
+    loss = why
   }
 
   async function close(): Promise<void> {
