@@ -6,10 +6,8 @@
  *   npm run bench:redis                         a minute
  *   npm run bench:redis -- --credits 10000000   as many remembered decisions under `first`, some minutes
  */
-import { spawn } from "node:child_process"
 import { randomFillSync } from "node:crypto"
-import { once } from "node:events"
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
@@ -24,8 +22,8 @@ import type { Aggregation, RewardEvent } from "#src/domain/events.ts"
 import type { LogPosition } from "#src/domain/log-position.ts"
 import type { CounterArchive } from "#src/ports/counter-archive.ts"
 import type { FoldBatch } from "#src/ports/counter-store.ts"
+import { startRedisServer } from "./redis-server.ts"
 
-const PORT = 16_379
 const BATCH = 500
 const ROUNDS = 100
 /** Of folds whose scripts are looked at. */
@@ -124,12 +122,10 @@ function inSqlite(): Cost {
   return { gatewayUs: gateway * each, storeUs: store * each }
 }
 
-const folder = mkdtempSync(join(tmpdir(), "bench-redis-"))
-writeFileSync(join(folder, "redis.conf"), `port ${PORT}\nbind 127.0.0.1\ndir ${folder}\nsave ""\n`)
-const server = spawn("redis-server", [join(folder, "redis.conf")], { stdio: "ignore" })
+const server = await startRedisServer()
 const address = {
   kind: "single",
-  nodes: [{ host: "127.0.0.1", port: PORT }],
+  nodes: [{ host: "127.0.0.1", port: server.port }],
   masterName: undefined,
   tls: false,
   username: undefined,
@@ -144,7 +140,7 @@ async function numberOf(section: string, name: string): Promise<number> {
 
 /** Folds of so many rewards, and what their scripts take. */
 async function inRedis(size: number): Promise<Cost & { readonly scriptMs: number }> {
-  const pid = server.pid ?? 0
+  const { pid } = server
   await clients.folding.flushall()
   await clients.folding.config("RESETSTAT")
   const store = createRedisCounterStore(clients, clock, silent)
@@ -214,8 +210,5 @@ try {
   for (const aggregation of ["last", "sum", "max"] as const) await bytesOf(aggregation, 200_000)
 } finally {
   for (const client of Object.values(clients)) client.disconnect()
-  const exited = once(server, "exit")
-  server.kill()
-  await exited
-  rmSync(folder, { recursive: true })
+  await server.stop()
 }

@@ -7,6 +7,9 @@ const PREFIX = "bandit"
 const DAY = 86_400
 const HOUR = 3_600
 
+/** For a moment a start tries here what its user may do. */
+export const RIGHTS_KEY = `${PREFIX}:rights`
+
 /** Experiments that anything is counted of. */
 export const EXPERIMENTS = `${PREFIX}:experiments`
 
