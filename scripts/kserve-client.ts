@@ -12,6 +12,7 @@ import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { parseConfig } from "#src/config.ts"
 import { startGateway } from "#src/entry/node.ts"
+import type { RunningGateway } from "#src/entry/running-gateway.ts"
 import { pythonTool } from "#test/tools/python-tool.ts"
 
 const CLIENT = fileURLToPath(new URL("../examples/kserve_client.py", import.meta.url))
@@ -38,7 +39,7 @@ export async function runAgainstBoth(say: (line: string) => void) {
         TARGETS_FILE: join(folder, "targets.yaml"),
       }),
     )
-    const answers = await bothAnswers(kserve, gateway.address).finally(() => gateway.stop())
+    const answers = await bothAnswers(kserve, gateway)
     say(`KServe said:\n${answers.direct}`)
     say(`The gateway said:\n${answers.behind}`)
     const log = await readFile(join(folder, "data", "outcomes", "outcomes-00000001.ndjson"), "utf8")
@@ -51,8 +52,13 @@ export async function runAgainstBoth(say: (line: string) => void) {
   }
 }
 
-async function bothAnswers(kserve: string, gateway: string) {
-  return { direct: await ask(kserve), behind: await ask(gateway) }
+/** Stops the gateway, whose log has every decision then. */
+async function bothAnswers(kserve: string, gateway: RunningGateway) {
+  try {
+    return { direct: await ask(kserve), behind: await ask(gateway.address) }
+  } finally {
+    await gateway.stop()
+  }
 }
 
 async function ask(address: string): Promise<string> {

@@ -18,8 +18,8 @@ function decided(count: number, from = 0) {
 }
 
 /** Contents without which counters they are of: those of a shared store are others after each restore. */
-function countsOf({ origins: _, ...counts }: CounterContents): Omit<CounterContents, "origins"> {
-  return counts
+function countsOf(contents: CounterContents): Omit<CounterContents, "origins"> {
+  return { ...contents, origins: undefined }
 }
 
 async function counts(store: Pick<CounterArchive, "contents">) {
