@@ -557,6 +557,8 @@ export type Statistics = {
   readonly asOf: string
   /** Rises whenever a counter of the experiment changes */
   readonly stateVersion: number
+  /** Logs of which something is missing in counters that were lost and restored; absent where they are whole */
+  readonly partial?: readonly string[] | undefined
   /** State version that the allocation was made from: behind stateVersion until the next refresh */
   readonly allocationStateVersion: number
   readonly variants: readonly {

@@ -1,6 +1,7 @@
 /**
- * What sending outcomes to a stream costs a prediction: an open loop at a fixed rate over a gateway without and with `KINESIS_STREAM`, in turns.
- * Each gateway has one core for all of its threads; the client and the stream, which takes everything, have the other. Prints medians; asserts none.
+ * What sending outcomes to a stream and counting in Redis cost a prediction: an open loop at a fixed rate over a gateway without either, with
+ * `KINESIS_STREAM`, and with `REDIS_URL` as well, in turns. Each gateway has one core for all of its threads; the client, Redis and the stream, which
+ * takes everything, have the other. Prints medians; asserts none.
  *
  *   npm run bench:stream -- [--rate 2500] [--seconds 8] [--rounds 3] [--connections 64] [--json]
  */
@@ -9,6 +10,7 @@ import { parseArgs } from "node:util"
 import { type Gateway, startGateway } from "./gateway.ts"
 import { mediansInTurns } from "./medians.ts"
 import { runPaced } from "./paced-run.ts"
+import { startRedisServer } from "./redis-server.ts"
 import { freePort, startServer } from "./server-process.ts"
 import { runWrk } from "./wrk-run.ts"
 
@@ -37,9 +39,10 @@ async function main(): Promise<void> {
   const port = await freePort()
   const pin = ["taskset", "-c", String(CLIENT_CORE)]
   const stream = await startServer([...pin, process.execPath, "loadtest/stream-sink.ts", String(port)], port, "/")
+  const redis = await startRedisServer(["--appendonly", "yes"], CLIENT_CORE)
   const contestants: Contestant[] = []
   try {
-    const settings = { LOG_LEVEL: "error" }
+    const settings = { LOG_LEVEL: "error", OVERLOAD_LIMITS: "off" }
     const sending = {
       ...settings,
       KINESIS_STREAM: "bench",
@@ -50,6 +53,8 @@ async function main(): Promise<void> {
     }
     contestants.push({ name: "without a stream", gateway: await startGateway(SERVER_CORE, ".", settings) })
     contestants.push({ name: "with a stream", gateway: await startGateway(SERVER_CORE, ".", sending) })
+    const counting = { ...sending, REDIS_URL: `redis://127.0.0.1:${redis.port}` }
+    contestants.push({ name: "with a stream and Redis", gateway: await startGateway(SERVER_CORE, ".", counting) })
     for (const { gateway } of contestants) {
       await runWrk(gateway, { core: CLIENT_CORE, connections, seconds: WARM_UP_SECONDS })
     }
@@ -75,6 +80,7 @@ async function main(): Promise<void> {
       await rm(gateway.dataDir, { recursive: true })
     }
     await stream.stop()
+    await redis.stop()
   }
 }
 
@@ -83,7 +89,7 @@ async function sentBy({ url }: Gateway): Promise<readonly string[]> {
   const text = await (await fetch(`${url}/metrics`)).text()
   return text
     .split("\n")
-    .filter((line) => /^bandit_(stream_(events_sent|calls|backlog_events|lag)|log_lines )/.test(line))
+    .filter((line) => /^bandit_(stream_(events_sent|calls|backlog_events|lag)|log_lines |folds)/.test(line))
 }
 
 await main()

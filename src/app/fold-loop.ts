@@ -6,7 +6,7 @@ import type { FoldMarkStore } from "../ports/fold-marks.ts"
 import type { Logger } from "../ports/logger.ts"
 import type { OutcomeLog } from "../ports/outcome-log.ts"
 import type { OutcomeReader } from "../ports/outcome-reader.ts"
-import { catchUp } from "./catch-up.ts"
+import { catchUp, isBehind } from "./catch-up.ts"
 import { type Answered, type Elsewhere, ExperimentFold, type FoldCounts, type Reconciled } from "./experiment-fold.ts"
 import { APPEND_WITHIN_MS, experimentOf, type LogEntry } from "./log-entry.ts"
 
@@ -170,7 +170,8 @@ export class FoldLoop {
     const { position } = found
     const { experiment } = batch
     if (reader === undefined) return { batch: { ...batch, from: position } }
-    if (position !== undefined && !(await reader.reaches(position))) {
+    // A store that was restored may stand in a file that was deleted since.
+    if (position !== undefined && !isBehind(position, await reader.begin()) && !(await reader.reaches(position))) {
       return await this.#underNewId(batch, "another log has been folded under its id")
     }
     if (position !== undefined && !isAfter(batch.end, position)) return { position }

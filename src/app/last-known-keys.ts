@@ -9,6 +9,7 @@ import type { Logger } from "../ports/logger.ts"
  */
 export function rememberKeys(store: KeyStore, kept: ReplaceableKeyStore, logger: Logger): KeyStore {
   let last: readonly StoredKey[] | undefined
+  let away = false
 
   const keep = async (keys: readonly StoredKey[]): Promise<void> => {
     const before = last
@@ -30,7 +31,8 @@ export function rememberKeys(store: KeyStore, kept: ReplaceableKeyStore, logger:
       } catch (error) {
         // Whoever asked before has them.
         if (last !== undefined) throw error
-        logger.warn({ err: error }, "API keys are those that were last known: the store is away")
+        if (!away) logger.warn({ err: error }, "API keys are those that were last known: the store is away")
+        away = true
         return await kept.all()
       }
       await keep(keys)

@@ -96,6 +96,7 @@ export function createPredict(deps: PredictDeps): (command: PredictCommand) => P
           experiment: experiment.id,
           variant: choice.variant,
           traceHeaders: command.traceHeaders,
+          timeoutMs: command.deadlineMs,
         },
         variants: experiment.variants,
         endpoints,

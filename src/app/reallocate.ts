@@ -100,6 +100,8 @@ export class Reallocator {
   readonly #deps: ReallocatorDeps
   readonly #dueAtMs = new Map<string, number>()
   readonly #underWay = new Set<string>()
+  /** Experiments whose last try failed. */
+  readonly #failing = new Set<string>()
 
   constructor(deps: ReallocatorDeps) {
     this.#deps = deps
@@ -117,8 +119,13 @@ export class Reallocator {
         this.#underWay.add(experiment.id)
         try {
           await this.reallocate(experiment.id)
+          this.#failing.delete(experiment.id)
         } catch (error) {
-          this.#deps.logger.warn({ experiment: experiment.id, error: String(error) }, "allocation not refreshed")
+          if (!this.#failing.has(experiment.id)) {
+            const why = { experiment: experiment.id, error: String(error) }
+            this.#deps.logger.warn(why, "allocation not refreshed; it is tried again")
+          }
+          this.#failing.add(experiment.id)
         } finally {
           this.#underWay.delete(experiment.id)
         }

@@ -131,7 +131,7 @@ async function startInThisThread({ config, dataDir, logger, shared, unlock }: St
           problems: upkeep.problems,
           keyProblem: keys.problem(),
           stream: shipping?.part,
-          shared: shared?.state(),
+          shared: shared?.state(storage.losses),
         },
         recording.state(),
       ),

@@ -1,10 +1,12 @@
 import { openLastAllocations } from "../adapters/node-files/last-allocations.ts"
 import { createRedisAllocationStore } from "../adapters/redis/allocation-store.ts"
-import { connect, type RedisAddress, untilReady } from "../adapters/redis/connection.ts"
+import { connect, type RedisAddress, untilReady, whyClusterFails } from "../adapters/redis/connection.ts"
 import { createRedisCounterStore } from "../adapters/redis/counter-store.ts"
 import { createRedisExperimentStore } from "../adapters/redis/experiment-store.ts"
+import { explainLoss } from "../adapters/redis/explain-loss.ts"
 import { createRedisKeyStore } from "../adapters/redis/key-store.ts"
 import { PUBLISHED } from "../adapters/redis/keys.ts"
+import { missingRights } from "../adapters/redis/rights.ts"
 import { readServerFacts, unkeptPromises } from "../adapters/redis/server-facts.ts"
 import { withDeadlines } from "../app/deadline.ts"
 import type { Config } from "../config.ts"
@@ -17,6 +19,7 @@ import type { CounterStore } from "../ports/counter-store.ts"
 import type { ExperimentStore } from "../ports/experiment-store.ts"
 import type { KeyStore } from "../ports/key-store.ts"
 import type { Logger } from "../ports/logger.ts"
+import type { Loss, SharedCounters } from "../ports/shared-counters.ts"
 import { machineClock } from "./machine-clock.ts"
 
 /** A fold's script takes some milliseconds; one that is given up is asked for again with the same end. */
@@ -25,16 +28,16 @@ const READ_WITHIN_MS = 2_000
 /** How long a start waits for Redis before it serves what the data folder has. */
 const START_WITHIN_MS = 1_000
 /** A failover or an edit of the server's settings is noticed so soon. */
-const INSPECT_EVERY_MS = 60_000
+const INSPECT_EVERY_MS = 5_000
 
 /** The store that several gateways share. */
 export interface SharedStore {
-  readonly archive: CounterStore & CounterArchive
+  readonly archive: CounterStore & CounterArchive & SharedCounters
   readonly experimentStore: ExperimentStore
   readonly keyStore: KeyStore
   readonly allocations: AllocationStore
-  /** The part of `/readyz` that says where rewards are durable, and what of that isn't kept. */
-  state(): PartState
+  /** The part of `/readyz` that says where rewards are durable, what of that isn't kept, and what the counters lack. */
+  state(losses: readonly Loss[]): PartState
   /** Keeps Redis small. Never rejects; to be called every half minute. */
   tidyUp(): Promise<void>
   /** Calls back when another gateway has published. A hint: it may be missed. */
@@ -59,17 +62,39 @@ export async function openSharedStore(
   const archive = createRedisCounterStore({ folding, reading }, clock, logger)
   let problems: readonly string[] = []
   let reached = false
+  /** Undefined until they could be tried. */
+  let lacking: readonly string[] | undefined
+  /** Why Redis can't be used, where that is known. */
+  let loss: string | undefined
+  reading.on("error", (error: Error) => {
+    if (address.kind !== "cluster") loss = explainLoss(error)
+  })
 
   async function inspect(): Promise<void> {
     try {
-      const found = unkeptPromises(await readServerFacts(reading), durability)
+      const servers = await readServerFacts(reading)
+      if (lacking?.length !== 0) lacking = await missingRights(reading)
+      const found = unkeptPromises(servers, durability)
+      if (lacking.length > 0) {
+        found.unshift(
+          `the user in REDIS_URL lacks rights (${lacking.join(", ")}); docs/redis.md lists all that it needs`,
+        )
+      }
       reached = true
+      loss = undefined
       for (const problem of found) if (!problems.includes(problem)) logger.warn({}, `[redis] ${problem}`)
       problems = found
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error
       reached = false
+      if (address.kind === "cluster") await explainCluster()
     }
+  }
+
+  async function explainCluster(): Promise<void> {
+    const why = await whyClusterFails(address)
+    if (why !== undefined && why !== loss) logger.warn({ error: why }, "[redis] the cluster can't be used")
+    loss = why
   }
 
   async function close(): Promise<void> {
@@ -89,14 +114,16 @@ export async function openSharedStore(
     archive,
     experimentStore: createRedisExperimentStore(reading),
     keyStore: createRedisKeyStore(reading),
-    allocations: createRedisAllocationStore(reading),
-    state: () => {
-      const away = reached && reading.status === "ready" ? [] : ["Redis can't be reached"]
+    allocations: createRedisAllocationStore(reading, archive.markOf),
+    state: (losses) => {
+      const isAway = !reached || reading.status !== "ready"
+      const away = isAway ? [`Redis can't be reached${loss === undefined ? "" : `: ${loss}`}`] : []
       const where = durability === "log" ? "the log in DATA_DIR" : "Redis"
+      const wrong = [...away, ...problems, ...losses.map(describeLoss)]
       return {
-        ready: away.length + problems.length === 0,
+        ready: wrong.length === 0,
         required: false,
-        detail: [`rewards are durable in ${where} (${durability})`, ...away, ...problems].join("; "),
+        detail: [`rewards are durable in ${where} (${durability})`, ...wrong].join("; "),
       }
     },
     tidyUp: async () => {
@@ -115,6 +142,12 @@ export async function openSharedStore(
     },
     close,
   }
+}
+
+function describeLoss({ experiment, isAwaited, missing, owed }: Loss): string {
+  if (isAwaited) return `the counters of ${experiment} were lost and are restored now`
+  const logs = [...new Set([...missing.keys(), ...owed.keys()])].join(", ")
+  return `the counters of ${experiment} are partial: they lack something of the logs ${logs} (rebuild --from)`
 }
 
 /** The store that `REDIS_URL` names; undefined where it is unset. @throws as `openSharedStore` */

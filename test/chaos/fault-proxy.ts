@@ -34,10 +34,12 @@ export class FaultProxy {
   readonly #server: Server
   readonly #random: Random
   readonly #sockets = new Set<Socket>()
+  #target: number
   #faults: Faults = {}
 
-  private constructor(server: Server, random: Random) {
+  private constructor(server: Server, target: number, random: Random) {
     this.#server = server
+    this.#target = target
     this.#random = random
     this.port = (server.address() as AddressInfo).port
   }
@@ -47,9 +49,14 @@ export class FaultProxy {
     const server = createServer()
     server.listen(0, "127.0.0.1")
     await once(server, "listening")
-    const proxy = new FaultProxy(server, random)
-    server.on("connection", (client) => proxy.#join(client, target))
+    const proxy = new FaultProxy(server, target, random)
+    server.on("connection", (client) => proxy.#join(client))
     return proxy
+  }
+
+  /** Connections that are opened from now on go to another server; those that are open stay where they are. */
+  leadTo(target: number): void {
+    this.#target = target
   }
 
   suffer(faults: Faults): void {
@@ -70,12 +77,12 @@ export class FaultProxy {
     await once(this.#server, "close")
   }
 
-  #join(client: Socket, target: number): void {
+  #join(client: Socket): void {
     if (this.#faults.refuse === true) {
       client.resetAndDestroy()
       return
     }
-    const server = connect(target, "127.0.0.1")
+    const server = connect(this.#target, "127.0.0.1")
     for (const [socket, other] of [
       [client, server],
       [server, client],

@@ -2,7 +2,13 @@ import type { HttpBackend } from "../../domain/backends/backend.ts"
 import { scoreTogetherOrEach } from "../../domain/backends/declared-body.ts"
 import type { HttpProtocol, HttpTarget } from "../../domain/backends/target.ts"
 import { GatewayError } from "../../domain/errors.ts"
-import type { ModelAnswer, ModelCall, ModelEndpoint, ModelSignature } from "../../ports/model-endpoint.ts"
+import type {
+  ModelAnswer,
+  ModelCall,
+  ModelEndpoint,
+  ModelSignature,
+  OpaqueRequest,
+} from "../../ports/model-endpoint.ts"
 import type { ModelCalls, OutboundAnswer } from "../../ports/outbound-http.ts"
 import { json } from "./json.ts"
 import { openInference } from "./open-inference.ts"
@@ -37,9 +43,9 @@ export function createHttpModel({ backend, target, calls, signature }: HttpModel
   const path = `${new URL(target.baseUrl).pathname.replace(/\/$/, "")}${wire.path}` || "/"
   const fixed = { ...target.headers, accept: ACCEPT[target.protocol] }
 
-  const send = async (request: WireRequest, call: ModelCall): Promise<OutboundAnswer> => {
+  const send = (request: WireRequest, call: ModelCall): Promise<OutboundAnswer> => {
     if (request.body.length > target.maxBodyBytes) throw new GatewayError("not_taken")
-    return await calls.send(
+    return calls.send(
       {
         method: "POST",
         path,
@@ -57,10 +63,14 @@ export function createHttpModel({ backend, target, calls, signature }: HttpModel
 
   const score = async (call: ModelCall): Promise<ModelAnswer> => {
     const scores = await scoreTogetherOrEach(call.instances, wire.perInstance === true, {
-      send: async (instances) => await send(wire.write(instances, call.decisionId), call),
+      send: (instances) => send(wire.write(instances, call.decisionId), call),
       read: (answer, instances) => wire.read(answer, instances),
     })
     return { kind: "scores", scores }
+  }
+
+  const pass = async (payload: OpaqueRequest, call: ModelCall): Promise<ModelAnswer> => {
+    return { kind: "body", body: wire.backward(await send(wire.forward(payload), call)) }
   }
 
   return {
@@ -78,10 +88,9 @@ export function createHttpModel({ backend, target, calls, signature }: HttpModel
       const { headers, body } = wire.preview()
       return { target: backend.target, protocol: target.protocol, method: "POST", path, headers, body: String(body) }
     },
-    predict: async (call) => {
+    predict: (call) => {
       const { payload } = call
-      if (payload === undefined || payload.protocol !== wire.passes) return await score(call)
-      return { kind: "body", body: wire.backward(await send(wire.forward(payload), call)) }
+      return payload !== undefined && payload.protocol === wire.passes ? pass(payload, call) : score(call)
     },
   }
 }

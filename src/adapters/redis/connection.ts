@@ -1,6 +1,7 @@
 import { Cluster, Redis, type RedisOptions } from "ioredis"
 import { GatewayError } from "../../domain/errors.ts"
 import type { Logger } from "../../ports/logger.ts"
+import { explainLoss } from "./explain-loss.ts"
 
 /** Where Redis is. */
 export interface RedisAddress {
@@ -36,7 +37,7 @@ export function connect(address: RedisAddress, answerWithinMs: number, logger: L
   let lost = false
   // Without a listener an error would end the process.
   client.on("error", (error: Error) => {
-    if (!lost) logger.warn({ error: error.message }, "[redis] can't be reached; it is tried again")
+    if (!lost) logger.warn({ error: explainLoss(error) }, "[redis] can't be reached; it is tried again")
     lost = true
   })
   client.on("ready", () => {
@@ -46,13 +47,12 @@ export function connect(address: RedisAddress, answerWithinMs: number, logger: L
   return client
 }
 
-function clientOf(address: RedisAddress, answerWithinMs: number): RedisClient {
-  const { kind, nodes, masterName, username, password, database } = address
-  const tls = address.tls ? { tls: {} } : {}
-  const shared = {
+/** What all connections have. */
+function optionsOf({ username, password, tls }: RedisAddress, answerWithinMs: number) {
+  return {
     ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password }),
-    ...tls,
+    ...(tls ? { tls: {} } : {}),
     // The replies that this program expects look the same in either, and proxies know the older.
     protocol: 2,
     connectionName: "bandit-gateway",
@@ -60,18 +60,33 @@ function clientOf(address: RedisAddress, answerWithinMs: number): RedisClient {
     connectTimeout: CONNECT_WITHIN_MS,
     commandTimeout: answerWithinMs,
     socketTimeout: SILENT_MS,
+    maxLoadingRetryTime: RECONNECT_WITHIN_MS,
     autoResendUnfulfilledCommands: false,
     // It would subscribe again without looking at what comes of it, and a loss meanwhile would end the process.
     autoResubscribe: false,
     maxRetriesPerRequest: 0,
   } as const satisfies RedisOptions
-  const alone = { ...shared, enableOfflineQueue: false, retryStrategy: pauseMs, db: database } as const
+}
+
+function clientOf(address: RedisAddress, answerWithinMs: number): RedisClient {
+  const { kind, nodes, masterName, database } = address
+  const shared = optionsOf(address, answerWithinMs)
+  const alone = {
+    ...shared,
+    enableOfflineQueue: false,
+    retryStrategy: pauseMs,
+    // A master that has become a replica may keep its connections: a new one finds whoever has its name or address now.
+    reconnectOnError: (error: Error) => error.message.startsWith("READONLY"),
+    db: database,
+  } as const
   if (kind === "cluster") {
     return new Cluster([...nodes], {
       redisOptions: shared,
       enableOfflineQueue: false,
       clusterRetryStrategy: pauseMs,
       slotsRefreshTimeout: RECONNECT_WITHIN_MS,
+      // Certificates are for names: a name that was looked up here would be checked as an address.
+      ...(address.tls ? { dnsLookup: (name, found) => found(null, name) } : {}),
       // A slot that moves is asked for again by the fold, not here: its caller waits.
       maxRedirections: 4,
     })
@@ -82,10 +97,37 @@ function clientOf(address: RedisAddress, answerWithinMs: number): RedisClient {
       sentinels: [...nodes],
       name: masterName ?? "mymaster",
       sentinelRetryStrategy: pauseMs,
+      // One that takes the connection and says nothing: the next is asked.
+      sentinelCommandTimeout: CONNECT_WITHIN_MS,
       ...(address.tls ? { enableTLSForSentinelMode: true, sentinelTLS: {} } : {}),
     })
   }
   return new Redis({ ...alone, ...nodes[0] })
+}
+
+/** Asks the first node of a cluster that can't be used why: the client of a cluster doesn't say. @returns one line; undefined where that node answers */
+export async function whyClusterFails(address: RedisAddress): Promise<string | undefined> {
+  const client = new Redis({
+    ...optionsOf(address, CONNECT_WITHIN_MS),
+    ...address.nodes[0],
+    lazyConnect: true,
+    retryStrategy: null,
+  })
+  let problem: Error | undefined
+  client.on("error", (error: Error) => {
+    problem ??= error
+  })
+  try {
+    await client.connect()
+    await client.cluster("INFO")
+    await client.cluster("SLOTS")
+    return undefined
+  } catch (error) {
+    problem ??= error instanceof Error ? error : new Error(String(error))
+    return explainLoss(problem)
+  } finally {
+    client.disconnect()
+  }
 }
 
 /** Growing pauses between tries, each drawn from its upper half, so that gateways don't come back all at once. */

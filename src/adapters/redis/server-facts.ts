@@ -4,6 +4,9 @@ import { asking, type RedisClient } from "./connection.ts"
 /** What one server says of how it keeps what it is given. Undefined: it doesn't say, to this user. */
 export interface ServerFacts {
   readonly version: string
+  readonly isReplica: boolean
+  /** Whether it has as much in memory as it may: it takes no more. */
+  readonly isFull: boolean
   readonly keepsFile: boolean
   /** When its file is synced: `always`, `everysec` or `no`. */
   readonly syncs: string | undefined
@@ -29,6 +32,8 @@ async function factsOf(server: Redis): Promise<ServerFacts> {
   const [syncs, replicasToWrite] = await Promise.all([setting("appendfsync"), setting("min-replicas-to-write")])
   return {
     version: info.get("redis_version") ?? "",
+    isReplica: info.get("role") === "slave",
+    isFull: Number(info.get("maxmemory")) > 0 && Number(info.get("used_memory")) >= Number(info.get("maxmemory")),
     keepsFile: info.get("aof_enabled") === "1",
     syncs,
     eviction: info.get("maxmemory_policy") ?? "",
@@ -51,7 +56,10 @@ async function settingOf(server: Redis, name: string): Promise<string | undefine
 /** What of the promise that rewards are kept these servers don't keep, one sentence each. @param durability where answered rewards are durable */
 export function unkeptPromises(servers: readonly ServerFacts[], durability: "log" | "store"): string[] {
   const problems = new Set<string>()
-  for (const { keepsFile, syncs, eviction, replicas, replicasToWrite } of servers) {
+  for (const { isReplica, isFull, keepsFile, syncs, eviction, replicas, replicasToWrite } of servers) {
+    if (isReplica)
+      problems.add("it is a replica and takes no writes: nothing is counted; REDIS_URL has to lead to its master")
+    if (isFull) problems.add("maxmemory is reached: nothing is counted until it has more memory or less in it")
     if (eviction !== "noeviction") {
       problems.add(`maxmemory-policy is ${eviction}: counters and credits may be evicted; set noeviction`)
     }

@@ -147,7 +147,7 @@ export async function startThreads(start: Start, count: number): Promise<Running
         problems: upkeep?.problems ?? 0,
         keyProblem: keys.problem(),
         stream: shipping?.part,
-        shared: shared?.state(),
+        shared: shared?.state(storage.losses),
       },
       recordingOfAll(await state.recordings()),
     )

@@ -124,6 +124,12 @@ export const statisticsSchema = z.object({
   policy: z.string(),
   asOf: z.iso.datetime().describe("The moment of every number here"),
   stateVersion,
+  partial: z
+    .array(z.string())
+    .optional()
+    .describe(
+      "Logs of which something is missing in counters that were lost and restored; absent where they are whole",
+    ),
   allocationStateVersion: z
     .int()
     .min(0)

@@ -1,3 +1,5 @@
+import { once } from "node:events"
+import { type AddressInfo, createServer } from "node:net"
 import { describe, expect, it, onTestFinished } from "vitest"
 import { connect, type RedisAddress, untilReady } from "#src/adapters/redis/connection.ts"
 import { createRememberingLogger } from "#test/remembering-logger.ts"
@@ -48,5 +50,19 @@ describe("given Redis servers of their own", () => {
     watched.master.signal("SIGKILL")
     await expect.poll(() => client.set("a", "2").catch(() => "away"), { timeout: 15_000 }).toBe("OK")
     expect(await watched.replica.admin.get("a")).toBe("2")
+  })
+
+  it("passes over a sentinel that takes connections and says nothing", async () => {
+    const watched = await startWatched()
+    onTestFinished(() => watched.stop())
+    const silent = createServer((socket) => void socket.on("error", () => socket.destroy()))
+    silent.listen(0, "127.0.0.1")
+    await once(silent, "listening")
+    onTestFinished(() => void silent.close())
+    const { port } = silent.address() as AddressInfo
+    const nodes = [{ host: "127.0.0.1", port }, ...watched.address.nodes]
+    const client = connected({ ...watched.address, nodes })
+    expect(await untilReady(client, 10_000)).toBe(true)
+    expect(await client.set("a", "1")).toBe("OK")
   })
 })

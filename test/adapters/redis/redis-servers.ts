@@ -6,6 +6,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Redis } from "ioredis"
 import type { RedisAddress } from "#src/adapters/redis/connection.ts"
+import type { Certificate } from "./certificates.ts"
 
 /** A server whose data is a long log reads it first, and tests share the machine. */
 const START_WITHIN_MS = 180_000
@@ -22,11 +23,13 @@ export interface RedisServer {
   ended(): Promise<void>
   /** Starts it again on the same port and folder, after a kill. */
   restart(): Promise<void>
+  /** The same with more of a command line, such as `--loglevel debug`, and no longer than until it says that it is loading. */
+  restartLoading(settings: readonly string[]): Promise<void>
   stop(): Promise<void>
 }
 
 /** A port that nothing listens on, of those that no system gives to outgoing connections. */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   for (;;) {
     const port = 12_000 + Math.floor(18_000 * Math.random())
     const server = createServer()
@@ -52,7 +55,7 @@ export async function startRedis(
   const file = join(folder, "redis.conf")
   const lines = [`port ${port}`, "bind 127.0.0.1", `dir ${folder}`, 'save ""', ...settings]
   writeFileSync(file, `${lines.join("\n")}\n`)
-  let process = await run(file, mode, port, environment)
+  let process = await run(file, mode, () => untilAnswers(port), environment)
   const ended = async () => {
     if (process.exitCode === null && process.signalCode === null) await once(process, "exit")
   }
@@ -67,7 +70,11 @@ export async function startRedis(
     ended,
     restart: async () => {
       await ended()
-      process = await run(file, mode, port, environment)
+      process = await run(file, mode, () => untilAnswers(port), environment)
+    },
+    restartLoading: async (more) => {
+      await ended()
+      process = await run(file, [...mode, ...more], () => untilAnswers(port, false), environment)
     },
     stop: async () => {
       admin.disconnect()
@@ -81,7 +88,7 @@ export async function startRedis(
 async function run(
   file: string,
   mode: readonly string[],
-  port: number,
+  untilUp: () => Promise<void>,
   environment: Readonly<Record<string, string>>,
 ): Promise<ChildProcess> {
   const env = { ...process.env, ...environment }
@@ -93,7 +100,7 @@ async function run(
   )
   child.once("exit", (code) => failed.reject(new Error(`redis-server ended with ${code}`)))
   try {
-    await Promise.race([untilAnswers(port), failed.promise])
+    await Promise.race([untilUp(), failed.promise])
   } catch (error) {
     child.kill("SIGKILL")
     throw error
@@ -101,12 +108,15 @@ async function run(
   return child
 }
 
-async function untilAnswers(port: number): Promise<void> {
-  const client = new Redis({ port, retryStrategy: () => 20, maxRetriesPerRequest: null })
+/** @param isReady whether an answer that it is loading isn't enough */
+async function untilAnswers(port: number, isReady = true): Promise<void> {
+  const client = new Redis({ port, retryStrategy: () => 20, maxRetriesPerRequest: null, enableReadyCheck: isReady })
   client.on("error", () => {})
   const timeout = setTimeout(() => client.disconnect(), START_WITHIN_MS)
   try {
     await client.ping()
+  } catch (error) {
+    if (!(error instanceof Error) || !error.message.startsWith("LOADING")) throw error
   } finally {
     clearTimeout(timeout)
     client.disconnect()
@@ -122,35 +132,54 @@ const NOBODY = { masterName: undefined, tls: false, username: undefined, passwor
 const SLOTS = 16_384
 
 export interface RedisCluster {
-  readonly masters: readonly RedisServer[]
+  /** `clientPort`: where clients connect, by TLS where there is a certificate. */
+  readonly masters: readonly (RedisServer & { readonly clientPort: number })[]
   readonly address: RedisAddress
   stop(): Promise<void>
 }
 
-/** Masters that share the slots in equal parts. */
-export async function startCluster(count = 3): Promise<RedisCluster> {
+/** Masters that share the slots in equal parts. @param certificate of all of them, who go by the name `localhost` then */
+export async function startCluster(count = 3, certificate?: Certificate): Promise<RedisCluster> {
   const masters: Master[] = []
   const stop = async () => void (await Promise.all(masters.map((server) => server.stop())))
   try {
-    await startMasters(masters, count)
+    await startMasters(masters, count, certificate)
   } catch (error) {
     await stop()
     throw error
   }
-  const nodes = masters.map(({ port }) => ({ host: "127.0.0.1", port }))
-  return { masters, address: { ...NOBODY, kind: "cluster", nodes }, stop }
+  const host = certificate === undefined ? "127.0.0.1" : "localhost"
+  const nodes = masters.map(({ clientPort }) => ({ host, port: clientPort }))
+  return { masters, address: { ...NOBODY, tls: certificate !== undefined, kind: "cluster", nodes }, stop }
 }
+
+/** Settings of a server that takes TLS on one more port. */
+export function tlsSettings(port: number, { certFile, keyFile, authorityFile }: Certificate): readonly string[] {
+  return [
+    `tls-port ${port}`,
+    `tls-cert-file ${certFile}`,
+    `tls-key-file ${keyFile}`,
+    `tls-ca-cert-file ${authorityFile}`,
+    "tls-auth-clients no",
+  ]
+}
+
+const NAMED = ["tls-cluster yes", "cluster-announce-hostname localhost", "cluster-preferred-endpoint-type hostname"]
 
 interface Master extends RedisServer {
   readonly busPort: number
+  readonly clientPort: number
 }
 
-async function startMasters(masters: Master[], count: number): Promise<void> {
+async function startMasters(masters: Master[], count: number, certificate: Certificate | undefined): Promise<void> {
   const settings = ["cluster-enabled yes", "cluster-node-timeout 2000", "cluster-require-full-coverage no"]
   for (let index = 0; index < count; index++) {
     // Usually it is the port and 10,000 more, which is none for high ports.
     const busPort = await freePort()
-    masters.push({ ...(await startRedis([...settings, `cluster-port ${busPort}`])), busPort })
+    const tlsPort = await freePort()
+    const secured = certificate === undefined ? [] : [...tlsSettings(tlsPort, certificate), ...NAMED]
+    const server = await startRedis([...settings, ...secured, `cluster-port ${busPort}`])
+    masters.push({ ...server, busPort, clientPort: certificate === undefined ? server.port : tlsPort })
   }
   for (const [index, { admin }] of masters.entries()) {
     const [first, end] = [index, index + 1].map((part) => Math.floor((part * SLOTS) / count))
@@ -159,7 +188,7 @@ async function startMasters(masters: Master[], count: number): Promise<void> {
   }
   // Once they know each other their epochs are their own affair.
   for (const { admin } of masters) {
-    for (const { port, busPort } of masters) await admin.cluster("MEET", "127.0.0.1", port, busPort)
+    for (const { clientPort, busPort } of masters) await admin.cluster("MEET", "127.0.0.1", clientPort, busPort)
   }
   for (const { admin } of masters) {
     for (;;) {

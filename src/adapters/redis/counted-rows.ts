@@ -1,0 +1,46 @@
+import type { CounterRow } from "../../domain/statistics.ts"
+import type { RedisClient } from "./connection.ts"
+import { cellsOf, type MetaAndChanges, readHeld } from "./experiment-reader.ts"
+import type { ExperimentKeys } from "./keys.ts"
+
+/** The counters of an experiment in memory, of which only what has changed is read. */
+export class CountedRows {
+  readonly #experiment: string
+  readonly #keys: ExperimentKeys
+  /** By key, as they were when the experiment had changed so often. */
+  #rows = new Map<string, readonly CounterRow[]>()
+  #readAt = { changes: 0, gone: 0, generation: "" }
+
+  constructor(experiment: string, keys: ExperimentKeys) {
+    this.#experiment = experiment
+    this.#keys = keys
+  }
+
+  /** Number of the last change that the rows have. */
+  get changes(): number {
+    return this.#readAt.changes
+  }
+
+  /** All rows with these changes; undefined where they have to be read from the beginning. */
+  async refresh(client: RedisClient, { meta, changed }: MetaAndChanges): Promise<readonly CounterRow[] | undefined> {
+    const generation = meta.generation ?? ""
+    if (meta.gone !== this.#readAt.gone || generation !== this.#readAt.generation) {
+      this.#rows = new Map()
+      this.#readAt = { changes: 0, gone: meta.gone, generation }
+      if (meta.changes > 0) return undefined
+    }
+    const wanted = changed.filter((key) => this.#keys.read(key).kind === "c")
+    const held = await readHeld(client, this.#keys, wanted)
+    for (const key of wanted) {
+      const fields = held.get(key)
+      if (fields === undefined || Buffer.isBuffer(fields)) this.#rows.delete(key)
+      else this.#rows.set(key, cellsOf(this.#experiment, this.#keys.read(key).names, fields).map(rowOf))
+    }
+    this.#readAt = { ...this.#readAt, changes: meta.changes }
+    return [...this.#rows.values()].flat()
+  }
+}
+
+function rowOf({ sum, sumSq, ...cell }: ReturnType<typeof cellsOf>[number]): CounterRow {
+  return { ...cell, sum: Number(sum), sumSq: Number(sumSq) }
+}
