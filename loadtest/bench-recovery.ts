@@ -2,7 +2,7 @@
  * How long a gateway takes to come back over a log of a million events: counters made anew in SQLite and in Redis (`rebuild`), and starts over a log
  * that was damaged, one kind of damage after the other. Prints figures; asserts none.
  *
- *   npm run bench:recovery -- [--events 1000000] [--seed n] [--json]
+ *   npm run bench:recovery -- [--events 1000000] [--only rebuilds|starts] [--seed n] [--json]
  */
 import { spawn } from "node:child_process"
 import { once } from "node:events"
@@ -36,6 +36,8 @@ const OTHER_CORE = 1
 const NOBODY = "redis://127.0.0.1:1"
 const KEYS = { SIGNING_KEYS: `k1:${"A".repeat(43)}`, UNIT_KEY: "B".repeat(43) }
 
+const SILENT = { write: () => {} }
+
 type Random = () => number
 
 /** What is done to a folder before a start. */
@@ -67,50 +69,66 @@ async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
       events: { type: "string", default: "1000000" },
+      only: { type: "string" },
       seed: { type: "string", default: "recovery" },
       json: { type: "boolean", default: false },
     },
   })
+  const { events, only, seed, json } = values
+  if (only !== undefined && only !== "rebuilds" && only !== "starts") {
+    throw new Error(`--only is rebuilds or starts, not ${only}`)
+  }
   const dataDir = mkdtempSync(join(tmpdir(), "bandit-gateway-recovery-"))
-  const redis = await startRedisProcess(OTHER_CORE)
   try {
-    const decisions = Math.round(Number(values.events) / (1 + REWARD_SHARE))
-    const bytes = writeEvaluationLog(join(dataDir, "outcomes"), decisions, values.seed)
+    const decisions = Math.round(Number(events) / (1 + REWARD_SHARE))
+    const bytes = writeEvaluationLog(join(dataDir, "outcomes"), decisions, seed)
     console.log(`a log of ${(bytes / 1e6).toFixed(0)} MB`)
-    const rebuilds = [
-      { store: "Redis", ...(await rebuilt(dataDir, { REDIS_URL: redis.url })) },
-      { store: "SQLite", ...(await rebuilt(dataDir, {})) },
-    ]
-    const random = seedrandom(values.seed)
-    const starts: object[] = []
-    for (const { what, settings = {}, strike } of DAMAGES) {
-      strike(dataDir, random)
-      starts.push({ damage: what, ...(await startAndStop(dataDir, settings)) })
-    }
-    if (values.json) console.log(JSON.stringify({ rebuilds, starts }))
-    else for (const table of [rebuilds, starts]) console.table(table)
+    const rebuilds = only === "starts" ? [await rebuilt(dataDir, {})] : await rebuildBoth(dataDir)
+    const starts = only === "rebuilds" ? [] : await startDamaged(dataDir, seedrandom(seed))
+    if (json) console.log(JSON.stringify({ rebuilds, starts }))
+    else for (const table of [rebuilds, starts]) if (table.length > 0) console.table(table)
   } finally {
-    await redis.stop()
     rmSync(dataDir, { recursive: true })
   }
 }
 
-/** `rebuild`, and then `rebuild --check`. Processor time is this process', all threads. */
-async function rebuilt(dataDir: string, env: Readonly<Record<string, string>>): Promise<object> {
-  let said = ""
-  const output = { write: (text: string) => void (said += text) }
-  const io = { env, stdout: output, stderr: { write: () => {} } }
-  const [startedMs, cpuBefore] = [performance.now(), process.cpuUsage()]
-  await rebuild.run(["--data-dir", dataDir], io)
-  const { user, system } = process.cpuUsage(cpuBefore)
-  const seconds = (performance.now() - startedMs) / 1000
-  const exitCode = await rebuild.run(["--check", "--data-dir", dataDir], io)
-  return {
-    seconds: round(seconds),
-    "processor s": round((user + system) / 1e6),
-    equal: exitCode === 0,
-    said: said.trim(),
+async function rebuildBoth(dataDir: string): Promise<readonly object[]> {
+  const redis = await startRedisProcess(OTHER_CORE)
+  try {
+    const rows: object[] = []
+    for (const [store, env] of Object.entries({ Redis: { REDIS_URL: redis.url }, SQLite: {} })) {
+      const made = await rebuilt(dataDir, env)
+      rows.push({ store, ...made, ...(await checked(dataDir, env)) })
+    }
+    return rows
+  } finally {
+    await redis.stop()
   }
+}
+
+async function startDamaged(dataDir: string, random: Random): Promise<readonly object[]> {
+  const rows: object[] = []
+  for (const { what, settings = {}, strike } of DAMAGES) {
+    strike(dataDir, random)
+    rows.push({ damage: what, ...(await startAndStop(dataDir, settings)) })
+  }
+  return rows
+}
+
+/** Processor time is this process', all threads. */
+async function rebuilt(dataDir: string, env: Readonly<Record<string, string>>): Promise<object> {
+  const [startedMs, cpuBefore] = [performance.now(), process.cpuUsage()]
+  await rebuild.run(["--data-dir", dataDir], { env, stdout: SILENT, stderr: SILENT })
+  const { user, system } = process.cpuUsage(cpuBefore)
+  return { seconds: round((performance.now() - startedMs) / 1000), "processor s": round((user + system) / 1e6) }
+}
+
+/** What `rebuild --check` says. */
+async function checked(dataDir: string, env: Readonly<Record<string, string>>): Promise<object> {
+  let said = ""
+  const stdout = { write: (text: string) => void (said += text) }
+  const exitCode = await rebuild.run(["--check", "--data-dir", dataDir], { env, stdout, stderr: SILENT })
+  return { equal: exitCode === 0, said: said.trim() }
 }
 
 /** Seconds from the start until `/readyz` says 200, and from SIGTERM until the process has ended. */

@@ -1,9 +1,9 @@
 /**
- * Memory over time: a gateway with Redis and a stream under a steady load, one request in ten a reward. Looks every half minute at what lives on the
+ * Memory over time: a gateway with a stream, and Redis or SQLite, under a steady load, one request in ten a reward. Looks every half minute at what lives on the
  * heap after a full collection, and at the memory of the process; prints how fast both grow once it is warm, and how long 1 GiB of outcome log lasts at
  * that rate. Prints figures; asserts none.
  *
- *   npm run bench:soak -- [--minutes 30] [--rate 1000] [--warm-up 5] [--json]
+ *   npm run bench:soak -- [--minutes 30] [--rate 1000] [--warm-up 5] [--store redis|sqlite] [--json]
  */
 import { rm } from "node:fs/promises"
 import { parseArgs } from "node:util"
@@ -35,11 +35,14 @@ async function main(): Promise<void> {
       minutes: { type: "string", default: "30" },
       rate: { type: "string", default: "1000" },
       "warm-up": { type: "string", default: "5" },
+      store: { type: "string", default: "redis" },
       json: { type: "boolean", default: false },
     },
   })
+  const { store } = values
+  if (store !== "redis" && store !== "sqlite") throw new Error(`--store is redis or sqlite, not ${store}`)
   const inspectPort = await freePort()
-  const redis = await startRedisProcess(CLIENT_CORE)
+  const redis = store === "redis" ? await startRedisProcess(CLIENT_CORE) : undefined
   const stream = await startSink()
   const gateway = await startGateway(SERVER_CORE, ".", settingsOf(redis, stream, inspectPort))
   const probe = await probeHeap(inspectPort)
@@ -52,7 +55,7 @@ async function main(): Promise<void> {
     probe.close()
     await gateway.stop()
     await stream.stop()
-    await redis.stop()
+    await redis?.stop()
     await rm(gateway.dataDir, { recursive: true })
   }
 }
@@ -63,11 +66,15 @@ async function startSink(): Promise<ServerProcess> {
   return await startServer(command, port, "/")
 }
 
-function settingsOf(redis: RedisProcess, stream: ServerProcess, inspectPort: number): Readonly<Record<string, string>> {
+function settingsOf(
+  redis: RedisProcess | undefined,
+  stream: ServerProcess,
+  inspectPort: number,
+): Readonly<Record<string, string>> {
   return {
     LOG_LEVEL: "error",
     NODE_OPTIONS: `--inspect=127.0.0.1:${inspectPort}`,
-    REDIS_URL: redis.url,
+    REDIS_URL: redis?.url ?? "",
     KINESIS_STREAM: "soak",
     AWS_ENDPOINT_URL_KINESIS: stream.url,
     AWS_REGION: "eu-west-1",

@@ -130,11 +130,10 @@ function attribute(command: RewardCommand, deps: RewardDeps, now: number): Attri
       metric: metric.id,
       value: value === 0 ? 0 : value,
       bound: boundOf(metric),
-      ...(command.instance === undefined ? {} : { instance: command.instance }),
+      instance: command.instance,
       aggregation: metric.aggregation,
-      ...(definition.keepsDelays && metric.id === definition.primary
-        ? { delayWindowSeconds: metric.attributionWindowSeconds }
-        : {}),
+      delayWindowSeconds:
+        definition.keepsDelays && metric.id === definition.primary ? metric.attributionWindowSeconds : undefined,
       learn: token.learn,
       holdout: token.holdout,
       expiresAt: isoTime(token.expiresAt),

@@ -86,13 +86,13 @@ export interface RewardEvent {
   /** The largest magnitude of the metric's bounds: sums are kept in millionths of it. */
   readonly bound: number
   /** Which of the decision's instances it was for, from 0; absent where the caller didn't say. No effect on counters. */
-  readonly instance?: number
+  readonly instance?: number | undefined
   readonly aggregation: Aggregation
   /**
    * The metric's attribution window. Only where the experiment learns by `maturation: expected`: counters then also tell how long after its
    * decision the reward came.
    */
-  readonly delayWindowSeconds?: number
+  readonly delayWindowSeconds?: number | undefined
   readonly learn: boolean
   /** Whether the decision was a holdout's. */
   readonly holdout: boolean

@@ -125,6 +125,8 @@ export class Upkeep {
 
   start(): void {
     const { apiKeys, reallocator, recovery, storage } = this.#parts
+    // The last start's checkpoint may be old.
+    if (storage.isShared && recovery.recovered) void this.#retention.look()
     this.#timers = [
       setInterval(() => void this.#documents.look(), LOOK_EVERY_MS),
       setInterval(() => void this.#scheduler.look(), LOOK_EVERY_MS),

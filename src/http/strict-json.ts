@@ -60,30 +60,36 @@ export function parseJson(text: string): unknown {
 
 /** Counts the keys of a text that is JSON: each is followed by a colon, and no other colon is outside strings. Refuses what is nested too deep. */
 function countKeysInText(text: string): number {
-  let keys = 0
-  let depth = 0
   const escapes = text.includes("\\")
-  for (let i = 0; i < text.length; i++) {
+  const count = { keys: 0, depth: 0 }
+  let from = 0
+  // Looked for here and not while looking at each character: V8 may then search anew for each of them, which takes many seconds for a MiB without any.
+  for (let open = text.indexOf('"'); open >= 0; open = text.indexOf('"', from)) {
+    countOutsideStrings(text, from, open, count)
+    from = 1 + (escapes ? endOfString(text, open) : endOfPlainString(text, open))
+  }
+  countOutsideStrings(text, from, text.length, count)
+  return count.keys
+}
+
+function countOutsideStrings(text: string, from: number, to: number, count: { keys: number; depth: number }): void {
+  for (let i = from; i < to; i++) {
     switch (text.charCodeAt(i)) {
-      case QUOTE:
-        i = escapes ? endOfString(text, i) : endOfPlainString(text, i)
-        break
       case COLON:
-        keys++
+        count.keys++
         break
       case OPEN_BRACE:
       case OPEN_BRACKET:
-        if (++depth > MAX_DEPTH) {
+        if (++count.depth > MAX_DEPTH) {
           throw new GatewayError("invalid_json", { detail: `The body is nested more than ${MAX_DEPTH} levels deep.` })
         }
         break
       case CLOSE_BRACE:
       case CLOSE_BRACKET:
-        depth--
+        count.depth--
         break
     }
   }
-  return keys
 }
 
 /** Index of the closing quote, or past the end of an unterminated string. */

@@ -3,7 +3,7 @@ import { GatewayError } from "../../domain/errors.ts"
 import type { ModelEndpoint, OpaqueBody, OpaqueRequest, WireProtocol } from "../../ports/model-endpoint.ts"
 import type { Answer, Call } from "../call.ts"
 import { refuse, unitProblem } from "../contract/predict-body.ts"
-import { parseJsonBytes } from "../strict-json.ts"
+import { decodeUtf8, parseJson } from "../strict-json.ts"
 import type { Question, ReadRequest } from "./ask.ts"
 
 /** The most bytes of a body that the gateway reads itself. */
@@ -20,7 +20,7 @@ export interface Taken<Read extends ReadRequest> extends Omit<Question, "forcedV
  * it, nothing but the unit is looked for; where some do, a body that can't be read is theirs alone.
  *
  * @param read reads the body for models that are asked with features; throws a GatewayError where it can't
- * @param unitAt where the JSON of a body that is not read may name its unit
+ * @param unitAt where the JSON of a body that is not read may name its unit; undefined where the request has named it already
  */
 export function takeBody<Read extends ReadRequest>(
   served: Served,
@@ -63,7 +63,10 @@ function variantEndpoints({ snapshot, endpoints }: Served): readonly ModelEndpoi
 function unitIn(json: Uint8Array, path: readonly string[]): string | undefined {
   let value: unknown
   try {
-    value = parseJsonBytes(json)
+    const text = decodeUtf8(json)
+    // Reading all of it costs many times as much as seeing that the name is nowhere, and no escape that could stand for it.
+    if (!text.includes(path.at(-1) ?? "") && !text.includes("\\")) return undefined
+    value = parseJson(text)
   } catch (error) {
     if (error instanceof GatewayError) return undefined
     throw error

@@ -66,10 +66,8 @@ export function inferRoute(deps: PredictRouteDeps): OperationHandler {
     const [json, binary] = splitBody(bytes, call.header(JSON_LENGTH))
     const headers = headersOf(call, [JSON_LENGTH])
     const payload = { protocol: PROTOCOL, bytes, contentType: call.header("content-type"), headers } as const
-    const { read, ...question } = takeBody(served, payload, () => readInfer(json, binary), {
-      json,
-      path: ["parameters", "unitId"],
-    })
+    const unitAt = unit === undefined ? { json, path: ["parameters", "unitId"] } : undefined
+    const { read, ...question } = takeBody(served, payload, () => readInfer(json, binary), unitAt)
     const reply = await ask(deps, call, served, {
       ...question,
       unitId: unit ?? question.unitId,

@@ -24,10 +24,8 @@ export function seldonPredictRoute(deps: PredictRouteDeps): OperationHandler {
     const unit = unitInHeader(call)
     const bytes = await readMessage(call, readBody, maxBodyBytes(served, PROTOCOL))
     const payload = { protocol: PROTOCOL, bytes, contentType: "application/json", headers: {} } as const
-    const { read, ...question } = takeBody(served, payload, () => readPredictions(bytes), {
-      json: bytes,
-      path: ["meta", "tags", "unitId"],
-    })
+    const unitAt = unit === undefined ? { json: bytes, path: ["meta", "tags", "unitId"] } : undefined
+    const { read, ...question } = takeBody(served, payload, () => readPredictions(bytes), unitAt)
     const reply = await ask(deps, call, served, {
       ...question,
       unitId: unit ?? question.unitId,

@@ -18,7 +18,8 @@ export function predictV1Route(deps: PredictRouteDeps): OperationHandler {
     const { bytes } = await readBody(call, maxBodyBytes(served, PROTOCOL))
     const payload = { protocol: PROTOCOL, bytes, contentType: call.header("content-type"), headers: {} } as const
     const read = () => readTensorFlowRequest(parseJsonBytes(bytes), hasNoEscapes(bytes))
-    const question = takeBody(served, payload, read, { json: bytes, path: ["unitId"] })
+    const unitAt = unit === undefined ? { json: bytes, path: ["unitId"] } : undefined
+    const question = takeBody(served, payload, read, unitAt)
     const reply = await ask(deps, call, served, {
       ...question,
       unitId: unit ?? question.unitId,

@@ -104,4 +104,12 @@ describe("V1 predictions", () => {
     expect(named.headers.get("x-variant")).toBe((await readJson(native))["variant"])
     expect((await post(gateway, PATH, '{"instances": [[1, 2]], "unitId": 7}')).status).toBe(400)
   })
+
+  it("look for the unit however its name is written, and not where a header names one", async () => {
+    const gateway = await createTestGateway()
+    speak(gateway.models, "tensorflow-v1")
+    expect((await post(gateway, PATH, '{"instances": [[1, 2]], "unit\\u0049d": 7}')).status).toBe(400)
+    const body = '{"instances": [[1, 2]], "unitId": 7}'
+    expect((await post(gateway, PATH, body, { "x-unit-id": "user-1" })).status).toBe(200)
+  })
 })
