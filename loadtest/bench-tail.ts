@@ -2,9 +2,10 @@
  * Latencies of an open loop at a fixed rate: nginx `split_clients`, a bare `node:http` server, and the gateway without and with rewards. Each server
  * has one core; the client and nginx's backend have the other. Rounds alternate, the table shows medians. Prints figures; asserts none.
  *
- *   npm run bench:tail -- [--rate 12000] [--seconds 8] [--rounds 3] [--connections 64] [--rewards 0.01] [--data-dir FOLDER] [--json]
+ *   npm run bench:tail -- [--rate 12000] [--seconds 8] [--rounds 3] [--connections 64] [--rewards 0.01] [--data-dir FOLDER] [--beside FOLDER]… [--json]
  *
- * With `--data-dir` the gateway's data folder is made in that folder: on the disk that is to be measured, where /tmp is memory.
+ * With `--data-dir` the gateway's data folder is made in that folder: on the disk that is to be measured, where /tmp is memory. With `--beside`, as
+ * often as wanted, the gateway of another checkout is measured too, without rewards: one from which a suspected cause was taken out.
  */
 import { rm } from "node:fs/promises"
 import { cpus, tmpdir } from "node:os"
@@ -58,6 +59,7 @@ async function main(): Promise<void> {
       connections: { type: "string", default: "64" },
       rewards: { type: "string", default: "0.01" },
       "data-dir": { type: "string", default: tmpdir() },
+      beside: { type: "string", multiple: true, default: [] },
       json: { type: "boolean", default: false },
     },
   })
@@ -67,31 +69,38 @@ async function main(): Promise<void> {
     connections: Number(values.connections),
     rounds: Number(values.rounds),
   }
-  const nginx = await startNginxSplit({ server: SERVER_CORE, backend: CLIENT_CORE })
+  const rewardShare = Number(values.rewards)
+  const servers: ServerProcess[] = []
+  const folders: string[] = []
+  const startOne = async (checkout: string): Promise<ServerProcess> => {
+    // Warming up takes all that it can do, and a refusal is no answer.
+    const gateway = await startGateway(SERVER_CORE, checkout, { OVERLOAD_LIMITS: "off" }, values["data-dir"])
+    servers.push(gateway)
+    folders.push(gateway.dataDir)
+    return gateway
+  }
   try {
+    const nginx = await startNginxSplit({ server: SERVER_CORE, backend: CLIENT_CORE })
+    servers.push(nginx)
     const node = await startNodeEcho(SERVER_CORE)
-    const gateway = await startGateway(SERVER_CORE, ".", {}, values["data-dir"])
-    try {
-      for (const server of [node, gateway]) {
-        await runWrk(server, { core: CLIENT_CORE, connections: options.connections, seconds: WARM_UP_SECONDS })
-      }
-      const rewardShare = Number(values.rewards)
-      const contestants = [
-        { name: "nginx", server: nginx, rewardShare: 0 },
-        { name: "node", server: node, rewardShare: 0 },
-        { name: "gateway", server: gateway, rewardShare: 0 },
-        { name: `gateway, ${rewardShare * 100} % rewards`, server: gateway, rewardShare },
-      ]
-      const rows = await measure(contestants, options)
-      if (values.json) console.log(JSON.stringify({ ...options, rows }))
-      else print(rows, options)
-    } finally {
-      await node.stop()
-      await gateway.stop()
-      await rm(gateway.dataDir, { recursive: true })
+    servers.push(node)
+    const gateway = await startOne(".")
+    const contestants = [
+      { name: "nginx", server: nginx, rewardShare: 0 },
+      { name: "node", server: node, rewardShare: 0 },
+      { name: "gateway", server: gateway, rewardShare: 0 },
+      { name: `gateway, ${rewardShare * 100} % rewards`, server: gateway, rewardShare },
+    ]
+    for (const name of values.beside) contestants.push({ name, server: await startOne(name), rewardShare: 0 })
+    for (const server of servers.filter((one) => one !== nginx)) {
+      await runWrk(server, { core: CLIENT_CORE, connections: options.connections, seconds: WARM_UP_SECONDS })
     }
+    const rows = await measure(contestants, options)
+    if (values.json) console.log(JSON.stringify({ ...options, rows }))
+    else print(rows, options)
   } finally {
-    await nginx.stop()
+    for (const server of servers) await server.stop()
+    for (const folder of folders) await rm(folder, { recursive: true })
   }
 }
 

@@ -4,6 +4,9 @@ import * as z from "zod"
 import { AD_FEATURES } from "./ad-features.ts"
 import { type ServerProcess, toolCommand } from "./server-process.ts"
 
+/** An answer that takes longer has failed. On a busy machine the first of many connections may wait for seconds. */
+const ANSWER_WITHIN = "10s"
+
 const FIGURES = z.object({
   requests: z.number(),
   seconds: z.number(),
@@ -56,7 +59,7 @@ async function runScript(
   script: string,
   ...args: readonly string[]
 ): Promise<WrkFigures> {
-  const flags = ["-t1", `-c${connections}`, `-d${seconds}s`, "-s", script]
+  const flags = ["-t1", `-c${connections}`, `-d${seconds}s`, "--timeout", ANSWER_WITHIN, "-s", script]
   const command = ["taskset", "-c", String(core), "wrk", ...flags, server.url, "--", ...args]
   const cpuBefore = await server.cpuSeconds()
   const { stdout } = await promisify(execFile)(...toolCommand(...command))
