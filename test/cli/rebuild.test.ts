@@ -134,3 +134,25 @@ it("makes the counters in Redis anew, which a running gateway takes for lost unt
   await own.catchUp(running)
   expect(await statistics()).toMatchObject([{ n: 4, sum: 3 }])
 })
+
+it("counts with --from what counters in Redis lack of a folder, once, and resets nothing", async () => {
+  const redis = await startRedis()
+  onTestFinished(() => redis.stop())
+  const clients = await connectClients(addressOf(redis))
+  onTestFinished(() => clients.end())
+  const running = createRedisCounterStore(clients, realClock, createRememberingLogger())
+  await new GatewayLog("own").append(decisionEvent({ decisionId: "D9" })).catchUp(running)
+  const gone = await servedFolder()
+  const env = { REDIS_URL: `redis://127.0.0.1:${redis.port}` }
+  expect(await run(["--from", gone])).toMatchObject({ code: 1, err: expect.stringContaining("Set REDIS_URL") })
+  expect(await run(["--from", temporaryFolder()], env)).toMatchObject({
+    code: 1,
+    err: expect.stringContaining("--from"),
+  })
+  const counted = { code: 0, out: "Counted what was lacking of 5 events.\n" }
+  expect(await run(["--from", gone], env)).toMatchObject(counted)
+  const { variants } = await running.statistics("banner-ctr", ALL_OF_CHAMPION)
+  expect(variants).toMatchObject([{ n: 4, sum: 2 }])
+  expect(await run(["--from", gone], env)).toMatchObject(counted)
+  expect((await running.statistics("banner-ctr", ALL_OF_CHAMPION)).variants).toEqual(variants)
+})
