@@ -19,7 +19,8 @@ function decided(count: number, from = 0) {
 
 /** Contents without which counters they are of: those of a shared store are others after each restore. */
 function countsOf(contents: CounterContents): Omit<CounterContents, "origins"> {
-  return { ...contents, origins: undefined }
+  const { origins: _, ...counts } = contents
+  return counts
 }
 
 async function counts(store: Pick<CounterArchive, "contents">) {
