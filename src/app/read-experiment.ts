@@ -11,6 +11,7 @@ import { emptySketch, estimateUnits, mergeSketch, type UnitSketch } from "../dom
 import type { Clock } from "../ports/clock.ts"
 import type { CounterStore } from "../ports/counter-store.ts"
 import type { ModelEndpoint } from "../ports/model-endpoint.ts"
+import { readCalls } from "./read-calls.ts"
 import { statisticsQuery, toArms } from "./reallocate.ts"
 import type { Served } from "./served-experiments.ts"
 
@@ -26,9 +27,10 @@ export async function readStatistics(snapshot: Snapshot, counters: CounterStore,
   const { experiment, revision } = snapshot
   const now = clock.now()
   const query = statisticsQuery(snapshot, now)
-  const [{ read, posteriors }, units, ...secondary] = await Promise.all([
+  const [{ read, posteriors }, units, calls, ...secondary] = await Promise.all([
     readPosteriors(snapshot, counters, now),
     readUnits(experiment, query.series, counters),
+    readCalls(experiment.id, query.series, counters, now),
     ...experiment.metrics.map((metric) => readSecondary(experiment, metric, query, counters)),
   ])
   const byVariant = new Map(read.variants.map((entry) => [entry.variant, entry]))
@@ -58,6 +60,7 @@ export async function readStatistics(snapshot: Snapshot, counters: CounterStore,
         matured: known?.n ?? 0,
         pending: known?.pending ?? 0,
         excluded: known?.excluded ?? 0,
+        calls: calls(id),
       }
     }),
     holdout: read.holdout.map(({ variant, ...totals }) => ({ id: variant, ...totals, rate: perDecision(totals) })),

@@ -184,7 +184,7 @@ export class GuardedModel implements ModelCalls {
       // What it refuses it has understood: another request may be answered.
       if (result.answer.status >= 500 || BLAMED.has(result.answer.status)) this.#circuit.failed(nowMs)
       else this.#circuit.succeeded(nowMs)
-      throw this.#failed(failure)
+      throw this.#failed(failure, result.answer.status)
     }
     if (result.failure !== "late") {
       this.#circuit.failed(nowMs)
@@ -200,8 +200,9 @@ export class GuardedModel implements ModelCalls {
     return new GatewayError("backend_unavailable", { cause: new Error(`the target ${this.#target.name} is ${why}`) })
   }
 
-  #failed(failure: string): GatewayError {
-    return new GatewayError("backend_failed", { cause: new Error(`the target ${this.#target.name}: ${failure}`) })
+  #failed(failure: string, backendStatus?: number): GatewayError {
+    const cause = new Error(`the target ${this.#target.name}: ${failure}`)
+    return new GatewayError("backend_failed", { cause, backendStatus })
   }
 }
 

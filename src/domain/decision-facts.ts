@@ -1,3 +1,4 @@
+import { callKindOf } from "./call-counters.ts"
 import {
   type Cohort,
   type CounterDelta,
@@ -46,6 +47,8 @@ export interface DecisionFacts {
   readonly unit: string
   /** Whether its variant did not answer. */
   readonly failed: boolean
+  /** What became of asking its variant, and how long it took: `callKindOf`. Undefined where that was not logged. */
+  readonly call: number | undefined
 }
 
 /** Decisions that were counted together. */
@@ -127,6 +130,7 @@ export class DecisionReader {
       group: event.group,
       unit: event.unit,
       failed: event.error !== null,
+      call: event.asked?.[0] === undefined ? undefined : callKindOf(event.asked[0]),
     }
   }
 

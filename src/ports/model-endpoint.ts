@@ -77,20 +77,30 @@ export interface RequestPreview {
  * What a model answers: one number per instance in order; a body that only the caller understands; or the promise of an answer at another
  * place, from a backend that works asynchronously.
  */
-export type ModelAnswer =
-  | { readonly kind: "scores"; readonly scores: readonly number[] }
-  | { readonly kind: "body"; readonly body: OpaqueBody }
-  | {
-      readonly kind: "accepted"
-      readonly location: string
-      /** Where to look when the model failed; undefined where the backend doesn't say. */
-      readonly failureLocation?: string | undefined
-    }
+export type ModelAnswer = FromServer &
+  (
+    | { readonly kind: "scores"; readonly scores: readonly number[] }
+    | { readonly kind: "body"; readonly body: OpaqueBody }
+    | {
+        readonly kind: "accepted"
+        readonly location: string
+        /** Where to look when the model failed; undefined where the backend doesn't say. */
+        readonly failureLocation?: string | undefined
+      }
+  )
+
+/** What every answer has. */
+interface FromServer {
+  /** HTTP status of the server's answer; absent where no server was asked. */
+  readonly status?: number
+}
 
 /** Something that answers predictions for one variant. */
 export interface ModelEndpoint {
   /** Name of the model that answers, for the response and the log. */
   readonly model: string
+  /** Name of the target that it is at; absent for a model in this process. */
+  readonly target?: string
   /** SHA-256 of the model's files, in hex; undefined where they are somewhere else. */
   readonly sha256?: string | undefined
   /** Whether a network lies between: only then is a deadline armed. A local one answers synchronously. */
@@ -114,7 +124,7 @@ export interface ModelEndpoint {
    * Answers one call. An in-process scorer answers synchronously; a remote one returns a promise and gives up after `call.timeoutMs`.
    *
    * @throws GatewayError `features_invalid` when an instance can't be scored by anyone's model (the caller's mistake),
-   *         `backend_failed` when the model failed
+   *         `backend_failed` when the model failed, with the status of its server where it answered
    */
   predict(call: ModelCall): ModelAnswer | Promise<ModelAnswer>
 }

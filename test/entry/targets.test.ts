@@ -75,7 +75,7 @@ describe.each([1, 2])("given %i threads and a target", (threads) => {
       },
     ])
     expect((await ask("/admin/experiments/e/stats")).body["variants"]).toMatchObject([
-      { id: "champion", target: null },
+      { id: "champion", target: null, calls: { answered: 0, latencyMs: null } },
       { id: "challenger", target: { target: "ctr-json", circuit: "closed" } },
     ])
     expect((await ask("/readyz")).body).toMatchObject({ ready: true, parts: { targets: { ready: true } } })
@@ -102,10 +102,16 @@ it("answers everyone while the target is a black hole, degraded and with the tru
     ready: true,
     parts: { targets: { ready: false, required: false, detail: expect.stringContaining("ctr-json fails") } },
   })
-  expect((await ask("/admin/experiments/e/stats")).body["variants"]).toMatchObject([
-    {},
-    { target: { circuit: "open" } },
-  ])
+  // Decisions are counted a moment after they were answered.
+  await expect
+    .poll(async () => (await ask("/admin/experiments/e/stats")).body["variants"])
+    .toMatchObject([
+      {},
+      {
+        calls: { answered: 0, failed: degraded.length, failures: { deadline_exceeded: waited } },
+        target: { circuit: "open" },
+      },
+    ])
   await gateway.stop()
   const files = (await readdir(DATA_DIR, { recursive: true })).filter((file) => file.endsWith(".ndjson"))
   const lines = (await Promise.all(files.map((file) => readFile(join(DATA_DIR, file), "utf8")))).join("").split("\n")

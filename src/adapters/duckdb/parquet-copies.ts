@@ -44,6 +44,7 @@ const FIELDS = {
   servedBy: "VARCHAR",
   latencyMs: "DOUBLE",
   error: "VARCHAR",
+  asked: "JSON",
   decidedAt: "TIMESTAMP",
   value: "DOUBLE",
   bound: "DOUBLE",

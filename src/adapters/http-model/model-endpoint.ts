@@ -56,15 +56,16 @@ export function createHttpModel({ backend, target, calls, signature }: HttpModel
   }
 
   const score = async (call: ModelCall): Promise<ModelAnswer> => {
-    const scores = await scoreTogetherOrEach(call.instances, wire.perInstance === true, {
+    const read = await scoreTogetherOrEach(call.instances, wire.perInstance === true, {
       send: async (instances) => await send(wire.write(instances, call.decisionId), call),
       read: (answer, instances) => wire.read(answer, instances),
     })
-    return { kind: "scores", scores }
+    return { kind: "scores", ...read }
   }
 
   return {
     model: backend.model ?? backend.target,
+    target: backend.target,
     remote: true,
     timeoutMs: backend.timeoutMs,
     knownFeatures: wire.features == null ? undefined : new Set(wire.features),
@@ -81,7 +82,8 @@ export function createHttpModel({ backend, target, calls, signature }: HttpModel
     predict: async (call) => {
       const { payload } = call
       if (payload === undefined || payload.protocol !== wire.passes) return await score(call)
-      return { kind: "body", body: wire.backward(await send(wire.forward(payload), call)) }
+      const answer = await send(wire.forward(payload), call)
+      return { kind: "body", body: wire.backward(answer), status: answer.status }
     },
   }
 }

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto"
 import { type Resolution, type WidthStep, widthSteps } from "../../domain/bucket-widths.ts"
+import { isCallMetric } from "../../domain/call-counters.ts"
 import type { CounterContents } from "../../domain/counter-contents.ts"
 import { GatewayError } from "../../domain/errors.ts"
 import type { RewardEvent } from "../../domain/events.ts"
@@ -23,7 +24,7 @@ import {
 } from "./experiment-reader.ts"
 import { type Additions, type FoldPart, type Layout, planFold, planRewards } from "./fold-plan.ts"
 import { Generation, PARTIAL_FOR_MS } from "./generation.ts"
-import { ExperimentKeys } from "./keys.ts"
+import { ExperimentKeys, readCounterKey } from "./keys.ts"
 import { creditPlace, packReward } from "./packed-reward.ts"
 import { Script, type ScriptArgument } from "./script.ts"
 import { purge, widen } from "./upkeep.ts"
@@ -218,7 +219,7 @@ export class ExperimentCounters {
         this.#readAt = { changes: 0, gone: meta.gone, generation }
         if (meta.changes > 0) continue
       }
-      const wanted = changed.filter((key) => this.keys.read(key).kind === "c")
+      const wanted = changed.filter((key) => this.keys.read(key).kind === "c" && !this.#isOfCalls(key))
       const held = await readHeld(reading, this.keys, wanted)
       for (const key of wanted) {
         const fields = held.get(key)
@@ -283,6 +284,21 @@ export class ExperimentCounters {
         return Buffer.isBuffer(registers) ? [sketchOf(this.keys.read(key).names, registers)] : []
       }),
     }
+  }
+
+  async calls(): Promise<CounterRow[]> {
+    const { meta, changed } = await this.#readMeta(0)
+    if (meta.due > 0) await this.applyDue()
+    const wanted = changed.filter((key) => this.#isOfCalls(key))
+    const held = await readHeld(this.#clients.reading, this.keys, wanted)
+    return [...held].flatMap(([key, fields]) => {
+      return Buffer.isBuffer(fields) ? [] : cellsOf(this.#experiment, this.keys.read(key).names, fields).map(rowOf)
+    })
+  }
+
+  #isOfCalls(key: string): boolean {
+    const { kind, names } = this.keys.read(key)
+    return kind === "c" && isCallMetric(readCounterKey(names).metric)
   }
 
   async keep(resolution: Resolution): Promise<void> {

@@ -1,4 +1,5 @@
 import * as z from "zod"
+import { CALL_OUTCOMES } from "../../domain/call-counters.ts"
 import { PERMISSIONS } from "../../domain/permissions.ts"
 import { PROBLEM_CODES } from "./problem-codes.ts"
 
@@ -116,6 +117,31 @@ export const madeKeySchema = z.object({
   secret: z.string().describe("What to send as Authorization: Bearer. Shown this once, and kept nowhere"),
 })
 
+const milliseconds = z.number().min(0)
+
+const callTotals = {
+  answered: count,
+  failed: count,
+  failures: z
+    .partialRecord(z.enum(CALL_OUTCOMES).exclude(["answered"]), count)
+    .describe("Failed ones by why; status_4xx: its server refused with a status from 400 to 499"),
+  latencyMs: z
+    .object({ p50: milliseconds, p90: milliseconds, p99: milliseconds })
+    .nullable()
+    .describe("So many of a hundred answers took at most so long, rounded up by at most 19 per cent; null: none came"),
+}
+
+const calls = z
+  .object({
+    ...callTotals,
+    lastHour: z
+      .array(z.object({ from: z.iso.datetime(), ...callTotals }))
+      .describe("By five minutes, the oldest first; the last is not over"),
+  })
+  .describe(
+    "How the variant answered the decisions that chose it, whoever answered instead: of this series, in the last two weeks. Forced ones, and those of a pause, are not counted",
+  )
+
 export const statisticsSchema = z.object({
   experiment: z.string(),
   revision,
@@ -142,6 +168,7 @@ export const statisticsSchema = z.object({
       matured: z.number().min(0).describe("Decisions the policy counts now, after memory and maturation"),
       pending: z.number().min(0).describe("Decisions whose attribution window is still open"),
       excluded: count.describe("Drawn decisions left out of learning because nobody or another variant answered"),
+      calls,
       target: z
         .object({
           target: z.string(),
