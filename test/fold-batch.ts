@@ -1,6 +1,12 @@
-import { CALL_SECONDS, callAddition } from "#src/domain/call-counters.ts"
+import { CALL_SECONDS } from "#src/domain/call-counters.ts"
 import type { CounterAddition, GroupAddition } from "#src/domain/decision-facts.ts"
-import { allocatedAdditions, counterAdditions, DecisionReader, groupAdditions } from "#src/domain/decision-facts.ts"
+import {
+  allocatedAdditions,
+  callAddition,
+  counterAdditions,
+  DecisionReader,
+  groupAdditions,
+} from "#src/domain/decision-facts.ts"
 import type { DecisionEvent, RewardEvent } from "#src/domain/events.ts"
 import { hourOf } from "#src/domain/group-rows.ts"
 import type { LogPosition } from "#src/domain/log-position.ts"

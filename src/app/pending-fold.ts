@@ -1,8 +1,9 @@
-import { CALL_KINDS, CALL_SECONDS, callAddition } from "../domain/call-counters.ts"
+import { CALL_KINDS, CALL_SECONDS } from "../domain/call-counters.ts"
 import {
   type AllocationFacts,
   allocatedAdditions,
   type ChoiceFacts,
+  callAddition,
   counterAdditions,
   type DecisionFacts,
   groupAdditions,

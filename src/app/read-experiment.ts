@@ -198,8 +198,16 @@ export function explainChoice({ snapshot, endpoints }: Served, unitId: string) {
       score: scores[i] ?? null,
       knownFeatures: knownFeatures(endpoints[i]),
       request: endpoints[i]?.preview?.() ?? null,
+      server: describedBy(endpoints[i]),
     })),
   }
+}
+
+/** What the model's server says of it, and where the document declares something else; null where no server can say. */
+function describedBy(endpoint: ModelEndpoint | undefined) {
+  if (endpoint?.describe === undefined) return null
+  const { signature, misfits, unread } = endpoint.description?.() ?? { misfits: [], unread: "nobody has asked it yet" }
+  return { signature: signature ?? null, misfits, ...(unread === undefined ? {} : { unread }) }
 }
 
 /** Sorted names; null where the model can't tell. */

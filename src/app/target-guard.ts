@@ -149,6 +149,18 @@ export class GuardedModel implements ModelCalls {
     }
   }
 
+  async look(request: OutboundRequest, timeoutMs: number): Promise<OutboundResult> {
+    const { limit, outbound } = this.#target
+    if (!limit.enter()) {
+      return { ok: false, failure: "unreachable", error: new Error(`at its limit of ${limit.limit} calls at once`) }
+    }
+    try {
+      return await outbound.send(request, timeoutMs)
+    } finally {
+      limit.leave(false)
+    }
+  }
+
   async #attempt(request: OutboundRequest, timeoutMs: number): Promise<OutboundResult> {
     const { clock, counts, outbound } = this.#target
     const startedMs = clock.monotonicMs()

@@ -1,4 +1,3 @@
-import type { ChoiceFacts, CounterAddition } from "./decision-facts.ts"
 import { delayMetric, parseDelayMetric } from "./delay-counters.ts"
 import type { AskedVariant } from "./events.ts"
 import type { CounterRow } from "./statistics.ts"
@@ -61,19 +60,10 @@ const WINDOW_SECONDS = 604_800
 /** Before the outcome's name: no metric of a document begins with it. */
 const PREFIX = "~"
 
-/** What calls of one choice, minute and kind add to the counters. */
-export function callAddition(choice: ChoiceFacts, minute: number, kind: number, count: number): CounterAddition {
-  const { cohort, variant, series, allocation } = choice
+/** The metric that calls of a kind are counted under. */
+export function callMetric(kind: number): string {
   const outcome = CALL_OUTCOMES[Math.floor(kind / LATENCY_BINS)] ?? "backend_failed"
-  const metric = delayMetric({
-    metric: `${PREFIX}${outcome}`,
-    windowSeconds: WINDOW_SECONDS,
-    bin: kind % LATENCY_BINS,
-  })
-  return {
-    key: { experiment: allocation.experiment, cohort, variant, series, metric, bucket: minute },
-    delta: { count, sum: 0, sumSq: 0 },
-  }
+  return delayMetric({ metric: `${PREFIX}${outcome}`, windowSeconds: WINDOW_SECONDS, bin: kind % LATENCY_BINS })
 }
 
 /** Whether a counter's metric counts calls. */

@@ -1,4 +1,4 @@
-import { callKindOf } from "./call-counters.ts"
+import { callKindOf, callMetric } from "./call-counters.ts"
 import {
   type Cohort,
   type CounterDelta,
@@ -74,6 +74,13 @@ export function counterAdditions(choice: ChoiceFacts, second: number, counted: D
   const decisions = { key: { ...key, metric: DECISIONS }, delta: { count: counted.count, sum: 0, sumSq: 0 } }
   if (counted.failed === 0) return [decisions]
   return [decisions, { key: { ...key, metric: ERROR_METRIC }, delta: errors(counted.failed) }]
+}
+
+/** What calls of one choice, minute and kind (`callKindOf`) add to the counters. */
+export function callAddition(choice: ChoiceFacts, minute: number, kind: number, count: number): CounterAddition {
+  const { cohort, variant, series, allocation } = choice
+  const key = { experiment: allocation.experiment, cohort, variant, series, metric: callMetric(kind), bucket: minute }
+  return { key, delta: { count, sum: 0, sumSq: 0 } }
 }
 
 /** What decisions of one choice, hour and unit group add to the chosen variant's group rows. */

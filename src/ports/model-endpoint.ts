@@ -1,3 +1,5 @@
+import type { Misfit } from "../domain/backends/misfits.ts"
+import type { ModelSignature } from "../domain/backends/signature.ts"
 import type { DecisionId, ExperimentId, VariantId } from "../domain/ids.ts"
 import type { CallHealth } from "./outbound-http.ts"
 
@@ -48,18 +50,15 @@ export interface Takes {
   readonly bodies: readonly WireProtocol[]
 }
 
-/** One tensor, as the server of a model describes it. */
-export interface TensorSignature {
-  readonly name: string
-  readonly datatype: string
-  /** -1 for a length that varies. */
-  readonly shape: readonly number[]
-}
-
-/** Inputs and outputs of a model, as its server describes them. */
-export interface ModelSignature {
-  readonly inputs: readonly TensorSignature[]
-  readonly outputs: readonly TensorSignature[]
+/** What the server of a model says of it, compared with what the document declares. */
+export interface ModelDescription {
+  /** Undefined where the server didn't say. */
+  readonly signature: ModelSignature | undefined
+  readonly misfits: readonly Misfit[]
+  /** Why the server didn't say; undefined where it did. */
+  readonly unread: string | undefined
+  /** Whether it answered anything at all. */
+  readonly reached: boolean
 }
 
 /** How an endpoint asks its server, for people to look at. */
@@ -116,8 +115,10 @@ export interface ModelEndpoint {
   readonly health?: () => CallHealth
   /** The most bytes of a body that it passes on; absent where it passes on none. */
   readonly maxBodyBytes?: number
-  /** What its server said of the model when it was last asked; undefined where it hasn't said. */
-  readonly signature?: () => ModelSignature | undefined
+  /** Asks its server what the model takes, off the request path. Never rejects, and takes two seconds at most. Absent where no server can say. */
+  readonly describe?: () => Promise<ModelDescription>
+  /** What came of that last; undefined where nobody has asked yet. */
+  readonly description?: () => ModelDescription | undefined
   /** How it asks its server; absent where there is none. */
   readonly preview?: () => RequestPreview | undefined
   /**

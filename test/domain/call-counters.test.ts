@@ -3,7 +3,6 @@ import { describe, expect, it } from "vitest"
 import {
   CALL_KINDS,
   CALL_OUTCOMES,
-  callAddition,
   callKindOf,
   callTotals,
   isCallMetric,
@@ -11,7 +10,7 @@ import {
   latencyBin,
   latencyBinEnd,
 } from "#src/domain/call-counters.ts"
-import { DecisionReader } from "#src/domain/decision-facts.ts"
+import { callAddition, DecisionReader } from "#src/domain/decision-facts.ts"
 import { decisionEvent, NOON } from "#test/outcomes.ts"
 
 const MINUTE = NOON / 1000

@@ -221,6 +221,15 @@ export const allocationSchema = z.object({
   allocation: z.record(z.string(), probability).describe("Variant id to probability; they sum to 1"),
 })
 
+const tensors = z.array(
+  z.object({
+    name: z.string(),
+    datatype: z.string().describe("Empty where the server doesn't say"),
+    shape: z.array(z.int()).describe("-1 for a length that varies; the first is that of the batch"),
+    columns: z.array(z.string()).optional().describe("Names of its columns, where the server says them"),
+  }),
+)
+
 export const explanationSchema = z.object({
   experiment: z.string(),
   revision,
@@ -260,6 +269,18 @@ export const explanationSchema = z.object({
         .describe(
           "How the variant's target is asked; null for a model in this process, or one that only bodies are passed to",
         ),
+      server: z
+        .object({
+          signature: z.object({ inputs: tensors, outputs: tensors }).nullable().describe("Null where it didn't say"),
+          misfits: z
+            .array(
+              z.object({ pointer: z.string().describe("RFC 6901, into the variant's backend"), detail: z.string() }),
+            )
+            .describe("Where the document declares something else"),
+          unread: z.string().optional().describe("Why the server didn't say"),
+        })
+        .nullable()
+        .describe("What the model's server said of it when it was last asked; null where its protocol has no metadata"),
     }),
   ),
 })

@@ -43,7 +43,7 @@ async function modelAt({ protocol, backend = {}, path = "", answer = { body: "{}
   const outbound = createOutboundHttp({ origin, connections: 8, maxAnswerBytes: maxBodyBytes })
   onTestFinished(() => outbound.close())
   const guard = new TargetGuard({ name: "t", outbound, maxConcurrent: 8 }, realClock, () => 0.5)
-  const endpoint = createHttpModel({ backend: whole, target, calls: guard.forModel() })
+  const endpoint = createHttpModel({ backend: whole, target, calls: guard.forModel(), clock: realClock })
   const predict = async (parts: Parameters<typeof modelCall>[0]): Promise<ModelAnswer> =>
     await endpoint.predict(modelCall(parts))
   return { endpoint, asked, predict }
