@@ -31,12 +31,8 @@ export interface ClientOptions {
   readonly timeoutMs?: number
 }
 
-export type PredictRequest = {
+export type PredictRequest = FeatureRequest & {
   readonly experiment?: string | undefined
-  readonly unitId?: string | undefined
-  readonly features?: Features | undefined
-  readonly instances?: readonly Features[] | undefined
-  readonly context?: Features | undefined
   readonly variant?: string | undefined
 }
 
@@ -119,6 +115,13 @@ export type RewardBatchAnswer = {
   readonly results: readonly (RewardReceipt | Problem)[]
 }
 
+export type FeatureRequest = {
+  readonly unitId?: string | undefined
+  readonly features?: Features | undefined
+  readonly instances?: readonly Features[] | undefined
+  readonly context?: Features | undefined
+}
+
 export type Experiment = {
   /** What requests and tokens call it; never changes */
   readonly id: string
@@ -130,288 +133,288 @@ export type Experiment = {
   readonly status?: "draft" | "running" | "paused" | "concluded" | undefined
   /** When the status changes by itself */
   readonly schedule?: {
-  /** A draft runs from then on */
-  readonly startAt?: string | undefined
-  /** A running or paused experiment is concluded then */
-  readonly endAt?: string | undefined
-} | undefined
+    /** A draft runs from then on */
+    readonly startAt?: string | undefined
+    /** A running or paused experiment is concluded then */
+    readonly endAt?: string | undefined
+  } | undefined
   /** unit: a unit keeps its variant, and a propensity is that of its first decision; request: every request is drawn anew, and a propensity is that of this very decision */
   readonly stickiness?: "unit" | "request" | undefined
   /** The alternatives */
   readonly variants: readonly {
-  /** What decisions, tokens and statistics call it; ids that differ only in case are one */
-  readonly id: string
-  /** Share in static and burn-in allocations; only ratios matter */
-  readonly weight?: number | undefined
-  /** A disabled variant is never chosen */
-  readonly enabled?: boolean | undefined
-  /** What answers for this variant */
-  readonly backend: {
-  readonly kind: "embedded"
-  /** A folder of MODELS_DIR */
-  readonly model: string
-} | {
-  readonly kind: "http"
-  /** A target of TARGETS_FILE */
-  readonly target: string
-  /** Its name at the server (tensorflow-v1 and open-inference-v2) */
-  readonly model?: string | undefined
-  /** Its version at the server; the server's choice when left out */
-  readonly version?: string | undefined
-  /** The most of the request's deadline that this model gets; up to four fifths where others may stand in when left out */
-  readonly timeoutMs?: number | undefined
-  /** How features become the request; see docs/backends.md */
-  readonly request?: {
-  /** Named tensors (targets of open-inference-v2 only) */
-  readonly inputs?: readonly {
-  /** The tensor's name at the server */
-  readonly name: string
-  /** BYTES for text */
-  readonly datatype: "BOOL" | "UINT8" | "UINT16" | "UINT32" | "UINT64" | "INT8" | "INT16" | "INT32" | "INT64" | "FP32" | "FP64" | "BYTES"
-  /** Its columns, in order: the tensor has a row for each instance */
-  readonly features: readonly string[]
-}[] | undefined
-  /** The features to send, in this order; all of them when left out */
-  readonly features?: readonly string[] | undefined
-  /** What an instance becomes: an object, a list of the values of `features`, or a line of them; object when left out */
-  readonly form?: "object" | "row" | "csv" | undefined
-  /** JSON around the instances (json and sagemaker): the text "$instances" stands for the list of all, "$instance" for one, and then each instance is a request */
-  readonly body?: unknown
-} | undefined
-  /** Where the prediction is in the answer */
-  readonly response?: {
-  /** Which tensor (open-inference-v2); the first when left out */
-  readonly output?: string | undefined
-  /** Which number of a row of several, from 0; must be given where a row has several */
-  readonly column?: number | undefined
-  /** JSON pointer to the list of predictions, or to the one prediction of a single instance (json and sagemaker) */
-  readonly pointer?: string | undefined
-  /** JSON pointer within each item of that list to its number */
-  readonly item?: string | undefined
-} | undefined
-} | {
-  readonly kind: "sagemaker"
-  /** A target of TARGETS_FILE */
-  readonly target: string
-  /** TargetVariant: a production variant of the endpoint */
-  readonly variant?: string | undefined
-  /** TargetModel: a model of a multi-model endpoint */
-  readonly model?: string | undefined
-  /** invoke: real-time and serverless endpoints; async: the answer is where the prediction will be */
-  readonly mode?: "invoke" | "async" | undefined
-  /** What the model is sent; text/csv where `request.form` is csv, else application/json */
-  readonly contentType?: "application/json" | "text/csv" | undefined
-  /** The most of the request's deadline that this model gets; up to four fifths where others may stand in when left out */
-  readonly timeoutMs?: number | undefined
-  /** How features become the request; see docs/backends.md */
-  readonly request?: {
-  /** Named tensors (targets of open-inference-v2 only) */
-  readonly inputs?: readonly {
-  /** The tensor's name at the server */
-  readonly name: string
-  /** BYTES for text */
-  readonly datatype: "BOOL" | "UINT8" | "UINT16" | "UINT32" | "UINT64" | "INT8" | "INT16" | "INT32" | "INT64" | "FP32" | "FP64" | "BYTES"
-  /** Its columns, in order: the tensor has a row for each instance */
-  readonly features: readonly string[]
-}[] | undefined
-  /** The features to send, in this order; all of them when left out */
-  readonly features?: readonly string[] | undefined
-  /** What an instance becomes: an object, a list of the values of `features`, or a line of them; object when left out */
-  readonly form?: "object" | "row" | "csv" | undefined
-  /** JSON around the instances (json and sagemaker): the text "$instances" stands for the list of all, "$instance" for one, and then each instance is a request */
-  readonly body?: unknown
-} | undefined
-  /** Where the prediction is in the answer */
-  readonly response?: {
-  /** Which tensor (open-inference-v2); the first when left out */
-  readonly output?: string | undefined
-  /** Which number of a row of several, from 0; must be given where a row has several */
-  readonly column?: number | undefined
-  /** JSON pointer to the list of predictions, or to the one prediction of a single instance (json and sagemaker) */
-  readonly pointer?: string | undefined
-  /** JSON pointer within each item of that list to its number */
-  readonly item?: string | undefined
-} | undefined
-}
-}[]
+    /** What decisions, tokens and statistics call it; ids that differ only in case are one */
+    readonly id: string
+    /** Share in static and burn-in allocations; only ratios matter */
+    readonly weight?: number | undefined
+    /** A disabled variant is never chosen */
+    readonly enabled?: boolean | undefined
+    /** What answers for this variant */
+    readonly backend: {
+      readonly kind: "embedded"
+      /** A folder of MODELS_DIR */
+      readonly model: string
+    } | {
+      readonly kind: "http"
+      /** A target of TARGETS_FILE */
+      readonly target: string
+      /** Its name at the server (tensorflow-v1 and open-inference-v2) */
+      readonly model?: string | undefined
+      /** Its version at the server; the server's choice when left out */
+      readonly version?: string | undefined
+      /** The most of the request's deadline that this model gets; up to four fifths where others may stand in when left out */
+      readonly timeoutMs?: number | undefined
+      /** How features become the request; see docs/backends.md */
+      readonly request?: {
+        /** Named tensors (targets of open-inference-v2 only) */
+        readonly inputs?: readonly {
+          /** The tensor's name at the server */
+          readonly name: string
+          /** BYTES for text */
+          readonly datatype: "BOOL" | "UINT8" | "UINT16" | "UINT32" | "UINT64" | "INT8" | "INT16" | "INT32" | "INT64" | "FP32" | "FP64" | "BYTES"
+          /** Its columns, in order: the tensor has a row for each instance */
+          readonly features: readonly string[]
+        }[] | undefined
+        /** The features to send, in this order; all of them when left out */
+        readonly features?: readonly string[] | undefined
+        /** What an instance becomes: an object, a list of the values of `features`, or a line of them; object when left out */
+        readonly form?: "object" | "row" | "csv" | undefined
+        /** JSON around the instances (json and sagemaker): the text "$instances" stands for the list of all, "$instance" for one, and then each instance is a request */
+        readonly body?: unknown
+      } | undefined
+      /** Where the prediction is in the answer */
+      readonly response?: {
+        /** Which tensor (open-inference-v2); the first when left out */
+        readonly output?: string | undefined
+        /** Which number of a row of several, from 0; must be given where a row has several */
+        readonly column?: number | undefined
+        /** JSON pointer to the list of predictions, or to the one prediction of a single instance (json and sagemaker) */
+        readonly pointer?: string | undefined
+        /** JSON pointer within each item of that list to its number */
+        readonly item?: string | undefined
+      } | undefined
+    } | {
+      readonly kind: "sagemaker"
+      /** A target of TARGETS_FILE */
+      readonly target: string
+      /** TargetVariant: a production variant of the endpoint */
+      readonly variant?: string | undefined
+      /** TargetModel: a model of a multi-model endpoint */
+      readonly model?: string | undefined
+      /** invoke: real-time and serverless endpoints; async: the answer is where the prediction will be */
+      readonly mode?: "invoke" | "async" | undefined
+      /** What the model is sent; text/csv where `request.form` is csv, else application/json */
+      readonly contentType?: "application/json" | "text/csv" | undefined
+      /** The most of the request's deadline that this model gets; up to four fifths where others may stand in when left out */
+      readonly timeoutMs?: number | undefined
+      /** How features become the request; see docs/backends.md */
+      readonly request?: {
+        /** Named tensors (targets of open-inference-v2 only) */
+        readonly inputs?: readonly {
+          /** The tensor's name at the server */
+          readonly name: string
+          /** BYTES for text */
+          readonly datatype: "BOOL" | "UINT8" | "UINT16" | "UINT32" | "UINT64" | "INT8" | "INT16" | "INT32" | "INT64" | "FP32" | "FP64" | "BYTES"
+          /** Its columns, in order: the tensor has a row for each instance */
+          readonly features: readonly string[]
+        }[] | undefined
+        /** The features to send, in this order; all of them when left out */
+        readonly features?: readonly string[] | undefined
+        /** What an instance becomes: an object, a list of the values of `features`, or a line of them; object when left out */
+        readonly form?: "object" | "row" | "csv" | undefined
+        /** JSON around the instances (json and sagemaker): the text "$instances" stands for the list of all, "$instance" for one, and then each instance is a request */
+        readonly body?: unknown
+      } | undefined
+      /** Where the prediction is in the answer */
+      readonly response?: {
+        /** Which tensor (open-inference-v2); the first when left out */
+        readonly output?: string | undefined
+        /** Which number of a row of several, from 0; must be given where a row has several */
+        readonly column?: number | undefined
+        /** JSON pointer to the list of predictions, or to the one prediction of a single instance (json and sagemaker) */
+        readonly pointer?: string | undefined
+        /** JSON pointer within each item of that list to its number */
+        readonly item?: string | undefined
+      } | undefined
+    }
+  }[]
   /** Reference variant: what holdout units and paused experiments get */
   readonly control: string
   /** Answers when the chosen variant can't; the control when left out */
   readonly fallback?: string | undefined
   /** What is answered when no variant can; without one such requests are refused */
   readonly staticAnswer?: {
-  /** The prediction of every instance, for callers whose request the gateway read */
-  readonly prediction?: number | undefined
-  /** The body for callers whose request it passed through */
-  readonly body?: string | undefined
-  /** Of that body */
-  readonly contentType?: string | undefined
-} | undefined
+    /** The prediction of every instance, for callers whose request the gateway read */
+    readonly prediction?: number | undefined
+    /** The body for callers whose request it passed through */
+    readonly body?: string | undefined
+    /** Of that body */
+    readonly contentType?: string | undefined
+  } | undefined
   /** The rule that turns statistics into an allocation; docs/policies has a page on each */
   readonly policy: {
-  readonly kind: "static"
-  /** Least probability of every enabled variant */
-  readonly minPropensity?: number | undefined
-  /** Decisions that each variant gets by the weights before the policy decides about it */
-  readonly burnInDecisions?: number | undefined
-  /** Largest share that variants in their burn-in take together beside others */
-  readonly newcomerShare?: number | undefined
-} | {
-  /** Share that explores, 0.1 unless `decay` is given */
-  readonly epsilon?: number | undefined
-  /** c of a falling share min(1, c / n), n decisions so far */
-  readonly decay?: number | undefined
-  readonly kind: "epsilon-greedy"
-  /** Least probability of every enabled variant */
-  readonly minPropensity?: number | undefined
-  /** Decisions that each variant gets by the weights before the policy decides about it */
-  readonly burnInDecisions?: number | undefined
-  /** Largest share that variants in their burn-in take together beside others */
-  readonly newcomerShare?: number | undefined
-} | {
-  /** Beta prior of a rate: successes and failures seen beforehand */
-  readonly prior?: {
-  /** Successes seen beforehand */
-  readonly alpha?: number | undefined
-  /** Failures seen beforehand */
-  readonly beta?: number | undefined
-} | undefined
-  readonly kind: "thompson"
-  /** Least probability of every enabled variant */
-  readonly minPropensity?: number | undefined
-  /** Decisions that each variant gets by the weights before the policy decides about it */
-  readonly burnInDecisions?: number | undefined
-  /** Largest share that variants in their burn-in take together beside others */
-  readonly newcomerShare?: number | undefined
-} | {
-  /** Normal-inverse-gamma prior: mean, weight of the mean in decisions, shape and scale of the variance */
-  readonly prior?: {
-  /** Mean reward expected beforehand; that of all arms unless given */
-  readonly mean?: number | undefined
-  /** How many decisions that mean is worth */
-  readonly kappa?: number | undefined
-  /** Shape of the variance beforehand; unless given half the decisions of an average arm, 1 to 500, and 1 beside a given `beta` */
-  readonly alpha?: number | undefined
-  /** Scale of the variance beforehand; `alpha` times the variance of all rewards unless given */
-  readonly beta?: number | undefined
-} | undefined
-  readonly kind: "thompson-gaussian"
-  /** Least probability of every enabled variant */
-  readonly minPropensity?: number | undefined
-  /** Decisions that each variant gets by the weights before the policy decides about it */
-  readonly burnInDecisions?: number | undefined
-  /** Largest share that variants in their burn-in take together beside others */
-  readonly newcomerShare?: number | undefined
-} | {
-  readonly kind: "ucb1"
-  /** Least probability of every enabled variant */
-  readonly minPropensity?: number | undefined
-  /** Decisions that each variant gets by the weights before the policy decides about it */
-  readonly burnInDecisions?: number | undefined
-  /** Largest share that variants in their burn-in take together beside others */
-  readonly newcomerShare?: number | undefined
-} | {
-  readonly kind: "ucb1-tuned"
-  /** Least probability of every enabled variant */
-  readonly minPropensity?: number | undefined
-  /** Decisions that each variant gets by the weights before the policy decides about it */
-  readonly burnInDecisions?: number | undefined
-  /** Largest share that variants in their burn-in take together beside others */
-  readonly newcomerShare?: number | undefined
-} | {
-  /** Weight of ln ln N in the bound: 3 in theory, 0 in practice */
-  readonly c?: number | undefined
-  readonly kind: "kl-ucb"
-  /** Least probability of every enabled variant */
-  readonly minPropensity?: number | undefined
-  /** Decisions that each variant gets by the weights before the policy decides about it */
-  readonly burnInDecisions?: number | undefined
-  /** Largest share that variants in their burn-in take together beside others */
-  readonly newcomerShare?: number | undefined
-} | {
-  /** In units of the reward: high is uniform, low is greedy */
-  readonly temperature?: number | undefined
-  readonly kind: "softmax"
-  /** Least probability of every enabled variant */
-  readonly minPropensity?: number | undefined
-  /** Decisions that each variant gets by the weights before the policy decides about it */
-  readonly burnInDecisions?: number | undefined
-  /** Largest share that variants in their burn-in take together beside others */
-  readonly newcomerShare?: number | undefined
-} | {
-  /** Beta prior of a rate: successes and failures seen beforehand */
-  readonly prior?: {
-  /** Successes seen beforehand */
-  readonly alpha?: number | undefined
-  /** Failures seen beforehand */
-  readonly beta?: number | undefined
-} | undefined
-  /** Share of decisions that follow the first draw */
-  readonly beta?: number | undefined
-  readonly kind: "top-two"
-  /** Least probability of every enabled variant */
-  readonly minPropensity?: number | undefined
-  /** Decisions that each variant gets by the weights before the policy decides about it */
-  readonly burnInDecisions?: number | undefined
-  /** Largest share that variants in their burn-in take together beside others */
-  readonly newcomerShare?: number | undefined
-} | {
-  /** Id of the variant on trial */
-  readonly challenger: string
-  /** Its share of the traffic */
-  readonly share: number
-  readonly kind: "canary"
-  /** Least probability of every enabled variant */
-  readonly minPropensity?: number | undefined
-  /** Decisions that each variant gets by the weights before the policy decides about it */
-  readonly burnInDecisions?: number | undefined
-  /** Largest share that variants in their burn-in take together beside others */
-  readonly newcomerShare?: number | undefined
-}
+    readonly kind: "static"
+    /** Least probability of every enabled variant */
+    readonly minPropensity?: number | undefined
+    /** Decisions that each variant gets by the weights before the policy decides about it */
+    readonly burnInDecisions?: number | undefined
+    /** Largest share that variants in their burn-in take together beside others */
+    readonly newcomerShare?: number | undefined
+  } | {
+    /** Share that explores, 0.1 unless `decay` is given */
+    readonly epsilon?: number | undefined
+    /** c of a falling share min(1, c / n), n decisions so far */
+    readonly decay?: number | undefined
+    readonly kind: "epsilon-greedy"
+    /** Least probability of every enabled variant */
+    readonly minPropensity?: number | undefined
+    /** Decisions that each variant gets by the weights before the policy decides about it */
+    readonly burnInDecisions?: number | undefined
+    /** Largest share that variants in their burn-in take together beside others */
+    readonly newcomerShare?: number | undefined
+  } | {
+    /** Beta prior of a rate: successes and failures seen beforehand */
+    readonly prior?: {
+      /** Successes seen beforehand */
+      readonly alpha?: number | undefined
+      /** Failures seen beforehand */
+      readonly beta?: number | undefined
+    } | undefined
+    readonly kind: "thompson"
+    /** Least probability of every enabled variant */
+    readonly minPropensity?: number | undefined
+    /** Decisions that each variant gets by the weights before the policy decides about it */
+    readonly burnInDecisions?: number | undefined
+    /** Largest share that variants in their burn-in take together beside others */
+    readonly newcomerShare?: number | undefined
+  } | {
+    /** Normal-inverse-gamma prior: mean, weight of the mean in decisions, shape and scale of the variance */
+    readonly prior?: {
+      /** Mean reward expected beforehand; that of all arms unless given */
+      readonly mean?: number | undefined
+      /** How many decisions that mean is worth */
+      readonly kappa?: number | undefined
+      /** Shape of the variance beforehand; unless given half the decisions of an average arm, 1 to 500, and 1 beside a given `beta` */
+      readonly alpha?: number | undefined
+      /** Scale of the variance beforehand; `alpha` times the variance of all rewards unless given */
+      readonly beta?: number | undefined
+    } | undefined
+    readonly kind: "thompson-gaussian"
+    /** Least probability of every enabled variant */
+    readonly minPropensity?: number | undefined
+    /** Decisions that each variant gets by the weights before the policy decides about it */
+    readonly burnInDecisions?: number | undefined
+    /** Largest share that variants in their burn-in take together beside others */
+    readonly newcomerShare?: number | undefined
+  } | {
+    readonly kind: "ucb1"
+    /** Least probability of every enabled variant */
+    readonly minPropensity?: number | undefined
+    /** Decisions that each variant gets by the weights before the policy decides about it */
+    readonly burnInDecisions?: number | undefined
+    /** Largest share that variants in their burn-in take together beside others */
+    readonly newcomerShare?: number | undefined
+  } | {
+    readonly kind: "ucb1-tuned"
+    /** Least probability of every enabled variant */
+    readonly minPropensity?: number | undefined
+    /** Decisions that each variant gets by the weights before the policy decides about it */
+    readonly burnInDecisions?: number | undefined
+    /** Largest share that variants in their burn-in take together beside others */
+    readonly newcomerShare?: number | undefined
+  } | {
+    /** Weight of ln ln N in the bound: 3 in theory, 0 in practice */
+    readonly c?: number | undefined
+    readonly kind: "kl-ucb"
+    /** Least probability of every enabled variant */
+    readonly minPropensity?: number | undefined
+    /** Decisions that each variant gets by the weights before the policy decides about it */
+    readonly burnInDecisions?: number | undefined
+    /** Largest share that variants in their burn-in take together beside others */
+    readonly newcomerShare?: number | undefined
+  } | {
+    /** In units of the reward: high is uniform, low is greedy */
+    readonly temperature?: number | undefined
+    readonly kind: "softmax"
+    /** Least probability of every enabled variant */
+    readonly minPropensity?: number | undefined
+    /** Decisions that each variant gets by the weights before the policy decides about it */
+    readonly burnInDecisions?: number | undefined
+    /** Largest share that variants in their burn-in take together beside others */
+    readonly newcomerShare?: number | undefined
+  } | {
+    /** Beta prior of a rate: successes and failures seen beforehand */
+    readonly prior?: {
+      /** Successes seen beforehand */
+      readonly alpha?: number | undefined
+      /** Failures seen beforehand */
+      readonly beta?: number | undefined
+    } | undefined
+    /** Share of decisions that follow the first draw */
+    readonly beta?: number | undefined
+    readonly kind: "top-two"
+    /** Least probability of every enabled variant */
+    readonly minPropensity?: number | undefined
+    /** Decisions that each variant gets by the weights before the policy decides about it */
+    readonly burnInDecisions?: number | undefined
+    /** Largest share that variants in their burn-in take together beside others */
+    readonly newcomerShare?: number | undefined
+  } | {
+    /** Id of the variant on trial */
+    readonly challenger: string
+    /** Its share of the traffic */
+    readonly share: number
+    readonly kind: "canary"
+    /** Least probability of every enabled variant */
+    readonly minPropensity?: number | undefined
+    /** Decisions that each variant gets by the weights before the policy decides about it */
+    readonly burnInDecisions?: number | undefined
+    /** Largest share that variants in their burn-in take together beside others */
+    readonly newcomerShare?: number | undefined
+  }
   /** The metric that the policy learns from */
   readonly reward?: {
-  /** What a reward is called; postbacks may leave it out */
-  readonly metric?: string | undefined
-  /** binary: exactly 0 or 1; value: any number within the bounds */
-  readonly kind?: "binary" | "value" | undefined
-  /** Smallest and largest reward accepted; under sum also of what one decision adds up to */
-  readonly bounds?: readonly number[] | undefined
-  /** How several rewards of one decision become its one effect */
-  readonly aggregation?: "first" | "last" | "sum" | "max" | undefined
-  /** Later rewards are logged, not counted; after twice the longest window the decision's token has expired */
-  readonly attributionWindowSeconds?: number | undefined
-  /** When a decision without a reward counts as a failure: at once, when its attribution window has closed, or by the share of rewards that should have come at its age */
-  readonly maturation?: "none" | "window" | "expected" | undefined
-  /** Whether decisions that the chosen variant did not answer are learned from: a variant that fails a third of its requests earns that much less */
-  readonly failures?: "count" | "exclude" | undefined
-} | undefined
+    /** What a reward is called; postbacks may leave it out */
+    readonly metric?: string | undefined
+    /** binary: exactly 0 or 1; value: any number within the bounds */
+    readonly kind?: "binary" | "value" | undefined
+    /** Smallest and largest reward accepted; under sum also of what one decision adds up to */
+    readonly bounds?: readonly number[] | undefined
+    /** How several rewards of one decision become its one effect */
+    readonly aggregation?: "first" | "last" | "sum" | "max" | undefined
+    /** Later rewards are logged, not counted; after twice the longest window the decision's token has expired */
+    readonly attributionWindowSeconds?: number | undefined
+    /** When a decision without a reward counts as a failure: at once, when its attribution window has closed, or by the share of rewards that should have come at its age */
+    readonly maturation?: "none" | "window" | "expected" | undefined
+    /** Whether decisions that the chosen variant did not answer are learned from: a variant that fails a third of its requests earns that much less */
+    readonly failures?: "count" | "exclude" | undefined
+  } | undefined
   /** Further metrics that rewards may name */
   readonly metrics?: readonly {
-  /** What a reward of it is called */
-  readonly id: string
-  /** Counted and reported, not learned from */
-  readonly role?: "secondary" | undefined
-  /** binary: exactly 0 or 1; value: any number within the bounds */
-  readonly kind?: "binary" | "value" | undefined
-  /** Smallest and largest reward accepted; under sum also of what one decision adds up to */
-  readonly bounds?: readonly number[] | undefined
-  /** How several rewards of one decision become its one effect */
-  readonly aggregation?: "first" | "last" | "sum" | "max" | undefined
-  /** Later rewards are logged, not counted; after twice the longest window the decision's token has expired */
-  readonly attributionWindowSeconds?: number | undefined
-}[] | undefined
+    /** What a reward of it is called */
+    readonly id: string
+    /** Counted and reported, not learned from */
+    readonly role?: "secondary" | undefined
+    /** binary: exactly 0 or 1; value: any number within the bounds */
+    readonly kind?: "binary" | "value" | undefined
+    /** Smallest and largest reward accepted; under sum also of what one decision adds up to */
+    readonly bounds?: readonly number[] | undefined
+    /** How several rewards of one decision become its one effect */
+    readonly aggregation?: "first" | "last" | "sum" | "max" | undefined
+    /** Later rewards are logged, not counted; after twice the longest window the decision's token has expired */
+    readonly attributionWindowSeconds?: number | undefined
+  }[] | undefined
   /** Which decisions the policy looks back on */
   readonly memory?: {
-  readonly kind: "all"
-} | {
-  readonly kind: "window"
-  /** Older decisions are forgotten */
-  readonly seconds: number
-} | {
-  readonly kind: "discount"
-  /** A decision of this age counts half */
-  readonly halfLifeSeconds: number
-} | undefined
+    readonly kind: "all"
+  } | {
+    readonly kind: "window"
+    /** Older decisions are forgotten */
+    readonly seconds: number
+  } | {
+    readonly kind: "discount"
+    /** A decision of this age counts half */
+    readonly halfLifeSeconds: number
+  } | undefined
   /** How often the allocation follows the counters */
   readonly refreshSeconds?: number | undefined
   /** Of a whole request, where the caller doesn't ask for another */
@@ -436,53 +439,53 @@ export type ExperimentEdit = {
   readonly revision: number
   /** None: there is no new revision, unless statistics begin anew */
   readonly changes: readonly {
-  /** policy.minPropensity, variants.champion.weight; empty for a whole document */
-  readonly path: string
-  /** null where the document said nothing */
-  readonly before: unknown
-  /** null where it says nothing now */
-  readonly after: unknown
-}[]
+    /** policy.minPropensity, variants.champion.weight; empty for a whole document */
+    readonly path: string
+    /** null where the document said nothing */
+    readonly before: unknown
+    /** null where it says nothing now */
+    readonly after: unknown
+  }[]
   /** Probability by variant while the experiment runs; null where there is none, or counters can't be read */
   readonly allocation: {
-  readonly before: Readonly<Record<string, number>> | null
-  readonly after: Readonly<Record<string, number>> | null
-}
+    readonly before: Readonly<Record<string, number>> | null
+    readonly after: Readonly<Record<string, number>> | null
+  }
   /** What becomes of each variant's statistics: a higher number begins them anew */
   readonly series: readonly {
-  readonly variant: string
-  /** 0 for a variant that there never was */
-  readonly before: number
-  readonly after: number
-  readonly why: "kept" | "kept_on_request" | "new_variant" | "came_back" | "backend_changed" | "model_replaced" | "metric_changed" | "reset"
-}[]
+    readonly variant: string
+    /** 0 for a variant that there never was */
+    readonly before: number
+    readonly after: number
+    readonly why: "kept" | "kept_on_request" | "new_variant" | "came_back" | "backend_changed" | "model_replaced" | "metric_changed" | "reset"
+  }[]
   /** Whether the traffic is divided otherwise, so that rates are compared anew */
   readonly beginsEpoch: boolean
   /** What is valid and probably not meant */
   readonly warnings: readonly {
-  /** RFC 6901, into the document */
-  readonly pointer: string
-  readonly detail: string
-}[]
+    /** RFC 6901, into the document */
+    readonly pointer: string
+    readonly detail: string
+  }[]
 }
 
 export type ExperimentHistory = {
   readonly experiment: string
   readonly revisions: readonly {
-  readonly revision: number
-  readonly at: string
-  readonly actor: string
-  /** Where the document came from */
-  readonly source: "folder" | "api"
-  readonly reason?: string | undefined
-  /** The status in the file, which a pause over the API holds back until it is resumed */
-  readonly held?: "draft" | "running" | "paused" | undefined
-  readonly deleted: boolean
-  /** One line a place */
-  readonly diff: readonly string[]
-  readonly series: Readonly<Record<string, number>>
-  readonly epoch: number
-}[]
+    readonly revision: number
+    readonly at: string
+    readonly actor: string
+    /** Where the document came from */
+    readonly source: "folder" | "api"
+    readonly reason?: string | undefined
+    /** The status in the file, which a pause over the API holds back until it is resumed */
+    readonly held?: "draft" | "running" | "paused" | undefined
+    readonly deleted: boolean
+    /** One line a place */
+    readonly diff: readonly string[]
+    readonly series: Readonly<Record<string, number>>
+    readonly epoch: number
+  }[]
   /** Where there are more */
   readonly nextCursor?: string | undefined
 }
@@ -492,54 +495,54 @@ export type ExperimentDiff = {
   readonly from: number
   readonly to: number
   readonly changes: readonly {
-  /** policy.minPropensity, variants.champion.weight; empty for a whole document */
-  readonly path: string
-  /** null where the document said nothing */
-  readonly before: unknown
-  /** null where it says nothing now */
-  readonly after: unknown
-}[]
+    /** policy.minPropensity, variants.champion.weight; empty for a whole document */
+    readonly path: string
+    /** null where the document said nothing */
+    readonly before: unknown
+    /** null where it says nothing now */
+    readonly after: unknown
+  }[]
   /** Variants whose statistics are other ones */
   readonly series: readonly {
-  readonly variant: string
-  readonly before: number
-  readonly after: number
-}[]
+    readonly variant: string
+    readonly before: number
+    readonly after: number
+  }[]
 }
 
 export type AuditPage = {
   readonly lines: readonly {
-  /** SHA-256 of the line before, in hex */
-  readonly prev: string
-  readonly seq: number
-  /** Id of this gateway's trail */
-  readonly chain: string
-  readonly at: string
-  readonly actor: string
-  readonly action: string
-  readonly subject: string
-  /** done: written before the change acts; failed: that change did not come about; refused: nothing was attempted */
-  readonly outcome: "done" | "failed" | "refused"
-  readonly revision?: number | undefined
-  readonly diff?: readonly string[] | undefined
-  readonly reason?: string | undefined
-  /** Why it failed or was refused: the code of a problem */
-  readonly code?: string | undefined
-}[]
+    /** SHA-256 of the line before, in hex */
+    readonly prev: string
+    readonly seq: number
+    /** Id of this gateway's trail */
+    readonly chain: string
+    readonly at: string
+    readonly actor: string
+    readonly action: string
+    readonly subject: string
+    /** done: written before the change acts; failed: that change did not come about; refused: nothing was attempted */
+    readonly outcome: "done" | "failed" | "refused"
+    readonly revision?: number | undefined
+    readonly diff?: readonly string[] | undefined
+    readonly reason?: string | undefined
+    /** Why it failed or was refused: the code of a problem */
+    readonly code?: string | undefined
+  }[]
   /** Where there are more */
   readonly nextCursor?: string | undefined
 }
 
 export type ExperimentList = {
   readonly experiments: readonly {
-  readonly id: string
-  readonly description: string
-  readonly status: "draft" | "running" | "paused" | "concluded"
-  /** Rises with every change of the experiment's document */
-  readonly revision: number
-  readonly policy: string
-  readonly variants: readonly string[]
-}[]
+    readonly id: string
+    readonly description: string
+    readonly status: "draft" | "running" | "paused" | "concluded"
+    /** Rises with every change of the experiment's document */
+    readonly revision: number
+    readonly policy: string
+    readonly variants: readonly string[]
+  }[]
   /** Where there are more */
   readonly nextCursor?: string | undefined
 }
@@ -554,62 +557,64 @@ export type Statistics = {
   readonly asOf: string
   /** Rises whenever a counter of the experiment changes */
   readonly stateVersion: number
+  /** Logs of which something is missing in counters that were lost and restored; absent where they are whole */
+  readonly partial?: readonly string[] | undefined
   /** State version that the allocation was made from: behind stateVersion until the next refresh */
   readonly allocationStateVersion: number
   readonly variants: readonly {
-  readonly id: string
-  /** Rises when what these numbers measure changes: older ones are not mixed in */
-  readonly series: number
-  /** Decisions that are learned from */
-  readonly decisions: number
-  /** Different units among them, estimated with a standard error of 3 per cent */
-  readonly units: number
-  /** Rewards that were applied */
-  readonly rewards: number
-  readonly sum: number
-  readonly sumSq: number
-  /** Mean reward of the matured decisions, the same that probabilityBest is of */
-  readonly rate: number
-  /** Probability of the variant now */
-  readonly allocation: number
-  /** Posterior probability of having the largest mean reward */
-  readonly probabilityBest: number
-  /** Decisions the policy counts now, after memory and maturation */
-  readonly matured: number
-  /** Decisions whose attribution window is still open */
-  readonly pending: number
-  /** Drawn decisions left out of learning because nobody or another variant answered */
-  readonly excluded: number
-  /** How calls to the variant's target go; null for a model in this process */
-  readonly target: {
-  readonly target: string
-  /** open: left alone for a while, since it failed */
-  readonly circuit: "closed" | "open" | "half_open"
-  /** What was wrong with the last call, where something was */
-  readonly lastFailure?: string | undefined
-} | null
-}[]
+    readonly id: string
+    /** Rises when what these numbers measure changes: older ones are not mixed in */
+    readonly series: number
+    /** Decisions that are learned from */
+    readonly decisions: number
+    /** Different units among them, estimated with a standard error of 3 per cent */
+    readonly units: number
+    /** Rewards that were applied */
+    readonly rewards: number
+    readonly sum: number
+    readonly sumSq: number
+    /** Mean reward of the matured decisions, the same that probabilityBest is of */
+    readonly rate: number
+    /** Probability of the variant now */
+    readonly allocation: number
+    /** Posterior probability of having the largest mean reward */
+    readonly probabilityBest: number
+    /** Decisions the policy counts now, after memory and maturation */
+    readonly matured: number
+    /** Decisions whose attribution window is still open */
+    readonly pending: number
+    /** Drawn decisions left out of learning because nobody or another variant answered */
+    readonly excluded: number
+    /** How calls to the variant's target go; null for a model in this process */
+    readonly target: {
+      readonly target: string
+      /** open: left alone for a while, since it failed */
+      readonly circuit: "closed" | "open" | "half_open"
+      /** What was wrong with the last call, where something was */
+      readonly lastFailure?: string | undefined
+    } | null
+  }[]
   /** Units kept on the control, by the variant that was the control; never learned from */
   readonly holdout: readonly {
-  readonly id: string
-  readonly decisions: number
-  readonly rewards: number
-  readonly sum: number
-  readonly sumSq: number
-  readonly rate: number
-}[]
+    readonly id: string
+    readonly decisions: number
+    readonly rewards: number
+    readonly sum: number
+    readonly sumSq: number
+    readonly rate: number
+  }[]
   /** Metrics that are counted and not learned from */
   readonly metrics: readonly {
-  readonly id: string
-  readonly variants: readonly {
-  readonly id: string
-  readonly rewards: number
-  readonly sum: number
-  readonly sumSq: number
-  /** Sum over all decisions of the variant */
-  readonly rate: number
-}[]
-}[]
+    readonly id: string
+    readonly variants: readonly {
+      readonly id: string
+      readonly rewards: number
+      readonly sum: number
+      readonly sumSq: number
+      /** Sum over all decisions of the variant */
+      readonly rate: number
+    }[]
+  }[]
 }
 
 export type Allocation = {
@@ -645,24 +650,24 @@ export type Explanation = {
   readonly learn: boolean
   readonly explanation: string
   readonly variants: readonly {
-  readonly id: string
-  readonly enabled: boolean
-  readonly allocation: number
-  /** -ln(h) / allocation, h a hash of unit and variant; the smallest is chosen */
-  readonly score: unknown
-  /** Names of the features that the variant's model reads; null where the model can't tell */
-  readonly knownFeatures: (readonly string[]) | null
-  /** How the variant's target is asked; null for a model in this process, or one that only bodies are passed to */
-  readonly request: {
-  readonly target: string
-  readonly protocol: string
-  readonly method: string
-  readonly path: string
-  readonly headers: Readonly<Record<string, string>>
-  /** Of one instance; `<name>` stands where the value of a feature goes */
-  readonly body: string
-} | null
-}[]
+    readonly id: string
+    readonly enabled: boolean
+    readonly allocation: number
+    /** -ln(h) / allocation, h a hash of unit and variant; the smallest is chosen */
+    readonly score: unknown
+    /** Names of the features that the variant's model reads; null where the model can't tell */
+    readonly knownFeatures: (readonly string[]) | null
+    /** How the variant's target is asked; null for a model in this process, or one that only bodies are passed to */
+    readonly request: {
+      readonly target: string
+      readonly protocol: string
+      readonly method: string
+      readonly path: string
+      readonly headers: Readonly<Record<string, string>>
+      /** Of one instance; `<name>` stands where the value of a feature goes */
+      readonly body: string
+    } | null
+  }[]
 }
 
 /** An API key to be made. */
@@ -681,22 +686,22 @@ export type KeyWish = {
 
 export type MadeKey = {
   readonly key: {
-  /** What it is revoked by */
-  readonly id: string
-  readonly name: string
-  readonly permissions: readonly ("predict" | "force" | "view" | "edit" | "admin")[]
-  /** Ids of the experiments that it is for; null: all */
-  readonly experiments: (readonly string[]) | null
-  /** How often it may be used at each gateway; null: without a limit */
-  readonly requestsPerSecond: unknown
-  readonly createdAt: string
-  /** Name of the key or user that made it */
-  readonly createdBy: string
-  /** From when on it is refused; null: never */
-  readonly expiresAt: string | null
-  /** To the minute; null: not yet */
-  readonly lastUsedAt: string | null
-}
+    /** What it is revoked by */
+    readonly id: string
+    readonly name: string
+    readonly permissions: readonly ("predict" | "force" | "view" | "edit" | "admin")[]
+    /** Ids of the experiments that it is for; null: all */
+    readonly experiments: (readonly string[]) | null
+    /** How often it may be used at each gateway; null: without a limit */
+    readonly requestsPerSecond: unknown
+    readonly createdAt: string
+    /** Name of the key or user that made it */
+    readonly createdBy: string
+    /** From when on it is refused; null: never */
+    readonly expiresAt: string | null
+    /** To the minute; null: not yet */
+    readonly lastUsedAt: string | null
+  }
   /** What to send as Authorization: Bearer. Shown this once, and kept nowhere */
   readonly secret: string
 }
@@ -704,27 +709,27 @@ export type MadeKey = {
 export type KeyList = {
   /** Made under /admin/keys and not revoked, the oldest first */
   readonly keys: readonly {
-  /** What it is revoked by */
-  readonly id: string
-  readonly name: string
-  readonly permissions: readonly ("predict" | "force" | "view" | "edit" | "admin")[]
-  /** Ids of the experiments that it is for; null: all */
-  readonly experiments: (readonly string[]) | null
-  /** How often it may be used at each gateway; null: without a limit */
-  readonly requestsPerSecond: unknown
-  readonly createdAt: string
-  /** Name of the key or user that made it */
-  readonly createdBy: string
-  /** From when on it is refused; null: never */
-  readonly expiresAt: string | null
-  /** To the minute; null: not yet */
-  readonly lastUsedAt: string | null
-}[]
+    /** What it is revoked by */
+    readonly id: string
+    readonly name: string
+    readonly permissions: readonly ("predict" | "force" | "view" | "edit" | "admin")[]
+    /** Ids of the experiments that it is for; null: all */
+    readonly experiments: (readonly string[]) | null
+    /** How often it may be used at each gateway; null: without a limit */
+    readonly requestsPerSecond: unknown
+    readonly createdAt: string
+    /** Name of the key or user that made it */
+    readonly createdBy: string
+    /** From when on it is refused; null: never */
+    readonly expiresAt: string | null
+    /** To the minute; null: not yet */
+    readonly lastUsedAt: string | null
+  }[]
   /** Keys of the setting API_KEYS: in force until the gateway is started without them */
   readonly configured: readonly {
-  readonly name: string
-  readonly permissions: readonly ("predict" | "force" | "view" | "edit" | "admin")[]
-}[]
+    readonly name: string
+    readonly permissions: readonly ("predict" | "force" | "view" | "edit" | "admin")[]
+  }[]
 }
 
 export type Problem = {
@@ -736,10 +741,10 @@ export type Problem = {
   /** What was wrong with this request */
   readonly detail?: string | undefined
   readonly errors?: readonly {
-  /** RFC 6901, into the body */
-  readonly pointer: string
-  readonly detail: string
-}[] | undefined
+    /** RFC 6901, into the body */
+    readonly pointer: string
+    readonly detail: string
+  }[] | undefined
 }
 
 export type Liveness = {
@@ -758,319 +763,15 @@ export type Readiness = {
   readonly ready: boolean
   /** State of each part; only a required one keeps the whole from being ready */
   readonly parts: Readonly<Record<string, {
-  readonly ready: boolean
-  readonly required: boolean
-  readonly detail?: string | undefined
-}>>
+    readonly ready: boolean
+    readonly required: boolean
+    readonly detail?: string | undefined
+  }>>
 }
 
 /** An Experiment with its revision, defaults filled in */
-export type PublishedExperiment = {
+export type PublishedExperiment = Experiment & {
   readonly revision: number
-  /** What requests and tokens call it; never changes */
-  readonly id: string
-  /** What other protocols' clients call it beside its id: their endpoint, model or deployment; no other experiment's */
-  readonly names?: readonly string[] | undefined
-  /** For people */
-  readonly description?: string | undefined
-  /** Only a running experiment is learned from; the others serve the control */
-  readonly status?: "draft" | "running" | "paused" | "concluded" | undefined
-  /** When the status changes by itself */
-  readonly schedule?: {
-  /** A draft runs from then on */
-  readonly startAt?: string | undefined
-  /** A running or paused experiment is concluded then */
-  readonly endAt?: string | undefined
-} | undefined
-  /** unit: a unit keeps its variant, and a propensity is that of its first decision; request: every request is drawn anew, and a propensity is that of this very decision */
-  readonly stickiness?: "unit" | "request" | undefined
-  /** The alternatives */
-  readonly variants: readonly {
-  /** What decisions, tokens and statistics call it; ids that differ only in case are one */
-  readonly id: string
-  /** Share in static and burn-in allocations; only ratios matter */
-  readonly weight?: number | undefined
-  /** A disabled variant is never chosen */
-  readonly enabled?: boolean | undefined
-  /** What answers for this variant */
-  readonly backend: {
-  readonly kind: "embedded"
-  /** A folder of MODELS_DIR */
-  readonly model: string
-} | {
-  readonly kind: "http"
-  /** A target of TARGETS_FILE */
-  readonly target: string
-  /** Its name at the server (tensorflow-v1 and open-inference-v2) */
-  readonly model?: string | undefined
-  /** Its version at the server; the server's choice when left out */
-  readonly version?: string | undefined
-  /** The most of the request's deadline that this model gets; up to four fifths where others may stand in when left out */
-  readonly timeoutMs?: number | undefined
-  /** How features become the request; see docs/backends.md */
-  readonly request?: {
-  /** Named tensors (targets of open-inference-v2 only) */
-  readonly inputs?: readonly {
-  /** The tensor's name at the server */
-  readonly name: string
-  /** BYTES for text */
-  readonly datatype: "BOOL" | "UINT8" | "UINT16" | "UINT32" | "UINT64" | "INT8" | "INT16" | "INT32" | "INT64" | "FP32" | "FP64" | "BYTES"
-  /** Its columns, in order: the tensor has a row for each instance */
-  readonly features: readonly string[]
-}[] | undefined
-  /** The features to send, in this order; all of them when left out */
-  readonly features?: readonly string[] | undefined
-  /** What an instance becomes: an object, a list of the values of `features`, or a line of them; object when left out */
-  readonly form?: "object" | "row" | "csv" | undefined
-  /** JSON around the instances (json and sagemaker): the text "$instances" stands for the list of all, "$instance" for one, and then each instance is a request */
-  readonly body?: unknown
-} | undefined
-  /** Where the prediction is in the answer */
-  readonly response?: {
-  /** Which tensor (open-inference-v2); the first when left out */
-  readonly output?: string | undefined
-  /** Which number of a row of several, from 0; must be given where a row has several */
-  readonly column?: number | undefined
-  /** JSON pointer to the list of predictions, or to the one prediction of a single instance (json and sagemaker) */
-  readonly pointer?: string | undefined
-  /** JSON pointer within each item of that list to its number */
-  readonly item?: string | undefined
-} | undefined
-} | {
-  readonly kind: "sagemaker"
-  /** A target of TARGETS_FILE */
-  readonly target: string
-  /** TargetVariant: a production variant of the endpoint */
-  readonly variant?: string | undefined
-  /** TargetModel: a model of a multi-model endpoint */
-  readonly model?: string | undefined
-  /** invoke: real-time and serverless endpoints; async: the answer is where the prediction will be */
-  readonly mode?: "invoke" | "async" | undefined
-  /** What the model is sent; text/csv where `request.form` is csv, else application/json */
-  readonly contentType?: "application/json" | "text/csv" | undefined
-  /** The most of the request's deadline that this model gets; up to four fifths where others may stand in when left out */
-  readonly timeoutMs?: number | undefined
-  /** How features become the request; see docs/backends.md */
-  readonly request?: {
-  /** Named tensors (targets of open-inference-v2 only) */
-  readonly inputs?: readonly {
-  /** The tensor's name at the server */
-  readonly name: string
-  /** BYTES for text */
-  readonly datatype: "BOOL" | "UINT8" | "UINT16" | "UINT32" | "UINT64" | "INT8" | "INT16" | "INT32" | "INT64" | "FP32" | "FP64" | "BYTES"
-  /** Its columns, in order: the tensor has a row for each instance */
-  readonly features: readonly string[]
-}[] | undefined
-  /** The features to send, in this order; all of them when left out */
-  readonly features?: readonly string[] | undefined
-  /** What an instance becomes: an object, a list of the values of `features`, or a line of them; object when left out */
-  readonly form?: "object" | "row" | "csv" | undefined
-  /** JSON around the instances (json and sagemaker): the text "$instances" stands for the list of all, "$instance" for one, and then each instance is a request */
-  readonly body?: unknown
-} | undefined
-  /** Where the prediction is in the answer */
-  readonly response?: {
-  /** Which tensor (open-inference-v2); the first when left out */
-  readonly output?: string | undefined
-  /** Which number of a row of several, from 0; must be given where a row has several */
-  readonly column?: number | undefined
-  /** JSON pointer to the list of predictions, or to the one prediction of a single instance (json and sagemaker) */
-  readonly pointer?: string | undefined
-  /** JSON pointer within each item of that list to its number */
-  readonly item?: string | undefined
-} | undefined
-}
-}[]
-  /** Reference variant: what holdout units and paused experiments get */
-  readonly control: string
-  /** Answers when the chosen variant can't; the control when left out */
-  readonly fallback?: string | undefined
-  /** What is answered when no variant can; without one such requests are refused */
-  readonly staticAnswer?: {
-  /** The prediction of every instance, for callers whose request the gateway read */
-  readonly prediction?: number | undefined
-  /** The body for callers whose request it passed through */
-  readonly body?: string | undefined
-  /** Of that body */
-  readonly contentType?: string | undefined
-} | undefined
-  /** The rule that turns statistics into an allocation; docs/policies has a page on each */
-  readonly policy: {
-  readonly kind: "static"
-  /** Least probability of every enabled variant */
-  readonly minPropensity?: number | undefined
-  /** Decisions that each variant gets by the weights before the policy decides about it */
-  readonly burnInDecisions?: number | undefined
-  /** Largest share that variants in their burn-in take together beside others */
-  readonly newcomerShare?: number | undefined
-} | {
-  /** Share that explores, 0.1 unless `decay` is given */
-  readonly epsilon?: number | undefined
-  /** c of a falling share min(1, c / n), n decisions so far */
-  readonly decay?: number | undefined
-  readonly kind: "epsilon-greedy"
-  /** Least probability of every enabled variant */
-  readonly minPropensity?: number | undefined
-  /** Decisions that each variant gets by the weights before the policy decides about it */
-  readonly burnInDecisions?: number | undefined
-  /** Largest share that variants in their burn-in take together beside others */
-  readonly newcomerShare?: number | undefined
-} | {
-  /** Beta prior of a rate: successes and failures seen beforehand */
-  readonly prior?: {
-  /** Successes seen beforehand */
-  readonly alpha?: number | undefined
-  /** Failures seen beforehand */
-  readonly beta?: number | undefined
-} | undefined
-  readonly kind: "thompson"
-  /** Least probability of every enabled variant */
-  readonly minPropensity?: number | undefined
-  /** Decisions that each variant gets by the weights before the policy decides about it */
-  readonly burnInDecisions?: number | undefined
-  /** Largest share that variants in their burn-in take together beside others */
-  readonly newcomerShare?: number | undefined
-} | {
-  /** Normal-inverse-gamma prior: mean, weight of the mean in decisions, shape and scale of the variance */
-  readonly prior?: {
-  /** Mean reward expected beforehand; that of all arms unless given */
-  readonly mean?: number | undefined
-  /** How many decisions that mean is worth */
-  readonly kappa?: number | undefined
-  /** Shape of the variance beforehand; unless given half the decisions of an average arm, 1 to 500, and 1 beside a given `beta` */
-  readonly alpha?: number | undefined
-  /** Scale of the variance beforehand; `alpha` times the variance of all rewards unless given */
-  readonly beta?: number | undefined
-} | undefined
-  readonly kind: "thompson-gaussian"
-  /** Least probability of every enabled variant */
-  readonly minPropensity?: number | undefined
-  /** Decisions that each variant gets by the weights before the policy decides about it */
-  readonly burnInDecisions?: number | undefined
-  /** Largest share that variants in their burn-in take together beside others */
-  readonly newcomerShare?: number | undefined
-} | {
-  readonly kind: "ucb1"
-  /** Least probability of every enabled variant */
-  readonly minPropensity?: number | undefined
-  /** Decisions that each variant gets by the weights before the policy decides about it */
-  readonly burnInDecisions?: number | undefined
-  /** Largest share that variants in their burn-in take together beside others */
-  readonly newcomerShare?: number | undefined
-} | {
-  readonly kind: "ucb1-tuned"
-  /** Least probability of every enabled variant */
-  readonly minPropensity?: number | undefined
-  /** Decisions that each variant gets by the weights before the policy decides about it */
-  readonly burnInDecisions?: number | undefined
-  /** Largest share that variants in their burn-in take together beside others */
-  readonly newcomerShare?: number | undefined
-} | {
-  /** Weight of ln ln N in the bound: 3 in theory, 0 in practice */
-  readonly c?: number | undefined
-  readonly kind: "kl-ucb"
-  /** Least probability of every enabled variant */
-  readonly minPropensity?: number | undefined
-  /** Decisions that each variant gets by the weights before the policy decides about it */
-  readonly burnInDecisions?: number | undefined
-  /** Largest share that variants in their burn-in take together beside others */
-  readonly newcomerShare?: number | undefined
-} | {
-  /** In units of the reward: high is uniform, low is greedy */
-  readonly temperature?: number | undefined
-  readonly kind: "softmax"
-  /** Least probability of every enabled variant */
-  readonly minPropensity?: number | undefined
-  /** Decisions that each variant gets by the weights before the policy decides about it */
-  readonly burnInDecisions?: number | undefined
-  /** Largest share that variants in their burn-in take together beside others */
-  readonly newcomerShare?: number | undefined
-} | {
-  /** Beta prior of a rate: successes and failures seen beforehand */
-  readonly prior?: {
-  /** Successes seen beforehand */
-  readonly alpha?: number | undefined
-  /** Failures seen beforehand */
-  readonly beta?: number | undefined
-} | undefined
-  /** Share of decisions that follow the first draw */
-  readonly beta?: number | undefined
-  readonly kind: "top-two"
-  /** Least probability of every enabled variant */
-  readonly minPropensity?: number | undefined
-  /** Decisions that each variant gets by the weights before the policy decides about it */
-  readonly burnInDecisions?: number | undefined
-  /** Largest share that variants in their burn-in take together beside others */
-  readonly newcomerShare?: number | undefined
-} | {
-  /** Id of the variant on trial */
-  readonly challenger: string
-  /** Its share of the traffic */
-  readonly share: number
-  readonly kind: "canary"
-  /** Least probability of every enabled variant */
-  readonly minPropensity?: number | undefined
-  /** Decisions that each variant gets by the weights before the policy decides about it */
-  readonly burnInDecisions?: number | undefined
-  /** Largest share that variants in their burn-in take together beside others */
-  readonly newcomerShare?: number | undefined
-}
-  /** The metric that the policy learns from */
-  readonly reward?: {
-  /** What a reward is called; postbacks may leave it out */
-  readonly metric?: string | undefined
-  /** binary: exactly 0 or 1; value: any number within the bounds */
-  readonly kind?: "binary" | "value" | undefined
-  /** Smallest and largest reward accepted; under sum also of what one decision adds up to */
-  readonly bounds?: readonly number[] | undefined
-  /** How several rewards of one decision become its one effect */
-  readonly aggregation?: "first" | "last" | "sum" | "max" | undefined
-  /** Later rewards are logged, not counted; after twice the longest window the decision's token has expired */
-  readonly attributionWindowSeconds?: number | undefined
-  /** When a decision without a reward counts as a failure: at once, when its attribution window has closed, or by the share of rewards that should have come at its age */
-  readonly maturation?: "none" | "window" | "expected" | undefined
-  /** Whether decisions that the chosen variant did not answer are learned from: a variant that fails a third of its requests earns that much less */
-  readonly failures?: "count" | "exclude" | undefined
-} | undefined
-  /** Further metrics that rewards may name */
-  readonly metrics?: readonly {
-  /** What a reward of it is called */
-  readonly id: string
-  /** Counted and reported, not learned from */
-  readonly role?: "secondary" | undefined
-  /** binary: exactly 0 or 1; value: any number within the bounds */
-  readonly kind?: "binary" | "value" | undefined
-  /** Smallest and largest reward accepted; under sum also of what one decision adds up to */
-  readonly bounds?: readonly number[] | undefined
-  /** How several rewards of one decision become its one effect */
-  readonly aggregation?: "first" | "last" | "sum" | "max" | undefined
-  /** Later rewards are logged, not counted; after twice the longest window the decision's token has expired */
-  readonly attributionWindowSeconds?: number | undefined
-}[] | undefined
-  /** Which decisions the policy looks back on */
-  readonly memory?: {
-  readonly kind: "all"
-} | {
-  readonly kind: "window"
-  /** Older decisions are forgotten */
-  readonly seconds: number
-} | {
-  readonly kind: "discount"
-  /** A decision of this age counts half */
-  readonly halfLifeSeconds: number
-} | undefined
-  /** How often the allocation follows the counters */
-  readonly refreshSeconds?: number | undefined
-  /** Of a whole request, where the caller doesn't ask for another */
-  readonly deadlineMs?: number | undefined
-  /** Share of units kept on control and never learned from */
-  readonly holdout?: number | undefined
-  /** Experiments with the same salt hold out the same units; each has a holdout of its own when left out */
-  readonly holdoutSalt?: string | undefined
-  /** Features copied into decision events */
-  readonly logFeatures?: readonly string[] | undefined
-  /** Must be an empty list: guardrails are not supported yet */
-  readonly guardrails?: readonly unknown[] | undefined
 }
 
 /** Every call of the HTTP interface. */
@@ -1142,7 +843,7 @@ export class GatewayClient {
   readExperiment(given: {
     readonly experiment: string,
     readonly accept?: string | undefined,
-  }): Promise<Answer<PublishedExperiment>> {
+  }): Promise<Answer<PublishedExperiment | string>> {
     return this.#send("GET", `/admin/experiments/${encodeURIComponent(given.experiment)}`, { headers: { accept: given.accept } })
   }
 

@@ -3,7 +3,7 @@
  * whose experiment has two models of that server. `node scripts/kserve-client.ts`, after `scripts/setup-tools.sh clients`.
  */
 import { execFile, spawn } from "node:child_process"
-import { mkdtemp, rm, writeFile } from "node:fs/promises"
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -38,22 +38,21 @@ export async function runAgainstBoth(say: (line: string) => void) {
         TARGETS_FILE: join(folder, "targets.yaml"),
       }),
     )
-    try {
-      const direct = await ask(kserve)
-      say(`KServe said:\n${direct}`)
-      const behind = await ask(gateway.address)
-      say(`The gateway said:\n${behind}`)
-      const stats = await (await fetch(`${gateway.address}/admin/experiments/${MODEL}/stats`)).text()
-      const decisions = [...stats.matchAll(/"decisions":(\d+)/g)].reduce((sum, [, count]) => sum + Number(count), 0)
-      say(`Decisions that it made: ${decisions}`)
-      return { direct, behind, decisions }
-    } finally {
-      await gateway.stop()
-    }
+    const answers = await bothAnswers(kserve, gateway.address).finally(() => gateway.stop())
+    say(`KServe said:\n${answers.direct}`)
+    say(`The gateway said:\n${answers.behind}`)
+    const log = await readFile(join(folder, "data", "outcomes", "outcomes-00000001.ndjson"), "utf8")
+    const decisions = [...log.matchAll(/"type":"decision"/g)].length
+    say(`Decisions that it made: ${decisions}`)
+    return { ...answers, decisions }
   } finally {
     server.kill()
     await rm(folder, { recursive: true, force: true })
   }
+}
+
+async function bothAnswers(kserve: string, gateway: string) {
+  return { direct: await ask(kserve), behind: await ask(gateway) }
 }
 
 async function ask(address: string): Promise<string> {

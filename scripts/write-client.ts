@@ -90,7 +90,7 @@ export function clientText(): string {
   const types = new Map(
     Object.entries(schemas).map(([name, schema]) => [
       name,
-      `${described(schema, "")}export type ${name} = ${typeOf(schema)}\n`,
+      indented(`${described(schema)}export type ${name} = ${typeOf(lessShared(schema, schemas))}\n`),
     ]),
   )
   const methods = OPERATIONS.filter(isForPrograms).map(methodText)
@@ -121,6 +121,37 @@ function needed(types: ReadonlyMap<string, string>, text: string): readonly stri
   return [...types].filter(([name]) => found.has(name)).map(([, type]) => type)
 }
 
+/** A schema with all members of another one, as that one and the members it adds. */
+function lessShared(schema: JsonSchema, schemas: Readonly<Record<string, JsonSchema>>): JsonSchema {
+  const { properties = {}, required = [] } = schema
+  const shared = Object.entries(schemas).find(([, other]) => {
+    const members = Object.entries(other.properties ?? {})
+    return other !== schema && members.length > 1 && members.every(([name, member]) => isSame(properties[name], member))
+  })
+  if (shared === undefined) return schema
+  const [name, { properties: known = {} }] = shared
+  const isOwn = (member: string): boolean => !(member in known)
+  const own = Object.entries(properties).filter(([member]) => isOwn(member))
+  return {
+    allOf: [{ $ref: name }, { type: "object", properties: Object.fromEntries(own), required: required.filter(isOwn) }],
+  }
+}
+
+function isSame(one: unknown, other: unknown): boolean {
+  return JSON.stringify(one) === JSON.stringify(other)
+}
+
+/** Two spaces for each brace that is open. */
+function indented(text: string): string {
+  let depth = 0
+  return text.replaceAll(/^.*$/gm, (line) => {
+    if (line.startsWith("}")) depth--
+    const written = line === "" ? line : "  ".repeat(depth) + line
+    if (line.endsWith("{")) depth++
+    return written
+  })
+}
+
 /** Pages, pixels and preflights are for browsers; dialects are for clients that there are already. */
 function isForPrograms({ method, dialect, answers }: Operation): boolean {
   if (dialect !== undefined) return false
@@ -137,10 +168,9 @@ function methodText(operation: Operation): string {
   const sent = [sentPart("query", parameters), sentPart("headers", parameters), ...bodyParts(request)].filter(
     (part) => part !== "",
   )
-  const schemas = answers
-    .filter(({ status }) => status < 300)
-    .flatMap(({ content = [] }) => content.flatMap(({ schemas: named = [] }) => named))
-  const answer = [...new Set(schemas)].join(" | ") || "string"
+  const contents = answers.filter(({ status }) => status < 300).flatMap(({ content = [] }) => content)
+  const answer =
+    [...new Set(contents.flatMap(({ schemas }): readonly string[] => schemas ?? ["string"]))].join(" | ") || "string"
   const target = path.includes("$") ? `\`${path}\`` : JSON.stringify(path)
   return `  /** ${summary}. */
   ${id}(${given}): Promise<Answer<${answer}>> {
@@ -229,15 +259,15 @@ function objectType({ properties, required = [], additionalProperties }: JsonSch
     const said = /^[A-Za-z_]\w*$/.test(name) ? name : JSON.stringify(name)
     const member = typeOf(schema)
     const type = optional === "" || member === "unknown" ? member : `${member} | undefined`
-    return `${described(schema, "  ")}  readonly ${said}${optional}: ${type}`
+    return `${described(schema)}readonly ${said}${optional}: ${type}`
   })
   return `{\n${members.join("\n")}\n}`
 }
 
-function described(schema: unknown, indent: string): string {
+function described(schema: unknown): string {
   const text =
     typeof schema === "object" && schema !== null && "description" in schema ? String(schema.description) : ""
-  return text === "" ? "" : `${indent}/** ${text.replaceAll("*/", "* /")} */\n`
+  return text === "" ? "" : `/** ${text.replaceAll("*/", "* /")} */\n`
 }
 
 function inParentheses(type: string): string {

@@ -8,8 +8,8 @@ import { TIMED_OUT, within } from "./within.ts"
 
 /** What to ask, whom, and whom instead. */
 export interface Question {
-  /** What the chosen variant is asked; whoever stands in is asked the same, as itself. */
-  readonly call: Omit<ModelCall, "timeoutMs">
+  /** What the chosen variant is asked, with all the time that there is; whoever stands in is asked the same, as itself. */
+  readonly call: ModelCall
   /** In the document's order, like `endpoints`. */
   readonly variants: readonly { readonly id: VariantId }[]
   /** One more than there are variants where the document has a static answer: the last answers with it. */
@@ -54,8 +54,6 @@ export interface Unanswered {
 
 export type Answer = Answered | Unanswered
 
-/** A local model answers before anything else happens. */
-const LOCAL = Number.POSITIVE_INFINITY
 /** Of the time left, what a rung gets while others are below it; the last gets all of it. */
 const RUNG_SHARE = 0.8
 
@@ -72,7 +70,7 @@ export function askModel(question: Question, clock: Clock): Answer | Promise<Ans
   if (endpoint.remote || !canTake(endpoint, question)) return askDown(question, clock, asked, undefined)
   const startedMs = clock.monotonicMs()
   try {
-    const result = fitting(question, endpoint.predict(callOf(question, index, LOCAL)) as ModelAnswer)
+    const result = fitting(question, endpoint.predict(callOf(question, index)) as ModelAnswer)
     asked.push({ variant: variantOf(question, index), ms: since(startedMs, clock) })
     return { answered: true, result, endpoint, servedIndex: index, error: null, asked }
   } catch (error) {
@@ -95,7 +93,11 @@ async function askDown(question: Question, clock: Clock, asked: AskedVariant[], 
     const index = ladder[rung] as number
     const endpoint = endpoints[index] as ModelEndpoint
     try {
-      const result = fitting(question, await inTime(question, index, share * (deadlineAtMs - startedMs)))
+      const answer = await inTime(question, index, share * (deadlineAtMs - startedMs))
+      if (answer === TIMED_OUT) {
+        throw new GatewayError("deadline_exceeded", { detail: "No model answered within the deadline." })
+      }
+      const result = fitting(question, answer)
       asked.push(answeringRung(question, index, result, since(startedMs, clock)))
       const error = first === undefined ? null : reasonOf(first)
       return { answered: true, result, endpoint, servedIndex: index, error, asked }
@@ -138,8 +140,10 @@ function canTake({ takes }: ModelEndpoint, { call: { instances, payload } }: Que
   return (takes.features && instances.length > 0) || (payload !== undefined && takes.bodies.includes(payload.protocol))
 }
 
-function callOf({ call, variants }: Question, index: number, timeoutMs: number): ModelCall {
-  return { ...call, variant: variants[index]?.id ?? call.variant, timeoutMs }
+/** @param timeoutMs all the time that there is when left out: a local model answers before anything else happens */
+function callOf({ call, variants }: Question, index: number, timeoutMs = call.timeoutMs): ModelCall {
+  const variant = variants[index]?.id ?? call.variant
+  return variant === call.variant && timeoutMs === call.timeoutMs ? call : { ...call, variant, timeoutMs }
 }
 
 /** An answer that fits the question. @throws GatewayError `wrong_shape` for one that doesn't */
@@ -156,18 +160,19 @@ function fitsScores({ call: { instances } }: Question, scores: readonly number[]
   return scores.length === expected && scores.every(Number.isFinite)
 }
 
-/** Bounds the call: an endpoint that doesn't give up by itself still can't hold the answer up. */
-async function inTime(question: Question, index: number, budgetMs: number): Promise<ModelAnswer> {
+/** @returns `TIMED_OUT` where no time is left, also to an endpoint that doesn't give up by itself: it can't hold the answer up */
+function inTime(
+  question: Question,
+  index: number,
+  budgetMs: number,
+): ModelAnswer | Promise<ModelAnswer | typeof TIMED_OUT> | typeof TIMED_OUT {
   const endpoint = question.endpoints[index] as ModelEndpoint
   if (!canTake(endpoint, question)) throw new GatewayError("not_taken")
-  if (!endpoint.remote) return await endpoint.predict(callOf(question, index, LOCAL))
+  if (!endpoint.remote) return endpoint.predict(callOf(question, index))
   const timeoutMs = Math.min(budgetMs, endpoint.timeoutMs ?? Number.POSITIVE_INFINITY)
-  if (timeoutMs > 0) {
-    const asked = endpoint.predict(callOf(question, index, timeoutMs))
-    const answer = asked instanceof Promise ? await within(asked, timeoutMs) : asked
-    if (answer !== TIMED_OUT) return answer
-  }
-  throw new GatewayError("deadline_exceeded", { detail: "No model answered within the deadline." })
+  if (timeoutMs <= 0) return TIMED_OUT
+  const asked = endpoint.predict(callOf(question, index, timeoutMs))
+  return asked instanceof Promise ? within(asked, timeoutMs) : asked
 }
 
 function isCallersMistake(error: unknown): boolean {

@@ -8,13 +8,10 @@ import type { Clock } from "../ports/clock.ts"
 import type { CounterStore } from "../ports/counter-store.ts"
 import type { BackendCheck, ReadYaml } from "../ports/document-source.ts"
 import type { ExperimentStore, StoredRevision } from "../ports/experiment-store.ts"
-import { readEdited } from "./edited-document.ts"
+import { type GivenDocument, readEdited } from "./edited-document.ts"
 import type { Author, Draft, Publication, Publisher, PublishingTurn } from "./publish.ts"
 import { type Review, reviewDraft, reviewRemoval } from "./review-draft.ts"
 import { previousRevision, storedExperiment } from "./revision-lineage.ts"
-
-/** A document as it came: JSON that was read, or the text of a YAML file. */
-export type GivenDocument = { readonly json: unknown } | { readonly yaml: string }
 
 /** What is wanted of an experiment. */
 export type Wanted =

@@ -2,7 +2,9 @@ import type { DocumentIssue } from "../domain/document-issues.ts"
 import { GatewayError, type InputError } from "../domain/errors.ts"
 import { type Experiment, parseExperiment } from "../domain/experiment.ts"
 import type { BackendCheck, ReadYaml } from "../ports/document-source.ts"
-import type { GivenDocument } from "./edit-experiment.ts"
+
+/** A document as it came: JSON that was read, or the text of a YAML file. */
+export type GivenDocument = { readonly json: unknown } | { readonly yaml: string }
 
 export interface EditedDocument {
   /** What the address calls the experiment. */

@@ -53,6 +53,8 @@ export class ExperimentFold {
   #stand: { readonly log: LogId; readonly position: LogPosition } | undefined
   /** Up to where the log is durable; entries added so far lie before it. */
   #end: LogPosition | undefined
+  /** Where what was forgotten ends. */
+  #forgottenTo: LogPosition | undefined
   #flushing: PromiseWithResolvers<void>[] = []
   #running = false
   /** End of what is being folded now. */
@@ -75,9 +77,14 @@ export class ExperimentFold {
     return this.#failing
   }
 
+  /** How many rewards wait in memory for the next fold. */
+  get waitingRewards(): number {
+    return this.#rewards.length
+  }
+
   /** Whether everything that lies before a durable place is folded. */
   hasReached(end: LogPosition): boolean {
-    if (this.#folding === undefined && this.#pending.isEmpty) return true
+    if (this.#folding === undefined && !this.#hasWork) return true
     const { position } = this
     return position !== undefined && !isAfter(end, position)
   }
@@ -101,6 +108,14 @@ export class ExperimentFold {
     else this.#timer ??= setTimeout(() => this.#start(), this.#context.foldEveryMs())
   }
 
+  /** Keeps in memory nothing of what waits for a fold that is tried: it is read from the log again once that is done. */
+  forget(): void {
+    if (!this.#running || this.#pending.isEmpty || this.#end === undefined) return
+    this.#take(this.#end)
+    this.#forgottenTo = this.#end
+    for (const reward of this.#rewards.splice(0)) reward.settle?.()
+  }
+
   /** Folds everything added so far. @throws GatewayError `store_unavailable` when the next try fails */
   flush(): Promise<void> {
     const flush = Promise.withResolvers<void>()
@@ -117,7 +132,7 @@ export class ExperimentFold {
   async check(): Promise<void> {
     const { store, reconcile, logId } = this.#context
     const stand = this.#stand
-    if (this.#running || this.#stopped || !this.#pending.isEmpty || stand?.log !== logId()) return
+    if (this.#running || this.#stopped || this.#hasWork || stand?.log !== logId()) return
     const { log, position } = stand
     this.#running = true
     try {
@@ -128,7 +143,7 @@ export class ExperimentFold {
       if (!(error instanceof GatewayError)) throw error
     } finally {
       this.#running = false
-      if (!this.#pending.isEmpty && !this.#stopped) this.#start()
+      if (this.#hasWork && !this.#stopped) this.#start()
       else for (const { resolve } of this.#flushing.splice(0)) resolve()
     }
   }
@@ -140,9 +155,14 @@ export class ExperimentFold {
     this.#wake()
   }
 
+  get #hasWork(): boolean {
+    return !this.#pending.isEmpty || this.#forgottenTo !== undefined
+  }
+
   #isDue(): boolean {
     return (
       this.#pending.rewards > 0 ||
+      this.#forgottenTo !== undefined ||
       this.#flushing.length > 0 ||
       this.#context.clock.monotonicMs() - this.#lastFoldAt >= this.#context.foldEveryMs()
     )
@@ -159,24 +179,28 @@ export class ExperimentFold {
     do {
       const flushing = this.#flushing
       this.#flushing = []
-      if (!this.#pending.isEmpty && this.#end !== undefined) {
+      if (this.#hasWork && this.#end !== undefined) {
         const rewards = this.#rewards
         this.#rewards = []
         await this.#foldUntilDone(this.#take(this.#end), rewards, flushing)
       }
       this.#lastFoldAt = this.#context.clock.monotonicMs()
       for (const { resolve } of flushing) resolve()
-    } while (this.#isDue() && !this.#pending.isEmpty && !this.#stopped)
+    } while (this.#isDue() && this.#hasWork && !this.#stopped)
     this.#running = false
-    if (this.#pending.isEmpty) for (const { resolve } of this.#flushing.splice(0)) resolve()
-    if (!this.#pending.isEmpty && !this.#stopped) {
+    if (!this.#hasWork) for (const { resolve } of this.#flushing.splice(0)) resolve()
+    if (this.#hasWork && !this.#stopped) {
       this.#timer ??= setTimeout(() => this.#start(), this.#context.foldEveryMs())
     }
   }
 
+  /** After something was forgotten the batch begins where no store stands: what is missing before it is folded from the log. */
   #take(end: LogPosition): FoldBatch {
     const log = this.#context.logId()
-    return this.#pending.take(log, this.#stand?.log === log ? this.#stand.position : undefined, end)
+    const stand = this.#stand?.log === log ? this.#stand.position : undefined
+    const from = this.#forgottenTo ?? stand
+    this.#forgottenTo = undefined
+    return this.#pending.take(log, from, end)
   }
 
   async #foldUntilDone(

@@ -6,7 +6,7 @@ import type { FoldMarkStore } from "../ports/fold-marks.ts"
 import type { Logger } from "../ports/logger.ts"
 import type { OutcomeLog } from "../ports/outcome-log.ts"
 import type { OutcomeReader } from "../ports/outcome-reader.ts"
-import { catchUp } from "./catch-up.ts"
+import { catchUp, isBehind } from "./catch-up.ts"
 import { type Answered, type Elsewhere, ExperimentFold, type FoldCounts, type Reconciled } from "./experiment-fold.ts"
 import { APPEND_WITHIN_MS, experimentOf, type LogEntry } from "./log-entry.ts"
 
@@ -20,6 +20,8 @@ export interface FoldLoopOptions {
   readonly clock: Clock
   readonly logger: Logger
   readonly foldEveryMs: number
+  /** Rewards that wait in memory beyond which they are forgotten, and read from the log when the store takes them again. */
+  readonly maxWaitingRewards: number
   /** Where the store stands at the start, by experiment. */
   readonly positions: ReadonlyMap<string, LogPosition>
 }
@@ -67,6 +69,15 @@ export class FoldLoop {
       if (experiment !== undefined) entryOf(byExperiment, experiment, (): LogEntry[] => []).push(entry)
     }
     for (const [experiment, list] of byExperiment) this.#foldOf(experiment).add(list, end)
+    this.#forgetTooMany()
+  }
+
+  #forgetTooMany(): void {
+    const { maxWaitingRewards, reader } = this.#options
+    if (reader === undefined) return
+    let waiting = 0
+    for (const fold of this.#folds.values()) waiting += fold.waitingRewards
+    if (waiting > maxWaitingRewards) for (const fold of this.#folds.values()) fold.forget()
   }
 
   /** Folds everything added so far. @throws GatewayError `store_unavailable` when the next try fails */
@@ -159,7 +170,8 @@ export class FoldLoop {
     const { position } = found
     const { experiment } = batch
     if (reader === undefined) return { batch: { ...batch, from: position } }
-    if (position !== undefined && !(await reader.reaches(position))) {
+    // A store that was restored may stand in a file that was deleted since.
+    if (position !== undefined && !isBehind(position, await reader.begin()) && !(await reader.reaches(position))) {
       return await this.#underNewId(batch, "another log has been folded under its id")
     }
     if (position !== undefined && !isAfter(batch.end, position)) return { position }

@@ -17,6 +17,8 @@ export interface RewardEntry {
   readonly event: RewardEvent
   /** Told what the reward did, once it has been folded. Of several answers the first counts. */
   answered?(answer: RewardAnswer): void
+  /** Told that nobody will say what it did: it is counted from the log. */
+  settle?(): void
 }
 
 /** Makes entries of logged events, as they were when they were logged. */

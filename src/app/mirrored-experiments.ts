@@ -63,22 +63,26 @@ export function createMirroredExperiments(
     }
   }
 
+  /** The shared store's newest revisions, once it has again what it lacks. */
+  async function newest() {
+    const found = await shared.newest()
+    const known = new Map(found.map(({ experiment, revision }) => [experiment, revision]))
+    if ((await own.newest()).every(({ experiment, revision }) => (known.get(experiment) ?? 0) >= revision)) return found
+    await giveBack(known)
+    return await shared.newest()
+  }
+
   return {
     latest: () =>
       orOwn(async (store) => {
-        const latest = await store.latest()
-        if (store === shared) keep(latest)
+        if (store === own) return await own.latest()
+        // A shared store that was restored from yesterday must not serve yesterday's documents.
+        await newest()
+        const latest = await shared.latest()
+        keep(latest)
         return latest
       }),
-    newest: async () => {
-      const newest = await shared.newest()
-      const known = new Map(newest.map(({ experiment, revision }) => [experiment, revision]))
-      if ((await own.newest()).every(({ experiment, revision }) => (known.get(experiment) ?? 0) >= revision)) {
-        return newest
-      }
-      await giveBack(known)
-      return await shared.newest()
-    },
+    newest,
     history: (experiment) => orOwn((store) => store.history(experiment)),
     append: async (revision, after) => {
       await shared.append(revision, after)

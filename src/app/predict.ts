@@ -98,6 +98,7 @@ export function createPredict(deps: PredictDeps): (command: PredictCommand) => P
           experiment: experiment.id,
           variant: choice.variant,
           traceHeaders: command.traceHeaders,
+          timeoutMs: command.deadlineMs,
         },
         variants: experiment.variants,
         endpoints,

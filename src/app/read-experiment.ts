@@ -42,6 +42,7 @@ export async function readStatistics(snapshot: Snapshot, counters: CounterStore,
     policy: experiment.policy.kind,
     asOf: new Date(now).toISOString(),
     stateVersion: read.stateVersion,
+    ...(read.partial === undefined ? {} : { partial: read.partial }),
     allocationStateVersion: snapshot.stateVersion,
     variants: experiment.variants.map(({ id }, i) => {
       const known = byVariant.get(id)

@@ -109,7 +109,7 @@ export async function check(
   if (checkpoint !== undefined) {
     for (const cell of checkpoint.contents.cells) fold.table.addCell(cell)
     for (const { experiment, ...row } of checkpoint.contents.groups) fold.groups.addRow(experiment, row)
-    await eachCounted(parts, checkpoint, (rewards) => {
+    await eachCounted(parts, checkpoint.contents.positions, (rewards) => {
       for (const event of rewards) fold.remember(event)
     })
   }

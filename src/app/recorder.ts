@@ -26,6 +26,8 @@ export type RewardOutcome = RewardAnswer | "accepted"
 export interface RecorderCounts extends FoldCounts {
   /** Whether the last try to fold any experiment failed: what is written waits in memory and in the log. */
   readonly storeFails: boolean
+  /** Rewards in memory that are not counted yet. */
+  readonly waitingRewards: number
 }
 
 /** Writes outcomes to the log and folds what is durable there into the counters. */
@@ -65,7 +67,10 @@ export interface RecorderOptions {
   readonly foldEveryMs?: number
   /** How long a reward waits for the log, and then for the store. Default 1,000. */
   readonly answerWithinMs?: number
-  /** Rewards on their way beyond which new ones are refused. Default 50,000. */
+  /**
+   * Rewards on their way beyond which new ones are refused. Default 50,000. Where there is a reader, those that wait for the store are a fifth
+   * of it: others wait in the log alone.
+   */
   readonly maxPendingRewards?: number
   /**
    * Runs something at the end of this turn of the event loop: rewards that come until then go to the store and the log together. Default: right
@@ -99,6 +104,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
     reader: options.reader,
     marks: options.marks,
     foldEveryMs: options.foldEveryMs ?? 200,
+    maxWaitingRewards: maxPendingRewards / 5,
     positions: options.positions ?? new Map(),
   })
   const unsynced = new UnsyncedEntries((entries, end) => loop.add(entries, end))
@@ -241,6 +247,9 @@ export function createRecorder(options: RecorderOptions): Recorder {
       },
       get storeFails() {
         return loop.storeFails
+      },
+      get waitingRewards() {
+        return pendingRewards.size
       },
     },
     recordDecision: (line, facts) => {

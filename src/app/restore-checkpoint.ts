@@ -2,7 +2,7 @@ import type { RewardEvent } from "../domain/events.ts"
 import type { LogPosition } from "../domain/log-position.ts"
 import { parseOutcomeLine } from "../domain/outcome-line.ts"
 import type { Checkpoint, Checkpoints } from "../ports/checkpoints.ts"
-import type { CounterArchive } from "../ports/counter-archive.ts"
+import type { CounterArchive, StoredPosition } from "../ports/counter-archive.ts"
 import type { OutcomeReader } from "../ports/outcome-reader.ts"
 import { isBehind } from "./catch-up.ts"
 import { type LogPart, limitsOf } from "./log-parts.ts"
@@ -34,19 +34,19 @@ export async function restoreCheckpoint(
   await archive.reset()
   await restore?.(checkpoint.revisions)
   await archive.restore(checkpoint.contents)
-  await eachCounted(parts, checkpoint, (rewards) => archive.remember(rewards))
+  await eachCounted(parts, checkpoint.contents.positions, (rewards) => archive.remember(rewards))
   await checkpoints.setRestoring(false)
 }
 
-/** Hands over the rewards that a checkpoint's counters have already, of all parts, in chunks. */
+/** Hands over the rewards that counters have already which stand at some positions, of all parts, in chunks. */
 export async function eachCounted(
   parts: readonly LogPart[],
-  { contents }: Pick<Checkpoint, "contents">,
+  positions: readonly StoredPosition[],
   take: (rewards: readonly RewardEvent[]) => Promise<void> | void,
 ): Promise<void> {
   let rewards: RewardEvent[] = []
   for (const part of parts) {
-    const limits = await limitsOf(part, contents.positions)
+    const limits = await limitsOf(part, positions)
     const ends = [...limits.values()].toSorted((a, b) => (isBehind(a, b) ? -1 : isBehind(b, a) ? 1 : 0))
     let begin: LogPosition | undefined = part.span.since
     for (const until of ends) {

@@ -55,7 +55,7 @@ export interface RetainLogOptions {
   readonly bounds: RetentionBounds
   /** Every log of the folder, the first thread's first. */
   readonly logs: readonly [RetainedLog, ...RetainedLog[]]
-  /** The folder's own store: a checkpoint is of all of it. */
+  /** The store that the logs are folded into: a checkpoint is of all of it. */
   readonly archive: Pick<CounterArchive, "pack" | "positions">
   readonly experiments: Pick<ExperimentStore, "newest" | "history">
   readonly checkpoints: Checkpoints
@@ -66,6 +66,8 @@ export interface RetainLogOptions {
   readonly logger: Logger
   /** Checkpoints are at least so far apart, milliseconds. Default ten minutes. */
   readonly checkpointEveryMs?: number
+  /** Whether checkpoints are written also where no file is to go. Counters that gateways share are restored from them. Default: no. */
+  readonly keepsCheckpoints?: boolean
 }
 
 const DAY_MS = 86_400_000
@@ -112,24 +114,30 @@ export class LogRetention {
   }
 
   async #lookSafely(): Promise<void> {
-    const { bounds, logger } = this.#options
+    const { bounds, keepsCheckpoints, logger } = this.#options
     try {
+      if (keepsCheckpoints === true) await this.#checkpoint(await this.#findLogs())
       if (bounds.maxBytes === undefined && bounds.maxAgeMs === undefined) return
       await this.#deleteWhatMayGo()
       this.#failing = false
     } catch (error) {
       this.counts.failures += 1
-      if (!this.#failing) logger.error({ err: error }, "files of the outcome log can't be deleted now")
+      if (!this.#failing)
+        logger.error({ err: error }, "checkpoints can't be written, or files of the outcome log deleted, now")
       this.#failing = true
     } finally {
       this.#looking = undefined
     }
   }
 
+  async #findLogs(): Promise<readonly [FoundLog, ...FoundLog[]]> {
+    const [first, ...others] = this.#options.logs
+    return [await findLog(first), ...(await Promise.all(others.map(findLog)))]
+  }
+
   async #deleteWhatMayGo(): Promise<void> {
     const { bounds, checkpoints, clock, followers, logger } = this.#options
-    const [first, ...others] = this.#options.logs
-    const logs = [await findLog(first), ...(await Promise.all(others.map(findLog)))] as const
+    const logs = await this.#findLogs()
     const following = await followers.list()
     const decide = async () =>
       retentionOf({

@@ -32,7 +32,7 @@ export class PendingReward implements RewardEntry {
     this.settle()
   }
 
-  /** Nothing more happens to it: it was counted, or it was not written. */
+  /** Nothing more happens to it: it was counted, it was not written, or it is counted later from the log. */
   settle(): void {
     if (this.#settled) return
     this.#settled = true

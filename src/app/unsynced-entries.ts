@@ -14,7 +14,7 @@ export class UnsyncedEntries {
   readonly #take: (entries: readonly LogEntry[], end: LogPosition) => void
   #synced: LogPosition | undefined
 
-  /** @param take gets entries in log order as they become durable, with a place behind them that is */
+  /** @param take gets entries in log order as they become durable, with a place behind them that is. Each place is given once, with all before it */
   constructor(take: (entries: readonly LogEntry[], end: LogPosition) => void) {
     this.#take = take
   }
@@ -34,7 +34,7 @@ export class UnsyncedEntries {
   async #settle(added: WriteEntries): Promise<void> {
     added.end = await added.write.written
     if (added.end === undefined) this.#writes.splice(this.#writes.indexOf(added), 1)
-    else if (this.#synced !== undefined) this.synced(this.#synced)
+    if (this.#synced !== undefined) this.synced(this.#synced)
   }
 
   /** The log is durable up to `end`. */
@@ -43,7 +43,9 @@ export class UnsyncedEntries {
     let count = 0
     while (count < this.#writes.length) {
       const { end: written } = this.#writes[count] as WriteEntries
-      if (written === undefined || isAfter(written, end)) break
+      // A slow disk's sync may be heard of before the write that it covers. A store takes what lies before a place once: all of it has to be there.
+      if (written === undefined) return
+      if (isAfter(written, end)) break
       count += 1
     }
     if (count > 0) {

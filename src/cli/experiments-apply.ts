@@ -3,7 +3,7 @@ import { type ExperimentEdit, type GatewayClient, GatewayProblem } from "../../e
 import { ExperimentFolder } from "../adapters/experiment-folder/folder.ts"
 import { describeProblem } from "../domain/document-issues.ts"
 import type { Io } from "./command.ts"
-import type { ExperimentOptions } from "./experiments.ts"
+import type { ExperimentOptions } from "./experiments-options.ts"
 import { describeEdit } from "./experiments-text.ts"
 import { Refusal } from "./refusal.ts"
 

@@ -1,27 +1,9 @@
-import { parseArgs } from "node:util"
 import { type Answer, GatewayClient, GatewayProblem } from "../../examples/client.ts"
 import type { Command, Io } from "./command.ts"
 import { applyDocuments } from "./experiments-apply.ts"
+import { type ExperimentOptions, readArguments } from "./experiments-options.ts"
 import { describeEdit, describeHistory, describeList, describeRevisions } from "./experiments-text.ts"
 import { Refusal, refuse } from "./refusal.ts"
-
-const OPTIONS = {
-  address: { type: "string" },
-  json: { type: "boolean", default: false },
-  "dry-run": { type: "boolean", default: false },
-  reason: { type: "string" },
-  reset: { type: "string" },
-  keep: { type: "string" },
-  to: { type: "string" },
-  from: { type: "string" },
-  "begin-anew": { type: "boolean", default: false },
-} as const
-
-export type ExperimentOptions = ReturnType<typeof readArguments>["values"]
-
-function readArguments(args: readonly string[]) {
-  return parseArgs({ args: [...args], allowPositionals: true, options: OPTIONS })
-}
 
 /** One thing to do with an experiment. */
 type Action = (client: GatewayClient, id: string, options: ExperimentOptions, io: Io) => Promise<number>
@@ -76,8 +58,10 @@ export const experiments: Command = {
 
 const ACTIONS: Readonly<Record<string, Action>> = {
   get: async (client, experiment, { json }, io) => {
-    if (json) return print((await client.readExperiment({ experiment })).body, io)
-    io.stdout.write((await client.readExperiment({ experiment, accept: "application/yaml" })).body as unknown as string)
+    const accept = json ? "application/json" : "application/yaml"
+    const { body } = await client.readExperiment({ experiment, accept })
+    if (typeof body !== "string") return print(body, io)
+    io.stdout.write(body)
     return 0
   },
   apply: applyDocuments,

@@ -3,10 +3,12 @@ import { join } from "node:path"
 import { parseArgs } from "node:util"
 import { logFolders } from "../adapters/ndjson/log-folders.ts"
 import { keepLogSpan, newLogSpan, readLogSpans } from "../adapters/ndjson/log-identity.ts"
+import { createLogSegments } from "../adapters/ndjson/log-segments.ts"
 import { createOutcomeReader } from "../adapters/ndjson/outcome-reader.ts"
 import { createCheckpointFiles } from "../adapters/node-files/checkpoints.ts"
 import { lockFolder } from "../adapters/sqlite/folder-lock.ts"
 import type { FoldedLog, Progress } from "../app/catch-up.ts"
+import { countGoneLogs } from "../app/count-gone-logs.ts"
 import { type CheckedCounters, check, type Origin, rebuild as rebuildCounters } from "../app/rebuild.ts"
 import { createRestoreRevisions } from "../app/restore-revisions.ts"
 import type { Logger } from "../ports/logger.ts"
@@ -22,6 +24,7 @@ export const rebuild: Command = {
   name: "rebuild",
   summary: "Make the counters anew from the outcome log, or check them",
   usage: `npm run cli -- rebuild [--check] [--data-dir DIR] [--log OTHER]... [--json]
+       npm run cli -- rebuild --from DIR [--from DIR]... [--json]
 
 Makes the counters in DIR/gateway.db anew from the outcome log in DIR/outcomes,
 with the logs of all threads that ever served (THREADS), and the revisions of experiments that it lacks. Where log files were deleted, it
@@ -37,6 +40,10 @@ again by themselves, and allocate nothing new until they have.
   --log OTHER     the data folder of another gateway whose outcomes belong to the
                   same counters; may be given several times. What a copied folder
                   has in common with its original counts once
+  --from DIR      with REDIS_URL: counts what the logs in DIR/outcomes have and the
+                  shared counters lack, and resets nothing. For the data folders
+                  of gateways that are gone, after Redis was emptied; the others
+                  may run. May be given several times
   --json          one JSON document: {"events","skipped","checkpoint",
                   "lostFiles","rebuilt"}, and with --check {"events","skipped",
                   "checkpoint","lostFiles","unfolded","equal",
@@ -51,9 +58,11 @@ again by themselves, and allocate nothing new until they have.
         check: { type: "boolean", default: false },
         "data-dir": { type: "string" },
         log: { type: "string", multiple: true, default: [] },
+        from: { type: "string", multiple: true, default: [] },
         json: { type: "boolean", default: false },
       },
     })
+    if (values.from.length > 0) return await runFrom(values.from, values.json, io)
     const folder = values["data-dir"] ?? io.env["DATA_DIR"] ?? "./data"
     const path = join(folder, "gateway.db")
     const missing = missingPart(folder, path, values.check && !io.env["REDIS_URL"])
@@ -72,6 +81,41 @@ again by themselves, and allocate nothing new until they have.
       ? await runCheck(readers, folder, path, values.json, io)
       : await runRebuild(readers, folder, path, values.json, io)
   },
+}
+
+/** Counts what shared counters lack of the logs of some folders. */
+async function runFrom(folders: readonly string[], json: boolean, io: Io): Promise<number> {
+  if (!io.env["REDIS_URL"]) {
+    refuse(io, "rebuild", "--from is for counters in Redis. Set REDIS_URL, or use --log")
+    return 1
+  }
+  const without = folders.find((dataDir) => !existsSync(join(dataDir, "outcomes")))
+  if (without !== undefined) {
+    refuse(io, "rebuild", `${without} has no outcome log. Name a gateway's data folder with --from`)
+    return 1
+  }
+  const locks = await Promise.all(folders.map(lockFolder))
+  const logger = loggerTo(io.stderr)
+  const opened = await openRebuiltStore(io.env, "", false, logger)
+  const { shared: store, experiments } = opened
+  try {
+    if (store === undefined) throw new TypeError("REDIS_URL names a store that gateways share")
+    const logs = (await Promise.all(folders.map(logFolders))).flat().map(({ folder }) => ({
+      reader: createOutcomeReader(folder),
+      segments: createLogSegments(folder),
+    }))
+    const restore = createRestoreRevisions(experiments, logger)
+    const clock = { now: () => Date.now() }
+    const folded = await countGoneLogs({ logs, store, clock, logger, restore }, showProgress(io.stderr))
+    const events = plural(folded.events, "event")
+    io.stdout.write(
+      json ? `${JSON.stringify({ ...folded, rebuilt: false })}\n` : `Counted what was lacking of ${events}.\n`,
+    )
+    return 0
+  } finally {
+    await opened.close()
+    for (const lock of locks) lock.release()
+  }
 }
 
 function missingPart(folder: string, path: string, check: boolean): string | undefined {

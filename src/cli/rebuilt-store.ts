@@ -10,6 +10,7 @@ import type { CounterArchive } from "../ports/counter-archive.ts"
 import type { CounterStore } from "../ports/counter-store.ts"
 import type { ExperimentStore } from "../ports/experiment-store.ts"
 import type { Logger } from "../ports/logger.ts"
+import type { SharedCounters } from "../ports/shared-counters.ts"
 
 /** Nobody waits for an answer but the person at the terminal. */
 const ANSWER_WITHIN_MS = 30_000
@@ -19,6 +20,8 @@ const CONNECT_WITHIN_MS = 5_000
 export interface RebuiltStore {
   readonly counters: CounterStore & CounterArchive
   readonly experiments: ExperimentStore
+  /** The same counters where gateways share them; undefined where they are the folder's own. */
+  readonly shared: (CounterStore & CounterArchive & SharedCounters) | undefined
   close(): Promise<void>
 }
 
@@ -39,6 +42,7 @@ export async function openRebuiltStore(
     return {
       counters: createSqliteCounterStore(database),
       experiments: createSqliteExperimentStore(database),
+      shared: undefined,
       close: () => database.close(),
     }
   }
@@ -48,8 +52,10 @@ export async function openRebuiltStore(
     throw new GatewayError("store_unavailable", { detail: "REDIS_URL can't be reached: start Redis, or unset it" })
   }
   const clock = { now: () => Date.now(), monotonicMs: () => performance.now() }
+  const counters = createRedisCounterStore({ folding: client, reading: client }, clock, logger)
   return {
-    counters: createRedisCounterStore({ folding: client, reading: client }, clock, logger),
+    counters,
+    shared: counters,
     experiments: createRedisExperimentStore(client),
     close: async () => client.disconnect(),
   }

@@ -19,8 +19,25 @@ export interface StoredSketch {
   readonly sketch: Uint8Array
 }
 
+/** Which counters of an experiment contents are of, where gateways share them. */
+export interface CounterOrigin {
+  readonly experiment: string
+  /** Made anew whenever the counters begin anew. */
+  readonly mark: string
+  /** When they were read, epoch milliseconds by the store's clock. */
+  readonly at: number
+  /** The experiment's state version. */
+  readonly version: number
+  /** Tokens that died before this time are forgotten, epoch seconds. */
+  readonly forgottenTo: number
+  /** No decision that was made before this time has a credit, epoch seconds. */
+  readonly creditedSince: number
+}
+
 /** Everything that a store holds of the counters, of all logs that are folded into it; not credits. */
 export interface CounterContents {
+  /** Undefined for the store of one gateway. */
+  readonly origins?: readonly CounterOrigin[]
   readonly positions: readonly StoredPosition[]
   readonly cells: readonly CounterCell[]
   readonly groups: readonly (GroupRow & { readonly experiment: string })[]
@@ -28,7 +45,9 @@ export interface CounterContents {
 }
 
 /** Contents to be written: lists may be large, so that each is gone through once. */
-export type WrittenContents = { readonly [List in keyof CounterContents]: Iterable<CounterContents[List][number]> }
+export type WrittenContents = {
+  readonly [List in keyof CounterContents]: Iterable<NonNullable<CounterContents[List]>[number]>
+}
 
 /** Group, and its five sums: count, sum, sumSq, weighted, allocated. */
 type GroupCell = readonly [group: number, count: number, ...sums: readonly Whole[]]
@@ -39,6 +58,7 @@ type RowOfGroups = Omit<StoredGroup, "group" | "count" | "sum" | "sumSq" | "weig
 type StoredGroup = CounterContents["groups"][number]
 
 type Line =
+  | { readonly origin: CounterOrigin }
   | { readonly position: StoredPosition }
   | { readonly cell: Omit<CounterCell, "sum" | "sumSq"> & { readonly sum: Whole; readonly sumSq: Whole } }
   | { readonly row: RowOfGroups; readonly groups: readonly GroupCell[] }
@@ -46,19 +66,31 @@ type Line =
   | { readonly lines: number }
 
 /**
- * Contents as lines of JSON, without line feeds: one each for a position, a counter, a row with all its unit groups and a sketch (its registers in
- * hexadecimal), and a last one that says how many there were. Line by line, since all of it may be more than a string can hold.
+ * Contents as lines of JSON, without line feeds: one each for an origin, a position, a counter, a row with all its unit groups and a sketch (its
+ * registers in hexadecimal), and a last one that says how many there were. Line by line, since all of it may be more than a string can hold.
  */
 export function* encodeContents(contents: WrittenContents): Generator<string, void, undefined> {
   let lines = 0
-  for (const line of linesOf(contents)) {
+  for (const line of encodePart(contents)) {
     lines += 1
-    yield JSON.stringify(line)
+    yield line
   }
-  yield JSON.stringify({ lines } satisfies Line)
+  yield encodeEnd(lines)
 }
 
-function* linesOf({ positions, cells, groups, sketches }: WrittenContents): Generator<Line, void, undefined> {
+/** Some of the contents, as `encodeContents` writes them: parts may follow one another in any order. */
+export function* encodePart(contents: WrittenContents): Generator<string, void, undefined> {
+  for (const line of linesOf(contents)) yield JSON.stringify(line)
+}
+
+/** The last line. @param lines how many come before it */
+export function encodeEnd(lines: number): string {
+  return JSON.stringify({ lines } satisfies Line)
+}
+
+function* linesOf(contents: WrittenContents): Generator<Line, void, undefined> {
+  const { origins = [], positions, cells, groups, sketches } = contents
+  for (const origin of origins) yield { origin }
   for (const position of positions) yield { position }
   for (const cell of cells) yield { cell: { ...cell, sum: toWhole(cell.sum), sumSq: toWhole(cell.sumSq) } }
   yield* rowLines(groups)
@@ -103,6 +135,7 @@ function toWhole(value: bigint): Whole {
  * @returns undefined where a line is of no kind that there is, or the last one is missing
  */
 export function decodeContents(lines: Iterable<string>): CounterContents | undefined {
+  const origins: CounterOrigin[] = []
   const positions: StoredPosition[] = []
   const cells: CounterCell[] = []
   const groups: StoredGroup[] = []
@@ -111,9 +144,13 @@ export function decodeContents(lines: Iterable<string>): CounterContents | undef
   for (const text of lines) {
     const line = readJson(text) as Line | undefined
     if (line === undefined) return undefined
-    if ("lines" in line) return line.lines === read ? { positions, cells, groups, sketches } : undefined
+    if ("lines" in line) {
+      if (line.lines !== read) return undefined
+      return { ...(origins.length === 0 ? {} : { origins }), positions, cells, groups, sketches }
+    }
     read += 1
-    if ("position" in line) positions.push(line.position)
+    if ("origin" in line) origins.push(line.origin)
+    else if ("position" in line) positions.push(line.position)
     else if ("cell" in line) cells.push({ ...line.cell, sum: BigInt(line.cell.sum), sumSq: BigInt(line.cell.sumSq) })
     else if ("row" in line) for (const cell of line.groups) groups.push(groupOf(line.row, cell))
     else if ("sketch" in line) {

@@ -15,17 +15,11 @@ export const SQUARE_UNITS = 1_000_000_000
 /** Probabilities are multiples of a billionth. */
 export const NANOS = 1_000_000_000
 
-/** Largest magnitude of a reward. */
-export const MAX_REWARD = 10_000
-
 /** A bucket is at most this part of the memory's length and of the maturation, as long as either matters. */
 export const AGE_PARTS = 60
 
 /** The metric of counters that count decisions themselves. No metric of an experiment has an empty name. */
 export const DECISIONS = ""
-
-/** Built-in metric: 1 for a decision that its variant did not answer. Its name is reserved. */
-export const ERROR_METRIC = "error"
 
 /** Which counter an outcome belongs to. `bucket` is the second of the decision (epoch seconds), never of the reward. */
 export interface CounterKey {

@@ -5,7 +5,6 @@ import {
   type CounterKey,
   cohortOf,
   DECISIONS,
-  ERROR_METRIC,
   NANOS,
   SQUARE_UNITS,
   SUM_UNITS,
@@ -13,6 +12,7 @@ import {
 } from "./counters.ts"
 import type { DecisionEvent } from "./events.ts"
 import type { GroupDelta, GroupKey } from "./group-rows.ts"
+import { ERROR_METRIC } from "./metric.ts"
 
 /** The allocation that decisions were drawn from, shared by all its choices. */
 export interface AllocationFacts {

@@ -1,5 +1,5 @@
-import { ERROR_METRIC } from "./counters.ts"
 import type { DocumentIssue } from "./document-issues.ts"
+import { ERROR_METRIC } from "./metric.ts"
 import { didYouMean } from "./nearest-name.ts"
 
 /**

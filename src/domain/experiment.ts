@@ -3,10 +3,11 @@ import { deepFreeze } from "#policies/deep-freeze.ts"
 import type { Policy } from "#policies/policy.ts"
 import { commonPolicyFields, findPolicy, isPolicyKind, policySchema } from "#policies/registry.ts"
 import { type Backend, backendSchema, isAsync, NAME, staticAnswerSchema } from "./backends/backend.ts"
-import { MAX_REWARD } from "./counters.ts"
 import { type DocumentIssue, parseShape, validFields } from "./document-issues.ts"
 import { type ReadableDocument, referenceIssues } from "./experiment-references.ts"
 import { EXPERIMENT_ID, EXPERIMENT_NAME, type ExperimentId, type VariantId } from "./ids.ts"
+import { STATUSES } from "./life-cycle.ts"
+import { MAX_REWARD } from "./metric.ts"
 import { scheduleSchema } from "./schedule.ts"
 
 const VARIANT_ID = /^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$/
@@ -113,7 +114,7 @@ const documentSchema = z.strictObject({
     ),
   description: z.string().max(1000).default("").describe("For people"),
   status: z
-    .enum(["draft", "running", "paused", "concluded"])
+    .enum(STATUSES)
     .default("running")
     .describe("Only a running experiment is learned from; the others serve the control"),
   schedule: scheduleSchema.optional().describe("When the status changes by itself"),

@@ -1,7 +1,8 @@
 import { GatewayError } from "./errors.ts"
-import type { Experiment } from "./experiment.ts"
 
-export type Status = Experiment["status"]
+/** How far an experiment is in its life. */
+export const STATUSES = ["draft", "running", "paused", "concluded"] as const
+export type Status = (typeof STATUSES)[number]
 
 /** What a person does to an experiment without touching its document. */
 export type Transition = "start" | "pause" | "resume" | "conclude"

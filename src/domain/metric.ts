@@ -1,4 +1,8 @@
-import type { Experiment } from "./experiment.ts"
+/** Largest magnitude of a reward. */
+export const MAX_REWARD = 10_000
+
+/** Built-in metric: 1 for a decision that its variant did not answer. Its name is reserved. */
+export const ERROR_METRIC = "error"
 
 /** One number that rewards report, as an experiment's document defines it. */
 export interface MetricDefinition {
@@ -13,14 +17,20 @@ export interface MetricDefinition {
   readonly attributionWindowSeconds: number
 }
 
+/** The part of an experiment's document that defines its metrics. */
+export interface Measured {
+  readonly reward: Omit<MetricDefinition, "id" | "role"> & { readonly metric: string }
+  readonly metrics: readonly MetricDefinition[]
+}
+
 /** Every metric of an experiment, the primary first. */
-export function metricsOf(experiment: Pick<Experiment, "reward" | "metrics">): readonly MetricDefinition[] {
+export function metricsOf(experiment: Measured): readonly MetricDefinition[] {
   const { metric, kind, bounds, aggregation, attributionWindowSeconds } = experiment.reward
   return [{ id: metric, role: "primary", kind, bounds, aggregation, attributionWindowSeconds }, ...experiment.metrics]
 }
 
 /** The longest attribution window of all metrics: tokens live twice as long. */
-export function longestWindowSeconds(experiment: Pick<Experiment, "reward" | "metrics">): number {
+export function longestWindowSeconds(experiment: Measured): number {
   return Math.max(...metricsOf(experiment).map(({ attributionWindowSeconds }) => attributionWindowSeconds))
 }
 

@@ -1,7 +1,11 @@
-import { MAX_REWARD, NANOS } from "./counters.ts"
+import { NANOS } from "./counters.ts"
 import type { AuditEvent, DecisionEvent, OutcomeEvent, RewardEvent } from "./events.ts"
 import { readJson } from "./json-text.ts"
+import { MAX_REWARD } from "./metric.ts"
 import { UNIT_GROUPS } from "./unit.ts"
+
+/** Longest line of the outcome log, bytes. Longer runs without a line feed are damage, not events. */
+export const MAX_LINE_BYTES = 8 << 20
 
 /**
  * Reads one line of the outcome log.

@@ -1,5 +1,5 @@
 import * as z from "zod"
-import type { Experiment } from "./experiment.ts"
+import type { Status } from "./life-cycle.ts"
 
 const moment = z.iso.datetime({ offset: true, error: "must be a time such as 2026-12-01T08:00:00Z" })
 
@@ -13,8 +13,13 @@ export const scheduleSchema = z
     message: "startAt must be before endAt",
   })
 
+interface Scheduled {
+  readonly status: Status
+  readonly schedule?: z.output<typeof scheduleSchema> | undefined
+}
+
 /** The document with the status that its schedule gives it. @param now epoch milliseconds */
-export function onSchedule(experiment: Experiment, now: number): Experiment {
+export function onSchedule<Document extends Scheduled>(experiment: Document, now: number): Document {
   const { status, schedule } = experiment
   const ended = schedule?.endAt !== undefined && timeOf(schedule.endAt) <= now
   if (ended && (status === "running" || status === "paused")) return { ...experiment, status: "concluded" }

@@ -74,6 +74,8 @@ export interface VariantStatistics {
 export interface Statistics {
   /** Rises whenever a counter of the experiment changes. */
   readonly stateVersion: number
+  /** Logs of which something is missing in counters that were lost; undefined where they are whole. */
+  readonly partial?: readonly string[]
   /** One entry per variant that has a row, in the order of first appearance. */
   readonly variants: readonly VariantStatistics[]
   /** Units kept on the control: by the variant that was the control. */

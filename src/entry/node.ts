@@ -20,9 +20,10 @@ import { createNodeParts } from "./node-parts.ts"
 import { modelsState, partStates, recordingFails, targetsState } from "./part-states.ts"
 import { retentionReadings, storageReading } from "./readings.ts"
 import { openRecording } from "./recording.ts"
-import { type RunningGateway, runGateway, type Start } from "./running-gateway.ts"
+import { type RunningGateway, runGateway } from "./running-gateway.ts"
 import { openShared, type SharedStore, sharedAllocations } from "./shared-store.ts"
 import { shippingOf } from "./shipping/stream-shipping.ts"
+import type { Start } from "./start.ts"
 import { Storage } from "./storage.ts"
 import { configuredTargets, Targets } from "./targets.ts"
 import { startThreads } from "./threads/start-threads.ts"
@@ -130,7 +131,7 @@ async function startInThisThread({ config, dataDir, logger, shared, unlock }: St
           problems: upkeep.problems,
           keyProblem: keys.problem(),
           stream: shipping?.part,
-          shared: shared?.state(),
+          shared: shared?.state(storage.losses),
         },
         recording.state(),
       ),

@@ -1,4 +1,4 @@
-import type { OutcomeLogCounts } from "../adapters/ndjson/outcome-log.ts"
+import type { NdjsonOutcomeLog } from "../adapters/ndjson/outcome-log.ts"
 import type { RecorderCounts } from "../app/recorder.ts"
 import type { RetentionCounts } from "../app/retain-log.ts"
 import type { Readings } from "../http/gauges.ts"
@@ -18,23 +18,35 @@ export function storageReading(fails: () => boolean): Readings {
 }
 
 /** The outcome log's and the recorder's own counts as metrics. */
-export function logReadings(log: Readonly<OutcomeLogCounts>, recorder: Readonly<RecorderCounts>): Readings {
+export function logReadings(
+  log: Pick<NdjsonOutcomeLog, "counts" | "backlogBytes">,
+  recorder: Readonly<RecorderCounts>,
+): Readings {
+  const { counts } = log
   return {
-    bandit_log_lines: { help: "Outcome lines appended since the start", read: () => log.appendedLines },
-    bandit_log_bytes: { help: "Bytes of outcomes appended since the start", read: () => log.appendedBytes },
-    bandit_log_lines_dropped: { help: "Outcome lines that could not be written", read: () => log.droppedLines },
+    bandit_log_backlog_bytes: {
+      help: "Bytes of outcome lines in memory, not written or not durable yet; beyond 64 MiB lines are dropped",
+      read: () => log.backlogBytes,
+    },
+    bandit_log_lines: { help: "Outcome lines appended since the start", read: () => counts.appendedLines },
+    bandit_log_bytes: { help: "Bytes of outcomes appended since the start", read: () => counts.appendedBytes },
+    bandit_log_lines_dropped: { help: "Outcome lines that could not be written", read: () => counts.droppedLines },
     bandit_log_lines_late: {
       help: "Decisions answered before their line was written, the disk being slow",
-      read: () => log.lateLines,
+      read: () => counts.lateLines,
     },
-    bandit_log_write_errors: { help: "Writes that the disk refused", read: () => log.writeErrors },
-    bandit_log_syncs: { help: "Times the log was made durable", read: () => log.syncs },
-    bandit_log_sync_errors: { help: "Syncs that the disk refused", read: () => log.syncErrors },
-    bandit_log_torn_lines: { help: "Torn last lines found at the start", read: () => log.tornLines },
+    bandit_log_write_errors: { help: "Writes that the disk refused", read: () => counts.writeErrors },
+    bandit_log_syncs: { help: "Times the log was made durable", read: () => counts.syncs },
+    bandit_log_sync_errors: { help: "Syncs that the disk refused", read: () => counts.syncErrors },
+    bandit_log_torn_lines: { help: "Torn last lines found at the start", read: () => counts.tornLines },
     bandit_folds: { help: "Transactions that folded outcomes into counters", read: () => recorder.folds },
     bandit_folds_failed: {
       help: "Folds that the store refused; they are tried again",
       read: () => recorder.failedFolds,
+    },
+    bandit_rewards_waiting: {
+      help: "Rewards in memory that are not counted yet; beyond 10,000 they wait in the log alone",
+      read: () => recorder.waitingRewards,
     },
   }
 }

@@ -106,7 +106,7 @@ export async function openRecording(options: RecordingOptions): Promise<Recordin
   return {
     recorder,
     store,
-    readings: logReadings(log.counts, recorder.counts),
+    readings: logReadings(log, recorder.counts),
     state,
     close: async () => {
       clearInterval(timer)

@@ -1,20 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises"
-import type { createLogger } from "../adapters/pino/logger.ts"
-import type { Config } from "../config.ts"
-import type { SharedStore } from "./shared-store.ts"
 import type { StreamShipping } from "./shipping/stream-shipping.ts"
+import type { Start } from "./start.ts"
 import type { Upkeep } from "./upkeep.ts"
-
-/** What a start goes by, in one thread or in several. */
-export interface Start {
-  readonly config: Config
-  readonly dataDir: string
-  readonly logger: ReturnType<typeof createLogger>
-  /** The store that gateways share, where there is one. */
-  readonly shared: SharedStore | undefined
-  /** Lets go of the data folder. */
-  readonly unlock: () => void
-}
 
 /** A gateway that serves. `stop` finishes what is under way, writes everything down and settles; safe to call twice. */
 export interface RunningGateway {

@@ -17,6 +17,7 @@ import type { CounterStore } from "../ports/counter-store.ts"
 import type { ExperimentStore } from "../ports/experiment-store.ts"
 import type { KeyStore } from "../ports/key-store.ts"
 import type { Logger } from "../ports/logger.ts"
+import type { Loss, SharedCounters } from "../ports/shared-counters.ts"
 import { machineClock } from "./machine-clock.ts"
 
 /** A fold's script takes some milliseconds; one that is given up is asked for again with the same end. */
@@ -29,12 +30,12 @@ const INSPECT_EVERY_MS = 60_000
 
 /** The store that several gateways share. */
 export interface SharedStore {
-  readonly archive: CounterStore & CounterArchive
+  readonly archive: CounterStore & CounterArchive & SharedCounters
   readonly experimentStore: ExperimentStore
   readonly keyStore: KeyStore
   readonly allocations: AllocationStore
-  /** The part of `/readyz` that says where rewards are durable, and what of that isn't kept. */
-  state(): PartState
+  /** The part of `/readyz` that says where rewards are durable, what of that isn't kept, and what the counters lack. */
+  state(losses: readonly Loss[]): PartState
   /** Keeps Redis small. Never rejects; to be called every half minute. */
   tidyUp(): Promise<void>
   /** Calls back when another gateway has published. A hint: it may be missed. */
@@ -89,14 +90,15 @@ export async function openSharedStore(
     archive,
     experimentStore: createRedisExperimentStore(reading),
     keyStore: createRedisKeyStore(reading),
-    allocations: createRedisAllocationStore(reading),
-    state: () => {
+    allocations: createRedisAllocationStore(reading, archive.markOf),
+    state: (losses) => {
       const away = reached && reading.status === "ready" ? [] : ["Redis can't be reached"]
       const where = durability === "log" ? "the log in DATA_DIR" : "Redis"
+      const wrong = [...away, ...problems, ...losses.map(describeLoss)]
       return {
-        ready: away.length + problems.length === 0,
+        ready: wrong.length === 0,
         required: false,
-        detail: [`rewards are durable in ${where} (${durability})`, ...away, ...problems].join("; "),
+        detail: [`rewards are durable in ${where} (${durability})`, ...wrong].join("; "),
       }
     },
     tidyUp: async () => {
@@ -110,11 +112,17 @@ export async function openSharedStore(
       const hints = connect(address, READ_WITHIN_MS, logger)
       clients.push(hints)
       hints.on("message", listener)
-      // After a loss the client subscribes again by itself; before its first connection it can't.
-      hints.once("ready", () => void Promise.allSettled([hints.subscribe(PUBLISHED)]))
+      // One that fails is made up for: the loss that it fails by is followed by another connection.
+      hints.on("ready", () => void Promise.allSettled([hints.subscribe(PUBLISHED)]))
     },
     close,
   }
+}
+
+function describeLoss({ experiment, isAwaited, missing, owed }: Loss): string {
+  if (isAwaited) return `the counters of ${experiment} were lost and are restored now`
+  const logs = [...new Set([...missing.keys(), ...owed.keys()])].join(", ")
+  return `the counters of ${experiment} are partial: they lack something of the logs ${logs} (rebuild --from)`
 }
 
 /** The store that `REDIS_URL` names; undefined where it is unset. @throws as `openSharedStore` */

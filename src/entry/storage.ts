@@ -1,5 +1,6 @@
 import { join } from "node:path"
 import { type LogFolder, logFolders } from "../adapters/ndjson/log-folders.ts"
+import { createLogSegments } from "../adapters/ndjson/log-segments.ts"
 import { openOutcomeLog } from "../adapters/ndjson/outcome-log.ts"
 import { createOutcomeReader } from "../adapters/ndjson/outcome-reader.ts"
 import { createCheckpointFiles } from "../adapters/node-files/checkpoints.ts"
@@ -11,6 +12,7 @@ import { APPEND_WITHIN_MS } from "../app/log-entry.ts"
 import { createMirroredExperiments } from "../app/mirrored-experiments.ts"
 import { recover } from "../app/recover.ts"
 import { createRestoreRevisions, type RestoreRevisions } from "../app/restore-revisions.ts"
+import { SharedRestore } from "../app/restore-shared.ts"
 import { restoreStore } from "../app/restore-store.ts"
 import type { Checkpoints } from "../ports/checkpoints.ts"
 import type { Clock } from "../ports/clock.ts"
@@ -18,6 +20,7 @@ import type { CounterArchive } from "../ports/counter-archive.ts"
 import type { CounterStore } from "../ports/counter-store.ts"
 import type { ExperimentStore } from "../ports/experiment-store.ts"
 import type { Logger } from "../ports/logger.ts"
+import type { Loss } from "../ports/shared-counters.ts"
 import { foldMarksOf } from "./recording.ts"
 import type { SharedStore } from "./shared-store.ts"
 
@@ -46,6 +49,10 @@ export class Storage {
   #unwritten: readonly string[] = []
   #lostFiles = 0
   #preparing: Promise<void> | undefined
+  /** This gateway's part in restoring what others share; undefined where they share nothing, or before the start. */
+  #sharing: SharedRestore | undefined
+  #looking: Promise<void> | undefined
+  #failing = false
 
   constructor(options: StorageOptions) {
     const { dataDir, shared, logger } = options
@@ -82,6 +89,21 @@ export class Storage {
     await this.#preparing
   }
 
+  get isShared(): boolean {
+    return this.#options.shared !== undefined
+  }
+
+  /** What shared counters lack that were lost, as it was found a moment ago. */
+  get losses(): readonly Loss[] {
+    return this.#sharing?.losses ?? []
+  }
+
+  /** Looks whether shared counters were lost, and does its part in restoring them. One look at a time; never rejects. */
+  async restoreLost(): Promise<void> {
+    this.#looking ??= this.#look()
+    await this.#looking
+  }
+
   /** Keeps a shared store small; the folder's own does that by itself. Never rejects. */
   async tidyUp(): Promise<void> {
     await this.#options.shared?.tidyUp()
@@ -93,11 +115,36 @@ export class Storage {
     await Promise.allSettled(this.#unwritten.map((log) => this.archive.alive(log, foldedTo)))
   }
 
+  async #look(): Promise<void> {
+    try {
+      await this.#sharing?.look()
+      this.#failing = false
+    } catch (error) {
+      if (!this.#failing)
+        this.#options.logger.warn({ err: error }, "shared counters can't be looked after; it is tried again")
+      this.#failing = true
+    } finally {
+      this.#looking = undefined
+    }
+  }
+
   async #prepare(): Promise<void> {
     const { dataDir, threads, shared, logger } = this.#options
     const folders = await logFolders(dataDir)
-    // Others fold into a shared store: no start makes it anew.
-    if (shared === undefined) {
+    if (shared !== undefined) {
+      this.#sharing ??= new SharedRestore({
+        logs: folders.map(({ folder }) => ({
+          reader: createOutcomeReader(folder),
+          segments: createLogSegments(folder),
+        })),
+        store: shared.archive,
+        checkpoints: this.checkpoints,
+        logger,
+      })
+      // Before anything is read of the counters: those that there are may be others than the last.
+      await this.#sharing.know()
+      await this.#sharing.look()
+    } else {
       this.#lostFiles = await restoreStore({
         readers: folders.map(({ folder }) => createOutcomeReader(folder)),
         store: this.archive,

@@ -31,6 +31,9 @@ const LOOK_EVERY_MS = 1000
 const RETAIN_EVERY_MS = 60_000
 const NOTE_USES_EVERY_MS = 60_000
 const TIDY_EVERY_MS = 30_000
+const LOOK_FOR_LOSSES_EVERY_MS = 5_000
+/** Counters that gateways share are restored from checkpoints: what is newer has to be folded again. */
+const SHARED_CHECKPOINT_EVERY_MS = 180_000
 const DAY_MS = 86_400_000
 const REALLOCATE_EVERY_MS = 50
 
@@ -80,6 +83,7 @@ export class Upkeep {
       experiments: storage.experimentStore,
       checkpoints: storage.checkpoints,
       followers: createFollowerCursors(dataDir, logger),
+      ...(storage.isShared ? { keepsCheckpoints: true, checkpointEveryMs: SHARED_CHECKPOINT_EVERY_MS } : {}),
       tokenLifeMs: () => longestTokenLifeMs(experiments),
       clock,
       logger,
@@ -129,6 +133,7 @@ export class Upkeep {
       setInterval(() => void apiKeys.noteUses(), NOTE_USES_EVERY_MS),
       setInterval(() => void reallocator.tick(), REALLOCATE_EVERY_MS),
       setInterval(() => void storage.tidyUp(), TIDY_EVERY_MS),
+      setInterval(() => void storage.restoreLost(), LOOK_FOR_LOSSES_EVERY_MS),
       setInterval(() => {
         void storage.noteUnwritten()
         // What a store holds that has not caught up is no checkpoint.

@@ -1,3 +1,5 @@
+import { randomHex } from "./random-hex.ts"
+
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,128}$/
 /** W3C Trace Context, version 00; later versions may go on after a hyphen. */
 const TRACEPARENT = /^(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/
@@ -64,9 +66,4 @@ function readTrace(traceparent: string | undefined, tracestate: string | undefin
   // Of the flags only the first is known; the others are not passed on.
   const sampled = (Number.parseInt(match[4] as string, 16) & 1) === 1
   return { traceId: match[2] as string, flags: sampled ? "01" : "00", state }
-}
-
-function randomHex(bytes: number): string {
-  const random = crypto.getRandomValues(new Uint8Array(bytes))
-  return Array.from(random, (byte) => byte.toString(16).padStart(2, "0")).join("")
 }

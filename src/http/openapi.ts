@@ -7,12 +7,12 @@ import {
   type Content,
   type Operation,
   type OperationAnswer,
+  partitionOf,
   type RequestBody,
 } from "./contract/operation.ts"
 import { OPERATIONS } from "./contract/operations.ts"
 import { IN_A_LINE, MAX_REWARDS } from "./contract/reward-body.ts"
 import { NAMED_SCHEMAS, type SchemaName } from "./contract/schemas.ts"
-import { partitionOf } from "./overload/partition.ts"
 import { shedCode } from "./overload/shed-answer.ts"
 import { PROBLEMS, toProblem } from "./problem.ts"
 

@@ -14,19 +14,26 @@ import { temporaryFolder } from "#test/temporary-folder.ts"
 import { GatedStore } from "./gated-store.ts"
 import { FakeClock } from "./rig.ts"
 
-async function start(options: Partial<RecorderOptions> = {}, syncAfterMs = 60_000) {
+/** Where a test waits for time to run out. */
+const IMPATIENT = { answerWithinMs: 300 }
+
+async function start(
+  { readsAgain = false, ...options }: Partial<RecorderOptions> & { readonly readsAgain?: boolean } = {},
+  syncAfterMs = 60_000,
+) {
   const folder = join(temporaryFolder(), "outcomes")
   const logger = createRememberingLogger()
   const disk = new FaultyDisk()
-  const log = await openOutcomeLog({ folder, logger, disk, syncAfterMs })
+  const log = await openOutcomeLog({ folder, logger, disk, syncAfterMs, answerWithinMs: 60_000 })
   const store = new GatedStore(createMemoryCounterStore())
   const recorder = createRecorder({
     log,
     store,
     clock: realClock,
     logger,
-    answerWithinMs: 40,
-    closeWithinMs: 100,
+    answerWithinMs: 10_000,
+    closeWithinMs: 1_000,
+    ...(readsAgain ? { reader: createOutcomeReader(folder) } : {}),
     ...options,
   })
   onTestFinished(async () => {
@@ -184,7 +191,7 @@ describe("given a store that doesn't answer", () => {
   it.each(["refuses", "hangs"] as const)(
     "accepts rewards when it %s, and takes their retry for a duplicate",
     async (state) => {
-      const { recorder, store, logged, disk } = await start()
+      const { recorder, store, logged, disk } = await start(IMPATIENT)
       store.state = state
       expect(await recorder.recordRewards([rewardEvent()])).toEqual(["accepted"])
       expect(disk.synced).toHaveLength(1)
@@ -194,7 +201,7 @@ describe("given a store that doesn't answer", () => {
   )
 
   it("counts what it accepted once the store is back, decisions included", async () => {
-    const { recorder, store, totals, decide, logger } = await start()
+    const { recorder, store, totals, decide, logger } = await start(IMPATIENT)
     store.state = "refuses"
     await decide("D1")
     expect(await recorder.recordRewards([rewardEvent()])).toEqual(["accepted"])
@@ -209,7 +216,7 @@ describe("given a store that doesn't answer", () => {
   })
 
   it("counts once what was committed although the answer was lost", async () => {
-    const { recorder, store, totals, decide } = await start()
+    const { recorder, store, totals, decide } = await start(IMPATIENT)
     store.state = "loses answers"
     await decide("D1")
     await recorder.recordRewards([rewardEvent()])
@@ -220,8 +227,27 @@ describe("given a store that doesn't answer", () => {
     expect(await totals()).toEqual({ decisions: 2, rewards: 1, sum: 1, sumSq: 1 })
   })
 
-  it("refuses more rewards than it may keep waiting", async () => {
-    const { recorder, store } = await start({ maxPendingRewards: 2 })
+  it("takes rewards for as long as the store is away, keeps few of them in memory, and counts each once from the log", async () => {
+    const patient = { answerWithinMs: 2_000, maxPendingRewards: 50, readsAgain: true }
+    const { recorder, store, decide, totals } = await start(patient)
+    const rewardOf = (index: number) => rewardEvent({ decisionId: `D${index}`, eventId: `r-D${index}-click` })
+    store.state = "refuses"
+    for (let first = 0; first < 400; first += 20) {
+      const some = Array.from({ length: 20 }, (_, index) => first + index)
+      await Promise.all(some.map((index) => decide(`D${index}`)))
+      expect(new Set(await recorder.recordRewards(some.map(rewardOf)))).toEqual(new Set(["accepted"]))
+      expect(recorder.counts.waitingRewards).toBeLessThan(50)
+    }
+    expect(await recorder.recordRewards([rewardOf(100)])).toEqual(["accepted"])
+    store.state = "open"
+    await expect.poll(async () => (await totals())?.rewards, { timeout: 20_000 }).toBe(400)
+    await recorder.flush()
+    expect(await totals()).toEqual({ decisions: 400, rewards: 400, sum: 400, sumSq: 400 })
+    expect(await recorder.recordRewards([rewardOf(9)])).toEqual(["duplicate"])
+  })
+
+  it("refuses more rewards than it may keep waiting where the log can't be read again", async () => {
+    const { recorder, store } = await start({ ...IMPATIENT, maxPendingRewards: 2 })
     store.state = "refuses"
     await recorder.recordRewards([rewardEvent({ decisionId: "D1" }), rewardEvent({ decisionId: "D2" })])
     const third = recorder.recordRewards([rewardEvent({ decisionId: "D3" })])
@@ -241,7 +267,7 @@ describe("given a log that fails", () => {
   })
 
   it("acknowledges no reward that isn't durable, not even as a duplicate", async () => {
-    const { recorder, disk } = await start()
+    const { recorder, disk } = await start(IMPATIENT)
     const release = disk.hang("datasync")
     await expect(recorder.recordRewards([rewardEvent()])).rejects.toMatchObject({ code: "log_unavailable" })
     await expect(recorder.recordRewards([rewardEvent()])).rejects.toMatchObject({ code: "log_unavailable" })
@@ -250,7 +276,7 @@ describe("given a log that fails", () => {
   })
 
   it("bounds the wait for a write that hangs, and shares its fate with the retry", async () => {
-    const { recorder, disk, logged, totals } = await start()
+    const { recorder, disk, logged, totals } = await start(IMPATIENT)
     const release = disk.hang("write")
     await expect(recorder.recordRewards([rewardEvent()])).rejects.toMatchObject({ code: "log_unavailable" })
     const retry = recorder.recordRewards([rewardEvent()])

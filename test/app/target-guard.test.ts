@@ -1,3 +1,4 @@
+import * as fc from "fast-check"
 import { expect, it } from "vitest"
 import { TargetGuard } from "#src/app/target-guard.ts"
 import type { OutboundHttp, OutboundResult } from "#src/ports/outbound-http.ts"
@@ -63,15 +64,50 @@ it("doesn't try again where less time is left than an answer usually takes", asy
   expect([await send(15), state.sent]).toEqual(["backend_failed", 2])
 })
 
-it("sends at most a tenth more calls than it is asked for, and three", async () => {
-  const { send, guard, clock } = guarded([status(200), ...Array.from({ length: 9 }, () => status(200)), status(503)])
-  let asked = 0
-  for (let i = 0; i < 500; i++) {
-    await send()
-    asked++
-    clock.advance(0.01)
-  }
-  expect(guard.counts.calls + guard.counts.refused).toBeLessThanOrEqual(1.1 * asked + 3)
+it("sends at most a tenth more calls than requests and three in any ten seconds, whatever fails and when", async () => {
+  const results = [status(200), status(429), status(502), status(503), status(500), failure("reset"), failure("late")]
+  const step = fc.record({
+    result: fc.constantFrom(...results),
+    together: fc.integer({ min: 1, max: 4 }),
+    pauseMs: fc.nat(400),
+  })
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 20, maxLength: 150 }), async (steps) => {
+      const clock = new FakeClock()
+      const sent: { readonly atMs: number; readonly retry: boolean }[] = []
+      let result = status(200)
+      const seen = new Set<object>()
+      const outbound: OutboundHttp = {
+        send: async (request) => {
+          sent.push({ atMs: clock.monotonicMs(), retry: seen.has(request) })
+          seen.add(request)
+          clock.advance(0.001)
+          return result
+        },
+        close: async () => {},
+      }
+      const guard = new TargetGuard({ name: "t", outbound, maxConcurrent: 4 }, clock, () => 0.5)
+      // A circuit each, as if no model had ever failed: what is left is the budget.
+      for (const { together, pauseMs, ...step } of steps) {
+        result = step.result
+        await Promise.allSettled(Array.from({ length: together }, () => guard.forModel().send({ ...REQUEST }, 80)))
+        clock.advance(pauseMs / 1000)
+      }
+      const excess = sent.map(({ atMs: startMs }, from) => {
+        let owed = 0
+        let most = 0
+        for (const { atMs, retry } of sent.slice(from)) {
+          if (atMs - startMs >= 10_000) break
+          owed += retry ? 1 : -0.1
+          most = Math.max(most, owed)
+        }
+        return most
+      })
+      expect(Math.max(...excess)).toBeLessThanOrEqual(3 + 1e-9)
+      expect(sent.length).toBe(guard.counts.calls)
+    }),
+    { numRuns: 60 },
+  )
 })
 
 it("leaves a model alone that failed five times, and asks others of the same server", async () => {

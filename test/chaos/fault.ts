@@ -15,20 +15,20 @@ export interface Pace {
 }
 
 /**
- * Lets faults happen one after another, chosen and timed by `random`, until `untilMs` (by `performance.now()`). Whatever was begun is healed,
- * also when something throws.
+ * Lets faults happen one after another, chosen and timed by `random`, until it is `enough`. Whatever was begun is healed, also when something
+ * throws.
  *
  * @param tell hears of each strike
  */
 export async function letFaultsHappen(
   faults: readonly Fault[],
   pace: Pace,
-  untilMs: number,
+  enough: () => boolean,
   random: () => number,
   tell: (line: string) => void,
 ): Promise<void> {
   const between = ([least, most]: readonly [number, number]): number => least + (most - least) * random()
-  while (performance.now() < untilMs) {
+  while (!enough()) {
     const fault = faults[Math.floor(random() * faults.length)] as Fault
     const lastsMs = between(pace.lasts)
     tell(`${fault.name}, ${(lastsMs / 1000).toFixed(1)} s`)

@@ -7,6 +7,7 @@ const KEYS = { SIGNING_KEYS: `k1:${"A".repeat(43)}`, UNIT_KEY: "B".repeat(43) }
 
 /** Gateways over one store, each with a data folder that outlives it. */
 export class Fleet {
+  slowestStartMs = 0
   readonly #folders: readonly string[]
   readonly #settings: Readonly<Record<string, string>>
   readonly #gateways: (GatewayProcess | undefined)[] = []
@@ -35,7 +36,9 @@ export class Fleet {
 
   async revive(index: number): Promise<void> {
     const settings = { ...this.#settings, THREADS: index === 0 ? "2" : "1" }
+    const begunMs = performance.now()
     this.#gateways[index] = await GatewayProcess.start(this.#folders[index] as string, settings)
+    this.slowestStartMs = Math.max(this.slowestStartMs, performance.now() - begunMs)
   }
 
   async kill(index: number): Promise<void> {

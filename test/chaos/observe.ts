@@ -4,11 +4,10 @@ import { logFolders } from "#src/adapters/ndjson/log-folders.ts"
 import { createOutcomeReader } from "#src/adapters/ndjson/outcome-reader.ts"
 import { check } from "#src/app/rebuild.ts"
 import { DECISIONS } from "#src/domain/counters.ts"
-import type { OutcomeEvent } from "#src/domain/events.ts"
 import { parseOutcomeLine } from "#src/domain/outcome-line.ts"
 import type { CounterArchive } from "#src/ports/counter-archive.ts"
 import type { CounterStore } from "#src/ports/counter-store.ts"
-import type { Observed } from "./reconcile.ts"
+import type { Observed, ObservedEvent } from "./reconcile.ts"
 
 /** What is left of gateways that have ended: in the logs of their data folders, and in the store that they counted in. */
 export async function observe(
@@ -27,10 +26,17 @@ export async function observe(
   return { checked, counters, events: dataDirs.flatMap((dataDir) => loggedIn(join(dataDir, "outcomes"))) }
 }
 
-function loggedIn(folder: string): OutcomeEvent[] {
+function loggedIn(folder: string): ObservedEvent[] {
   return readdirSync(folder, { recursive: true, encoding: "utf8" })
     .filter((name) => name.endsWith(".ndjson"))
     .toSorted()
     .flatMap((name) => readFileSync(join(folder, name), "utf8").split("\n").slice(0, -1))
-    .flatMap((line) => parseOutcomeLine(line) ?? [])
+    .flatMap(observedIn)
+}
+
+/** Of millions of events no more is kept than is compared. */
+function observedIn(line: string): ObservedEvent | [] {
+  const event = parseOutcomeLine(line)
+  if (event === undefined) return []
+  return { type: event.type, eventId: event.eventId, decisionId: "decisionId" in event ? event.decisionId : undefined }
 }

@@ -118,3 +118,24 @@ describe("finds what was planted", () => {
     expect(reconcile(...plant({ clients, observed })).join("\n")).toMatch(new RegExp(expected.source, "m"))
   })
 })
+
+describe("finds no fault in", () => {
+  it("decisions that a power failure took before they were synced, and finds lost rewards all the same", () => {
+    const { clients, observed } = inOrder()
+    const events = observed.events.filter(({ eventId }) => eventId !== "d-D2")
+    const cut = { ...observed, events, counters: { ...observed.counters, decisions: 4 } }
+    expect(reconcile(clients, cut, "unsynced decisions")).toEqual([])
+    expect(reconcile(clients, { ...cut, counters: { ...cut.counters, rewards: 1 } }, "unsynced decisions")).toEqual([
+      "rewarded decisions counted: 1 instead of 2",
+    ])
+  })
+
+  it("logs that were lost with their disks, and finds lost rewards all the same", () => {
+    const { clients, observed } = inOrder()
+    const { counters } = observed
+    expect(reconcile(clients, { events: [], counters }, "disks")).toEqual([])
+    expect(reconcile(clients, { events: [], counters: { ...counters, sum: 1_000_000n } }, "disks")).toEqual([
+      "sum of the counters: 1000000 instead of 2000000",
+    ])
+  })
+})

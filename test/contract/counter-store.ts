@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest"
 import { callTotals } from "#src/domain/call-counters.ts"
-import { decodeContents } from "#src/domain/counter-contents.ts"
+import { type CounterContents, decodeContents } from "#src/domain/counter-contents.ts"
 import { SQUARE_UNITS, SUM_UNITS } from "#src/domain/counters.ts"
 import type { StatisticsQuery } from "#src/domain/statistics.ts"
+import type { CounterArchive } from "#src/ports/counter-archive.ts"
 import { batchOf, place } from "#test/fold-batch.ts"
 import { ALL_OF_CHAMPION, decisionEvent, NOON, rewardEvent } from "#test/outcomes.ts"
 import { SharedClock } from "#test/shared-clock.ts"
@@ -15,6 +16,15 @@ const NOTHING = { positions: [], cells: [], groups: [], sketches: [] }
 
 function decided(count: number, from = 0) {
   return Array.from({ length: count }, (_, index) => decisionEvent({ decisionId: `D${from + index}` }))
+}
+
+/** Contents without which counters they are of: those of a shared store are others after each restore. */
+function countsOf({ origins: _, ...counts }: CounterContents): Omit<CounterContents, "origins"> {
+  return counts
+}
+
+async function counts(store: Pick<CounterArchive, "contents">) {
+  return countsOf(await store.contents())
 }
 
 /** What every counter store promises. `open` gives a fresh one, whose clock is the given one. */
@@ -98,10 +108,10 @@ export function counterStoreContract(name: string, open: OpenStore): void {
       const reward = rewardEvent()
       const batch = batchOf([...decided(5, 2), reward, reward], { from: place(1), end: place(2) })
       const answered = await store.fold(batch)
-      const before = [await store.statistics("banner-ctr", QUERY), await store.contents()]
+      const before = [await store.statistics("banner-ctr", QUERY), await counts(store)]
       expect(await store.fold(batch)).toEqual(answered)
       expect(answered).toEqual({ status: "folded", answers: ["applied", "duplicate"] })
-      expect([await store.statistics("banner-ctr", QUERY), await store.contents()]).toEqual(before)
+      expect([await store.statistics("banner-ctr", QUERY), await counts(store)]).toEqual(before)
       await store.close()
     })
 
@@ -109,13 +119,13 @@ export function counterStoreContract(name: string, open: OpenStore): void {
       const store = await opened()
       const first = place(10)
       await store.fold(batchOf(decided(1), { end: first }))
-      const before = await store.contents()
+      const before = await counts(store)
       const elsewhere = { status: "elsewhere", position: first }
       const reward = rewardEvent({ decisionId: "D9" })
       for (const from of [undefined, place(5), place(10, "another line"), { ...first, file: 2 }]) {
         expect(await store.fold(batchOf([...decided(3, 9), reward], { from, end: place(99) }))).toEqual(elsewhere)
       }
-      expect(await store.contents()).toEqual(before)
+      expect(await counts(store)).toEqual(before)
       expect(await store.seen([reward])).toEqual([false])
       const unknown = await store.fold(batchOf(decided(1), { log: "L2", from: first, end: place(20) }))
       expect(unknown).toEqual({ status: "elsewhere", position: undefined })
@@ -267,18 +277,18 @@ export function counterStoreContract(name: string, open: OpenStore): void {
       const rewards = [rewardEvent(), rewardEvent({ decisionId: "D2", value: 0.5 })]
       await store.fold(batchOf([...decided(5), ...rewards], { end: place(10) }))
       await store.fold(batchOf(decided(3, 5), { log: "L2", end: place(4) }))
-      const before = await store.contents()
+      const before = await counts(store)
       const { positions, bytes } = await store.pack()
       expect(positions).toEqual(before.positions)
       const unpacked = decodeContents(new TextDecoder().decode(bytes).split("\n"))
-      expect(unpacked).toEqual(before)
+      expect(unpacked && countsOf(unpacked)).toEqual(before)
       await store.reset()
       if (unpacked !== undefined) await store.restore(unpacked)
-      expect(await store.contents()).toEqual(before)
+      expect(await counts(store)).toEqual(before)
       expect(await store.seen(rewards)).toEqual([false, false])
       await store.remember(rewards.slice(0, 1))
       expect(await store.seen(rewards)).toEqual([true, false])
-      expect(await store.contents()).toEqual(before)
+      expect(await counts(store)).toEqual(before)
       const next = batchOf([rewardEvent()], { from: place(10), end: place(11) })
       expect(await store.fold(next)).toEqual({ status: "folded", answers: ["duplicate"] })
       expect((await store.contents()).cells).toEqual(before.cells)
@@ -297,7 +307,7 @@ export function counterStoreContract(name: string, open: OpenStore): void {
         sketches: [],
       } as const
       await store.restore(contents)
-      expect(await store.contents()).toEqual(contents)
+      expect(await counts(store)).toEqual(contents)
       await store.close()
     })
   })

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest"
 import { parseExperimentId } from "#src/domain/experiment.ts"
 import type { ExperimentStore, StoredRevision } from "#src/ports/experiment-store.ts"
 
-function revision(experiment: string, number: number, document: unknown): StoredRevision {
+export function revision(experiment: string, number: number, document: unknown): StoredRevision {
   const id = parseExperimentId(experiment)
   if (id === undefined) throw new Error(`${experiment} is no experiment id`)
   return {

@@ -13,13 +13,18 @@ outcomeLogContract("a log in memory", async () => {
 outcomeLogContract("a log in one file", async () => {
   const folder = temporaryFolder()
   return {
-    log: await openOutcomeLog({ folder, logger: createRememberingLogger() }),
+    log: await openOutcomeLog({ folder, logger: createRememberingLogger(), answerWithinMs: 60_000 }),
     reader: createOutcomeReader(folder),
   }
 })
 
 outcomeLogContract("a log in many small files", async () => {
   const folder = temporaryFolder()
-  const log = await openOutcomeLog({ folder, logger: createRememberingLogger(), maxFileBytes: 1 })
+  const log = await openOutcomeLog({
+    folder,
+    logger: createRememberingLogger(),
+    maxFileBytes: 1,
+    answerWithinMs: 60_000,
+  })
   return { log, reader: createOutcomeReader(folder) }
 })

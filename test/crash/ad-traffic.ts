@@ -29,14 +29,21 @@ export class AdTraffic {
   readonly postbacks: Postback[] = []
   /** Predictions that were sent and not answered: they may or may not be in the log. */
   unanswered = 0
-  attempts = 0
+  requests = 0
+  /** Postbacks sent, and how many of them had been sent before. */
+  rewardsSent = 0
   replays = 0
   readonly #random: Random
+  readonly #decisionsAtOnce: number
+  readonly #postbacksOf = new Map<string, Postback[]>()
+  readonly #sentBefore = new Set<Postback>()
   readonly #unacknowledged = new Set<Postback>()
   #lastUnit = 0
 
-  constructor(random: Random) {
+  /** @param decisionsAtOnce how many decisions the rewards of one request are of */
+  constructor(random: Random, decisionsAtOnce = 1) {
     this.#random = random
+    this.#decisionsAtOnce = decisionsAtOnce
   }
 
   /** `clients` at once, each one request after the other, until `running` says no. @param address where the next request goes */
@@ -56,12 +63,17 @@ export class AdTraffic {
   async #act(address: string): Promise<void> {
     const dice = this.#random()
     if (dice < 0.45 || this.decisions.length === 0) return await this.#predict(address)
-    if (dice < 0.75) return await this.#send(address, this.#newPostbacks())
-    const [unsure] = this.#unacknowledged
-    const again = dice < 0.85 ? (unsure ?? this.#pick(this.postbacks)) : this.#pick(this.postbacks)
-    if (again === undefined) return
-    this.replays += 1
-    await this.#send(address, [again])
+    const several = Array.from({ length: this.#decisionsAtOnce })
+    if (dice < 0.75) {
+      await this.#send(
+        address,
+        several.flatMap(() => this.#newPostbacks()),
+      )
+      return
+    }
+    const unsure = dice < 0.85 ? [...this.#unacknowledged.values().take(several.length)] : []
+    const again = unsure.length > 0 ? unsure : several.flatMap(() => this.#pick(this.postbacks) ?? [])
+    await this.#send(address, again)
   }
 
   async #predict(address: string): Promise<void> {
@@ -79,7 +91,7 @@ export class AdTraffic {
   #newPostbacks(): Postback[] {
     const decision = this.#pick(this.decisions)
     if (decision === undefined) return []
-    const known = this.postbacks.filter(({ decisionId }) => decisionId === decision.decisionId)
+    const known = this.#postbacksOf.get(decision.decisionId) ?? []
     if (decision.experiment === "clicks" && known.length > 0) return known
     const count = decision.experiment === "clicks" ? 1 : 1 + Math.floor(3 * this.#random())
     const fresh = Array.from({ length: count }, (_, index) => ({
@@ -91,11 +103,17 @@ export class AdTraffic {
     }))
     for (const postback of fresh) this.#unacknowledged.add(postback)
     this.postbacks.push(...fresh)
+    this.#postbacksOf.set(decision.decisionId, [...known, ...fresh])
     return fresh
   }
 
   async #send(address: string, postbacks: readonly Postback[]): Promise<void> {
     if (postbacks.length === 0) return
+    this.rewardsSent += postbacks.length
+    for (const postback of postbacks) {
+      if (this.#sentBefore.has(postback)) this.replays += 1
+      this.#sentBefore.add(postback)
+    }
     const items = postbacks.map(({ decision, eventId, value }) => ({ decision, eventId, value }))
     const answer = await this.#post(`${address}/reward`, items)
     const results = answer?.["results"]
@@ -111,7 +129,7 @@ export class AdTraffic {
 
   /** @returns undefined when the gateway died before it answered, or refused */
   async #post(url: string, body: unknown): Promise<Readonly<Record<string, unknown>> | undefined> {
-    this.attempts += 1
+    this.requests += 1
     const headers = { "content-type": "application/json" }
     try {
       const signal = AbortSignal.timeout(GIVE_UP_AFTER_MS)

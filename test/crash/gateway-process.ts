@@ -23,6 +23,9 @@ const EXPERIMENTS = [
   },
 ]
 
+/** Far longer than a start takes, on a machine that does much else. */
+const START_WITHIN_MS = 180_000
+
 /** A gateway as `npm start` runs it, over a folder that outlives it. */
 export class GatewayProcess {
   readonly address: string
@@ -65,8 +68,14 @@ export class GatewayProcess {
       const address = /serves at (\S+)/.exec(said.text)?.[1]
       if (address !== undefined) started.resolve(address)
     })
-    child.on("close", () => started.reject(new Error(`the gateway did not start: ${said.text}`)))
-    return new GatewayProcess(child, await started.promise, said)
+    const fail = (why: string) => started.reject(new Error(`the gateway ${why}: ${said.text}`))
+    child.on("close", () => fail("did not start"))
+    const timeout = setTimeout(() => fail("took too long to start"), START_WITHIN_MS)
+    try {
+      return new GatewayProcess(child, await started.promise, said)
+    } finally {
+      clearTimeout(timeout)
+    }
   }
 
   /** @returns the exit code, when it has ended by itself, and what it said on standard error */
@@ -75,21 +84,30 @@ export class GatewayProcess {
     return { code, said: this.#said.text }
   }
 
-  signal(name: "SIGSTOP" | "SIGCONT"): void {
+  signal(name: "SIGSTOP" | "SIGCONT" | "SIGTERM"): void {
     this.#child.kill(name)
   }
 
+  /** @throws Error where it had ended by itself */
   async kill(): Promise<void> {
+    this.#expectAlive()
     const exit = once(this.#child, "exit")
     this.#child.kill("SIGKILL")
     await exit
   }
 
-  /** @returns the exit code */
+  /** @returns the exit code @throws Error where it had ended by itself */
   async stop(): Promise<unknown> {
+    this.#expectAlive()
     const exit = once(this.#child, "exit")
     this.#child.kill("SIGTERM")
     const [code] = await exit
     return code
+  }
+
+  #expectAlive(): void {
+    const { exitCode, signalCode } = this.#child
+    if (exitCode === null && signalCode === null) return
+    throw new Error(`the gateway had ended by itself (${exitCode ?? signalCode}): ${this.#said.text}`)
   }
 }

@@ -68,7 +68,7 @@ it(`loses and doubles nothing that was answered in ${KILLS} kills at random mome
   for (const { folder, traffic } of lanes) {
     await expectNothingLostOrDoubled(folder, traffic)
     process.stdout.write(
-      `${traffic.attempts} requests: ${traffic.decisions.length} decisions answered and ${traffic.unanswered} not, ` +
+      `${traffic.requests} requests: ${traffic.decisions.length} decisions answered and ${traffic.unanswered} not, ` +
         `${traffic.postbacks.length} rewards acknowledged, ${traffic.replays} replays\n`,
     )
   }

@@ -80,7 +80,7 @@ export class World {
    */
   async crash(keep: number | undefined): Promise<void> {
     const { disk, gate, recorder } = this.#life
-    for (const operation of ["open", "write", "truncate", "datasync"] as const) disk.fail(operation, "EIO")
+    for (const operation of ["open", "write", "truncate", "rename", "datasync"] as const) disk.fail(operation, "EIO")
     gate.state = "refuses"
     await this.settle()
     await recorder.close()
@@ -150,6 +150,8 @@ async function live(
     foldEveryMs: 1,
     answerWithinMs: 15,
     closeWithinMs: 30,
+    // Two that wait for the store are many.
+    maxPendingRewards: 10,
   })
   return { recorder, disk, gate }
 }

@@ -21,6 +21,7 @@ const OPEN = [
   "rewardPreflight",
   "root",
   "sampleConversion",
+  "sampleConversionPut",
   "seldonFeedback",
   "seldonFeedbackFor",
   "seldonFeedbackIn",
@@ -29,7 +30,17 @@ const OPEN = [
   "serverReady",
 ]
 /** Operations without an experiment in their path that the contract's example asks about banner-ctr. */
-const ABOUT_THE_DEFAULT = ["predict", "seldonPredict", "sampleInvocation", "sampleStats"]
+const ABOUT_THE_DEFAULT = [
+  "predict",
+  "seldonPredict",
+  "seldonHealth",
+  "seldonMetadata",
+  "seldonModelMetadata",
+  "sampleInvocation",
+  "sampleInvocationPut",
+  "sampleStats",
+  "sampleStatsPut",
+]
 /** What another experiment is to a key that is for some: as if there were none. */
 const HIDDEN = "experiment_not_found"
 
@@ -62,7 +73,7 @@ function call({ method, path, request }: Operation, authorization?: string): Pro
   const [content] = request?.contents ?? []
   const target = path
     .replace(/\{(experiment|name)\}/, "banner-ctr")
-    .replace("{version}", "champion")
+    .replace(/\{(version|model)\}/, "champion")
     .replaceAll(/\{\w+\}/g, "unknown")
   return gateway.request(target, {
     method: method.toUpperCase(),

@@ -3,8 +3,9 @@ import { dirname, join, relative } from "node:path"
 import type { DuckDBConnection } from "@duckdb/node-api"
 import { GatewayError } from "../../domain/errors.ts"
 import { readJson } from "../../domain/json-text.ts"
+import { MAX_LINE_BYTES } from "../../domain/outcome-line.ts"
 import { openDuckDb, query, quoted } from "./duckdb.ts"
-import { MAX_LINE_BYTES } from "./staged-events.ts"
+import { EVENT_FIELDS } from "./event-fields.ts"
 
 /** Up to where logs and streams are copied. */
 export interface Copied {
@@ -13,54 +14,6 @@ export interface Copied {
   /** By stream and shard: the sequence number of the last record. */
   readonly shards: Readonly<Record<string, string>>
 }
-
-/** Fields of all events, and what they are in a copy. A field that an event lacks is null. */
-const FIELDS = {
-  v: "INTEGER",
-  type: "VARCHAR",
-  eventId: "VARCHAR",
-  at: "TIMESTAMP",
-  experiment: "VARCHAR",
-  revision: "INTEGER",
-  series: "INTEGER",
-  seriesByVariant: "JSON",
-  epoch: "INTEGER",
-  metric: "VARCHAR",
-  decisionId: "VARCHAR",
-  unit: "VARCHAR",
-  group: "INTEGER",
-  stickiness: "VARCHAR",
-  variant: "VARCHAR",
-  propensity: "DOUBLE",
-  allocation: "JSON",
-  policy: "VARCHAR",
-  stateVersion: "BIGINT",
-  reason: "VARCHAR",
-  learn: "BOOLEAN",
-  features: "JSON",
-  context: "JSON",
-  prediction: "JSON",
-  model: "VARCHAR",
-  servedBy: "VARCHAR",
-  latencyMs: "DOUBLE",
-  error: "VARCHAR",
-  asked: "JSON",
-  decidedAt: "TIMESTAMP",
-  value: "DOUBLE",
-  bound: "DOUBLE",
-  instance: "INTEGER",
-  aggregation: "VARCHAR",
-  delayWindowSeconds: "DOUBLE",
-  holdout: "BOOLEAN",
-  expiresAt: "TIMESTAMP",
-  status: "VARCHAR",
-  actor: "VARCHAR",
-  source: "VARCHAR",
-  models: "JSON",
-  lineage: "JSON",
-  diff: "JSON",
-  document: "JSON",
-} as const
 
 const LIMITS = { threads: 1, memoryMiB: 512, temporaryGiB: 50 }
 /** Names that begin with a dot are no outcomes to whoever reads the folder. */
@@ -148,7 +101,7 @@ export class ParquetCopies {
 
 /** @param rows a folder */
 function copying(file: string, rows: string, part: string): string {
-  const columns = Object.entries(FIELDS).map(([name, type]) => `${quoted(name)}: ${quoted(type)}`)
+  const columns = Object.entries(EVENT_FIELDS).map(([name, type]) => `${quoted(name)}: ${quoted(type)}`)
   const read =
     `read_json(${quoted(file)}, format = 'newline_delimited', compression = 'uncompressed', columns = {${columns.join(", ")}}, ` +
     `ignore_errors = true, maximum_object_size = ${MAX_LINE_BYTES})`

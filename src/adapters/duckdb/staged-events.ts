@@ -1,32 +1,31 @@
+import { MAX_LINE_BYTES } from "../../domain/outcome-line.ts"
 import { quoted } from "./duckdb.ts"
+import { EVENT_FIELDS } from "./event-fields.ts"
 import type { LogFiles } from "./log-sources.ts"
 
-/** Longest line that is read; longer ones are damage. */
-export const MAX_LINE_BYTES = 8 << 20
-
-/** The fields of events that evaluation looks at, and their types in a table of lines. */
-const FIELDS = {
-  v: "INTEGER",
-  type: "VARCHAR",
-  eventId: "VARCHAR",
-  at: "TIMESTAMP",
-  experiment: "VARCHAR",
-  revision: "INTEGER",
-  series: "INTEGER",
-  metric: "VARCHAR",
-  decisionId: "VARCHAR",
-  unit: "VARCHAR",
-  stickiness: "VARCHAR",
-  variant: "VARCHAR",
-  allocation: "JSON",
-  reason: "VARCHAR",
-  features: "JSON",
-  value: "DOUBLE",
-  bound: "DOUBLE",
-  aggregation: "VARCHAR",
-  status: "VARCHAR",
-  document: "JSON",
-} as const
+/** The fields of events that evaluation looks at. */
+const FIELDS = [
+  "v",
+  "type",
+  "eventId",
+  "at",
+  "experiment",
+  "revision",
+  "series",
+  "metric",
+  "decisionId",
+  "unit",
+  "stickiness",
+  "variant",
+  "allocation",
+  "reason",
+  "features",
+  "value",
+  "bound",
+  "aggregation",
+  "status",
+  "document",
+] as const satisfies readonly (keyof typeof EVENT_FIELDS)[]
 
 export interface Staging {
   readonly files: LogFiles
@@ -84,7 +83,9 @@ function pointerTo(name: string): string {
 
 /** The lines of all files, with the fields of events; features only where somebody looks at them, since they are long to read. */
 function lines({ files, parquetTypes }: Pick<Staging, "files" | "parquetTypes">, withFeatures = false): string {
-  const fields = Object.entries(FIELDS).filter(([name]) => withFeatures || name !== "features")
+  const fields = FIELDS.filter((name) => withFeatures || name !== "features").map(
+    (name) => [name, EVENT_FIELDS[name]] as const,
+  )
   const list = (paths: readonly string[]): string => `[${paths.map(quoted).join(", ")}]`
   const columns = fields.map(([name, type]) => `${quoted(name)}: ${quoted(type)}`)
   const json = (paths: readonly string[], compression: string): string =>

@@ -2,7 +2,7 @@ import type { HttpBackend } from "../../domain/backends/backend.ts"
 import { scoreTogetherOrEach } from "../../domain/backends/declared-body.ts"
 import type { HttpProtocol } from "../../domain/backends/target.ts"
 import { GatewayError } from "../../domain/errors.ts"
-import type { ModelAnswer, ModelCall, ModelEndpoint } from "../../ports/model-endpoint.ts"
+import type { ModelAnswer, ModelCall, ModelEndpoint, OpaqueRequest } from "../../ports/model-endpoint.ts"
 import type { OutboundAnswer } from "../../ports/outbound-http.ts"
 import { type DescribedModel, Description } from "./description.ts"
 import { json } from "./json.ts"
@@ -34,9 +34,9 @@ export function createHttpModel(model: DescribedModel): ModelEndpoint {
   const description = metadataPath === undefined ? undefined : new Description(model, `${base}${metadataPath}`)
   const fixed = { ...target.headers, accept: ACCEPT[target.protocol] }
 
-  const send = async (request: WireRequest, call: ModelCall): Promise<OutboundAnswer> => {
+  const send = (request: WireRequest, call: ModelCall): Promise<OutboundAnswer> => {
     if (request.body.length > target.maxBodyBytes) throw new GatewayError("not_taken")
-    return await calls.send(
+    return calls.send(
       {
         method: "POST",
         path,
@@ -54,10 +54,15 @@ export function createHttpModel(model: DescribedModel): ModelEndpoint {
 
   const score = async (call: ModelCall): Promise<ModelAnswer> => {
     const read = await scoreTogetherOrEach(call.instances, wire.perInstance === true, {
-      send: async (instances) => await send(wire.write(instances, call.decisionId), call),
+      send: (instances) => send(wire.write(instances, call.decisionId), call),
       read: (answer, instances) => wire.read(answer, instances),
     })
     return { kind: "scores", ...read }
+  }
+
+  const pass = async (payload: OpaqueRequest, call: ModelCall): Promise<ModelAnswer> => {
+    const answer = await send(wire.forward(payload), call)
+    return { kind: "body", body: wire.backward(answer), status: answer.status }
   }
 
   return {
@@ -76,11 +81,9 @@ export function createHttpModel(model: DescribedModel): ModelEndpoint {
       const { headers, body } = wire.preview()
       return { target: backend.target, protocol: target.protocol, method: "POST", path, headers, body: String(body) }
     },
-    predict: async (call) => {
+    predict: (call) => {
       const { payload } = call
-      if (payload === undefined || payload.protocol !== wire.passes) return await score(call)
-      const answer = await send(wire.forward(payload), call)
-      return { kind: "body", body: wire.backward(answer), status: answer.status }
+      return payload !== undefined && payload.protocol === wire.passes ? pass(payload, call) : score(call)
     },
   }
 }

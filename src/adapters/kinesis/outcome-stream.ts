@@ -1,6 +1,7 @@
+import { noStreamCounts, type StreamCounts } from "../../domain/stream-counts.ts"
 import type { Clock } from "../../ports/clock.ts"
 import type { Logger } from "../../ports/logger.ts"
-import type { OutcomeStream, StreamCounts } from "../../ports/outcome-stream.ts"
+import type { OutcomeStream } from "../../ports/outcome-stream.ts"
 import { type ConnectionOptions, KinesisConnection } from "./connection.ts"
 import { type PutAnswer, putRecords } from "./put-records.ts"
 import { SendingPace } from "./sending-pace.ts"
@@ -21,16 +22,7 @@ export interface KinesisStreamOptions extends Pick<ConnectionOptions, "client" |
 
 /** A Kinesis stream as the SDK's own variables say where it is and by whose credentials: `AWS_REGION`, `AWS_ENDPOINT_URL_KINESIS` and others. */
 export class KinesisOutcomeStream implements OutcomeStream {
-  readonly counts: StreamCounts = {
-    calls: 0,
-    failedCalls: 0,
-    throttledCalls: 0,
-    sentRecords: 0,
-    sentEvents: 0,
-    retriedRecords: 0,
-    oversizedEvents: 0,
-    damagedLines: 0,
-  }
+  readonly counts: StreamCounts = noStreamCounts()
   readonly #options: KinesisStreamOptions
   readonly #pace: SendingPace
   #connection: KinesisConnection | undefined

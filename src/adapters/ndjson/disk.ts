@@ -1,10 +1,10 @@
-import { close, fdatasync, fsync, ftruncate, open, write, writeSync } from "node:fs"
+import { close, fdatasync, fsync, ftruncate, open, rename, write, writeSync } from "node:fs"
 import { promisify } from "node:util"
 import { DeviceTrust } from "./device-trust.ts"
 
 /** The few things that the outcome log asks of a file system. All but quick writes run in the thread pool. */
 export interface Disk {
-  open(path: string, flags: "r+" | "wx+" | "r"): Promise<number>
+  open(path: string, flags: "r+" | "w+" | "wx+" | "r"): Promise<number>
   /**
    * Writes on the event loop.
    *
@@ -15,6 +15,7 @@ export interface Disk {
   /** The same, in the thread pool where it must. */
   write(file: number, bytes: Uint8Array, from: number, position: number): Promise<number>
   truncate(file: number, length: number): Promise<void>
+  rename(from: string, to: string): Promise<void>
   datasync(file: number): Promise<void>
   close(file: number): Promise<void>
   /** Makes the names of a folder's files durable. */
@@ -52,6 +53,7 @@ export function createNodeDisk(nowMs: () => number = () => performance.now()): D
     write: async (file, bytes, from, position) =>
       writeNow(file, bytes, from, position) ?? (await pooledWrite(file, bytes, from, position)),
     truncate: promisify(ftruncate),
+    rename: promisify(rename),
     datasync: promisify(fdatasync),
     close: closeFile,
     syncFolder: async (path) => {

@@ -3,6 +3,7 @@ import type { LogEnd } from "../../ports/outcome-log.ts"
 import type { Disk } from "./disk.ts"
 import { lineHash } from "./line-hash.ts"
 import { endOfLines, logFile, logFileNumbers, positionAt } from "./log-files.ts"
+import { salvageFile, settleSalvage } from "./salvage.ts"
 
 const LINE_FEED = 10
 
@@ -10,7 +11,8 @@ const LINE_FEED = 10
  * The files of the log as one place to append to: whole chunks of lines or nothing.
  *
  * Remembers what isn't durable yet. When the device fails to sync, the kernel may have dropped those bytes and call the next sync a success,
- * so they are cut off here and written again into a new file. Callers append one at a time, and sync one at a time; both may overlap.
+ * so they are written again into a new file and cut off here (salvage.ts). Callers append one at a time, and sync one at a time; both may
+ * overlap.
  */
 export class LogFile {
   readonly #disk: Disk
@@ -26,10 +28,9 @@ export class LogFile {
   #unsynced: Uint8Array[] = []
   #unsyncedBytes = 0
   #syncFailed = false
-  #sealed = false
   #syncing: Promise<void> | undefined
-  /** Lines that a failed sync left unsafe in a file that is closed by now: they are written again at the head of the next one. */
-  #salvage: Uint8Array | undefined
+  /** What a failed sync left unsafe, written again: the next file, once what is here is cut off. */
+  #salvage: { readonly path: string; readonly file: number; readonly bytes: Uint8Array } | undefined
 
   private constructor(
     disk: Disk,
@@ -53,6 +54,7 @@ export class LogFile {
    * process left to the operating system, so that everything there is durable from here on.
    */
   static async open(disk: Disk, folder: string, maxBytes: number): Promise<LogFile> {
+    await settleSalvage(disk, folder)
     const number = (await logFileNumbers(folder)).at(-1)
     if (number === undefined) {
       const file = await disk.open(logFile(folder, 1), "wx+")
@@ -88,7 +90,7 @@ export class LogFile {
 
   /** Writes all of `bytes` or none. @throws what the device said; the log is as it was before */
   async append(bytes: Uint8Array): Promise<void> {
-    if (this.#syncFailed || this.#salvage !== undefined) await this.#moveOn()
+    if (this.#syncFailed) await this.#moveOn()
     if (this.#end >= this.#maxBytes) await this.#rotate()
     await this.#write(bytes)
   }
@@ -100,7 +102,7 @@ export class LogFile {
    * @throws what the device said; the log is as it was before
    */
   appendNow(bytes: Uint8Array): boolean {
-    if (this.#syncFailed || this.#salvage !== undefined || this.#ragged || this.#end >= this.#maxBytes) return false
+    if (this.#syncFailed || this.#ragged || this.#end >= this.#maxBytes) return false
     let done = 0
     try {
       while (done < bytes.length) {
@@ -136,8 +138,7 @@ export class LogFile {
   }
 
   async #syncNow(): Promise<void> {
-    if (this.#syncFailed || this.#salvage !== undefined)
-      throw new Error("lines of a sealed file are not written again yet")
+    if (this.#syncFailed) throw new Error("what the device refused to sync is not written again yet")
     const chunks = this.#unsynced.length
     if (chunks === 0) return
     const end = this.end
@@ -160,16 +161,20 @@ export class LogFile {
     }
     if (bytes.length === 0) return
     try {
-      for (let done = 0; done < bytes.length; ) {
-        const written = await this.#disk.write(this.#file, bytes, done, this.#end + done)
-        if (written === 0) throw new Error("the device took no bytes")
-        done += written
-      }
+      await this.#writeAll(this.#file, bytes, this.#end)
     } catch (error) {
       this.#ragged = true
       throw error
     }
     this.#appended(bytes)
+  }
+
+  async #writeAll(file: number, bytes: Uint8Array, position: number): Promise<void> {
+    for (let done = 0; done < bytes.length; ) {
+      const written = await this.#disk.write(file, bytes, done, position + done)
+      if (written === 0) throw new Error("the device took no bytes")
+      done += written
+    }
   }
 
   #appended(bytes: Uint8Array): void {
@@ -181,34 +186,42 @@ export class LogFile {
 
   async #rotate(): Promise<void> {
     await this.sync()
-    await this.#openNext()
-  }
-
-  /** Seals a file that failed to sync and takes what wasn't durable in it into the next. Each step may fail and be tried again. */
-  async #moveOn(): Promise<void> {
-    if (this.#syncFailed) {
-      await this.#disk.truncate(this.#file, this.#durableEnd)
-      this.#end = this.#durableEnd
-      this.#salvage = Buffer.concat(this.#unsynced.splice(0))
-      this.#syncFailed = false
-      this.#sealed = true
-    }
-    if (this.#sealed) await this.#openNext()
-    const salvage = this.#salvage ?? new Uint8Array(0)
-    await this.#write(salvage)
-    this.#unsyncedBytes -= salvage.length
-    this.#salvage = undefined
-  }
-
-  async #openNext(): Promise<void> {
     const file = await this.#disk.open(logFile(this.#folder, this.#number + 1), "wx+")
+    await this.#goOnIn(file, new Uint8Array(0))
+  }
+
+  /** Gives up a file that failed to sync. Each step may fail and be tried again, and the process may end after any: see salvage.ts. */
+  async #moveOn(): Promise<void> {
+    this.#salvage ??= await this.#writeAside(Buffer.concat(this.#unsynced))
+    const { path, file, bytes } = this.#salvage
+    await this.#disk.truncate(this.#file, this.#durableEnd)
+    await this.#disk.rename(path, logFile(this.#folder, this.#number + 1))
+    this.#salvage = undefined
+    await this.#goOnIn(file, bytes)
+    this.#syncFailed = false
+  }
+
+  async #writeAside(bytes: Uint8Array) {
+    const path = salvageFile(this.#folder, this.#number + 1, this.#durableEnd)
+    const file = await this.#disk.open(path, "w+")
+    try {
+      await this.#writeAll(file, bytes, 0)
+    } catch (error) {
+      await this.#disk.close(file)
+      throw error
+    }
+    return { path, file, bytes }
+  }
+
+  /** @param head what the file begins with, not durable yet */
+  async #goOnIn(file: number, head: Uint8Array): Promise<void> {
     const old = this.#file
     this.#file = file
     this.#number += 1
-    this.#end = 0
+    this.#end = head.length
     this.#durableEnd = 0
+    this.#unsynced = head.length === 0 ? [] : [head]
     this.#ragged = false
-    this.#sealed = false
     try {
       await this.#disk.syncFolder(this.#folder)
     } finally {

@@ -1,13 +1,12 @@
 import { type FileHandle, open, readdir } from "node:fs/promises"
 import { join } from "node:path"
 import type { LogPosition } from "../../domain/log-position.ts"
+import { MAX_LINE_BYTES } from "../../domain/outcome-line.ts"
 import { lineHash } from "./line-hash.ts"
 
 const NAME = /^outcomes-(\d{8,})\.ndjson$/
 const LINE_FEED = 10
 const CHUNK_BYTES = 65_536
-/** Longer runs without a line feed are damage, not events. */
-export const MAX_LINE_BYTES = 8 << 20
 
 /** Path of a numbered log file. */
 export function logFile(folder: string, number: number): string {

@@ -1,9 +1,9 @@
 import { open, rm, stat } from "node:fs/promises"
 import { GatewayError } from "../../domain/errors.ts"
 import type { LogPosition } from "../../domain/log-position.ts"
-import { parseOutcomeLine } from "../../domain/outcome-line.ts"
+import { MAX_LINE_BYTES, parseOutcomeLine } from "../../domain/outcome-line.ts"
 import type { LogSegment, LogSegments } from "../../ports/log-segments.ts"
-import { isAbsent, logFile, logFileNumbers, MAX_LINE_BYTES } from "./log-files.ts"
+import { isAbsent, logFile, logFileNumbers } from "./log-files.ts"
 
 /** Enough for hundreds of lines. Lines are in the order in which they were taken but for seconds, so that the newest is among the last. */
 const TAIL_BYTES = 1 << 18

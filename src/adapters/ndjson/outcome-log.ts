@@ -44,6 +44,8 @@ export interface OutcomeLogOptions {
 
 export interface NdjsonOutcomeLog extends OutcomeLog {
   readonly counts: Readonly<OutcomeLogCounts>
+  /** Bytes of lines that are in memory: not written, or not durable yet. */
+  readonly backlogBytes: number
 }
 
 /**
@@ -122,10 +124,13 @@ class NdjsonLog implements NdjsonOutcomeLog {
     return this.#span.since
   }
 
+  get backlogBytes(): number {
+    return (this.#open?.size ?? 0) + (this.#writing?.size ?? 0) + this.#file.unsyncedBytes
+  }
+
   append(line: string): LogWrite {
     const batch = this.#batch()
-    const backlog = batch.size + (this.#writing?.size ?? 0) + this.#file.unsyncedBytes
-    if (backlog + line.length > this.#maxBacklogBytes) {
+    if (this.backlogBytes + line.length > this.#maxBacklogBytes) {
       this.counts.droppedLines += 1
       return DROPPED
     }

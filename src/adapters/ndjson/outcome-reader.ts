@@ -1,17 +1,10 @@
 import { open } from "node:fs/promises"
 import { GatewayError } from "../../domain/errors.ts"
 import { type LogPosition, samePosition } from "../../domain/log-position.ts"
+import { MAX_LINE_BYTES } from "../../domain/outcome-line.ts"
 import type { LinesRead, OutcomeReader } from "../../ports/outcome-reader.ts"
 import { lineHash } from "./line-hash.ts"
-import {
-  endOfLines,
-  isAbsent,
-  type LineEnds,
-  logFile,
-  logFileNumbers,
-  MAX_LINE_BYTES,
-  positionAt,
-} from "./log-files.ts"
+import { endOfLines, isAbsent, type LineEnds, logFile, logFileNumbers, positionAt } from "./log-files.ts"
 import { readLogSpans } from "./log-identity.ts"
 
 const LINE_FEED = 10

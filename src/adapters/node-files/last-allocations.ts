@@ -9,7 +9,7 @@ const SAVE_EVERY_MS = 10_000
 /** The last allocation of each experiment, for a start that can't reach the store. */
 export interface LastAllocations {
   get(experiment: string): SharedAllocation | undefined
-  /** Keeps one, in the file some seconds later. */
+  /** Keeps one, in the file some seconds later. One of an earlier revision than is known, of a store that was set back, is left. */
   set(experiment: string, allocation: SharedAllocation): void
   /** Writes what isn't written yet. Never rejects. */
   save(): Promise<void>
@@ -35,6 +35,7 @@ export async function openLastAllocations(dataDir: string, logger: Logger): Prom
   return {
     get: (experiment) => known.get(experiment),
     set: (experiment, allocation) => {
+      if (allocation.revision < (known.get(experiment)?.revision ?? 0)) return
       known.set(experiment, allocation)
       timer ??= setTimeout(() => void save(), SAVE_EVERY_MS).unref()
     },

@@ -61,6 +61,8 @@ function clientOf(address: RedisAddress, answerWithinMs: number): RedisClient {
     commandTimeout: answerWithinMs,
     socketTimeout: SILENT_MS,
     autoResendUnfulfilledCommands: false,
+    // It would subscribe again without looking at what comes of it, and a loss meanwhile would end the process.
+    autoResubscribe: false,
     maxRetriesPerRequest: 0,
   } as const satisfies RedisOptions
   const alone = { ...shared, enableOfflineQueue: false, retryStrategy: pauseMs, db: database } as const

@@ -1,19 +1,20 @@
-import { type CounterContents, encodeContents } from "../../domain/counter-contents.ts"
+import { type CounterContents, encodeEnd } from "../../domain/counter-contents.ts"
 import { entryOf } from "../../domain/entry-of.ts"
 import type { LogPosition } from "../../domain/log-position.ts"
 import type { Clock } from "../../ports/clock.ts"
 import type { CounterArchive } from "../../ports/counter-archive.ts"
 import type { CounterStore } from "../../ports/counter-store.ts"
 import type { Logger } from "../../ports/logger.ts"
+import type { Loss, SharedCounters } from "../../ports/shared-counters.ts"
 import { asking } from "./connection.ts"
 import { ExperimentCounters, type RedisClients } from "./experiment-counters.ts"
 import { EXPERIMENTS } from "./keys.ts"
 import { LogLife } from "./log-life.ts"
+import { LOSS_WAITS } from "./losses.ts"
 
-/** Lines that are made bytes at once. */
-const LINES_AT_ONCE = 1_000
-
-export interface RedisCounterStore extends CounterStore, CounterArchive {
+export interface RedisCounterStore extends CounterStore, CounterArchive, SharedCounters {
+  /** The mark of the counters that are folded into, empty before any were met. */
+  readonly markOf: (experiment: string) => string
   /** Keeps counters small and forgets credits of dead tokens. To be called every half minute by each gateway. */
   tidyUp(): Promise<void>
 }
@@ -23,15 +24,22 @@ export interface RedisCounterStore extends CounterStore, CounterArchive {
  * independent of each other.
  *
  * Closing the store leaves the clients to whoever made them.
+ *
+ * @param waits how long what counters have lost is waited for
  */
-export function createRedisCounterStore(clients: RedisClients, clock: Clock, logger: Logger): RedisCounterStore {
+export function createRedisCounterStore(
+  clients: RedisClients,
+  clock: Clock,
+  logger: Logger,
+  waits = LOSS_WAITS,
+): RedisCounterStore {
   const life = new LogLife(clients.folding, clock)
   const experiments = new Map<string, ExperimentCounters>()
   /** Experiments that Redis is known to list. */
   const listed = new Set<string>()
 
   const counters = (experiment: string) =>
-    entryOf(experiments, experiment, () => new ExperimentCounters(experiment, clients, logger))
+    entryOf(experiments, experiment, () => new ExperimentCounters(experiment, clients, waits, logger))
 
   /** Lists an experiment before anything is counted of it. */
   async function list(experiment: string): Promise<void> {
@@ -50,7 +58,9 @@ export function createRedisCounterStore(clients: RedisClients, clock: Clock, log
 
   async function contents(): Promise<CounterContents> {
     const each = await Promise.all((await all()).map((experiment) => counters(experiment).contents()))
+    const origins = each.flatMap((one) => one.origins ?? [])
     return {
+      ...(origins.length === 0 ? {} : { origins }),
       positions: each.flatMap(({ positions }) => positions),
       cells: each.flatMap(({ cells }) => cells),
       groups: each.flatMap(({ groups }) => groups),
@@ -97,21 +107,42 @@ export function createRedisCounterStore(clients: RedisClients, clock: Clock, log
     contents: () => asking("contents", contents),
     pack: () =>
       asking("pack", async () => {
-        const packed = await contents()
-        return { positions: packed.positions, bytes: toBytes(encodeContents(packed)) }
+        const each = await Promise.all((await all()).map((experiment) => counters(experiment).pack()))
+        const parts = each.flatMap((packed) => packed.parts)
+        const end = encodeEnd(parts.reduce((sum, { count }) => sum + count, 0))
+        // Each part's bytes begin with a line feed, and what stands before the first would be an empty line.
+        const bytes = Buffer.concat([...parts.map((part) => part.bytes), Buffer.from(`\n${end}`)]).subarray(1)
+        return { positions: each.flatMap(({ positions }) => positions), bytes }
       }),
     restore: (given) =>
       asking("restore", async () => {
         const names = new Set([...given.positions, ...given.cells].map(({ experiment }) => experiment))
         for (const experiment of names) {
-          const own = <Item extends { readonly experiment: string }>(items: readonly Item[]) =>
-            items.filter((item) => item.experiment === experiment)
-          const { positions, cells, groups, sketches } = given
-          const part = { positions: own(positions), cells: own(cells), groups: own(groups), sketches: own(sketches) }
           await list(experiment)
-          await counters(experiment).restore(part, life.settledSeconds())
+          await counters(experiment).restore(partOf(given, experiment), life.settledSeconds())
         }
       }),
+    know: ({ positions, origins = [] }) => {
+      for (const { experiment, mark } of origins) {
+        const own = positions.filter((one) => one.experiment === experiment)
+        listed.add(experiment)
+        counters(experiment).know(
+          mark,
+          own.map(({ log, position }) => [log, position]),
+        )
+      }
+    },
+    losses: () =>
+      asking("losses", async () => {
+        const each = await Promise.all((await all()).map((experiment) => counters(experiment).loss()))
+        return each.filter((loss): loss is Loss => loss !== undefined)
+      }),
+    restoreLost: ({ experiment, mark }, given) =>
+      asking("restore", async () => {
+        return await counters(experiment).restoreLost(mark, partOf(given, experiment), life.settledSeconds())
+      }),
+    settle: (experiment, log, upTo) => asking("settle", () => counters(experiment).settle(log, upTo)),
+    markOf: (experiment) => counters(experiment).mark,
     remember: (rewards) =>
       asking("remember", async () => {
         for (const [experiment, some] of Map.groupBy(rewards, (reward) => String(reward.experiment))) {
@@ -133,13 +164,16 @@ export function createRedisCounterStore(clients: RedisClients, clock: Clock, log
   }
 }
 
-/** Lines with a line feed between each two. All of them as one string would be too long for one. */
-function toBytes(lines: Iterable<string>): Uint8Array {
-  const pieces: string[] = []
-  const bytes: Buffer[] = []
-  for (const line of lines) {
-    pieces.push(bytes.length + pieces.length === 0 ? line : `\n${line}`)
-    if (pieces.length === LINES_AT_ONCE) bytes.push(Buffer.from(pieces.splice(0).join("")))
+/** What contents have of one experiment. */
+function partOf(given: CounterContents, experiment: string): CounterContents {
+  const own = <Item extends { readonly experiment: string }>(items: readonly Item[]) =>
+    items.filter((item) => item.experiment === experiment)
+  const { origins = [], positions, cells, groups, sketches } = given
+  return {
+    origins: own(origins),
+    positions: own(positions),
+    cells: own(cells),
+    groups: own(groups),
+    sketches: own(sketches),
   }
-  return Buffer.concat([...bytes, Buffer.from(pieces.join(""))])
 }

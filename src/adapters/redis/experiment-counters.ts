@@ -1,6 +1,4 @@
-import { randomBytes } from "node:crypto"
 import { type Resolution, type WidthStep, widthSteps } from "../../domain/bucket-widths.ts"
-import { isCallMetric } from "../../domain/call-counters.ts"
 import type { CounterContents } from "../../domain/counter-contents.ts"
 import { GatewayError } from "../../domain/errors.ts"
 import type { RewardEvent } from "../../domain/events.ts"
@@ -8,10 +6,11 @@ import type { LogId, LogPosition } from "../../domain/log-position.ts"
 import { type CounterRow, isAsked, type Statistics, type StatisticsQuery, summarise } from "../../domain/statistics.ts"
 import type { CreditKey, FoldAnswer, FoldBatch, GroupStatistics, RewardAnswer } from "../../ports/counter-store.ts"
 import type { Logger } from "../../ports/logger.ts"
+import type { Loss } from "../../ports/shared-counters.ts"
 import type { RedisClient } from "./connection.ts"
+import { CountedRows, readCalls } from "./counted-rows.ts"
 import { CreditHours, hourOfCredit, hoursOf } from "./credit-hours.ts"
 import {
-  cellsOf,
   groupRowsOf,
   type MetaAndChanges,
   parsePosition,
@@ -23,12 +22,13 @@ import {
   sketchOf,
 } from "./experiment-reader.ts"
 import { type Additions, type FoldPart, type Layout, planFold, planRewards } from "./fold-plan.ts"
-import { Generation, PARTIAL_FOR_MS } from "./generation.ts"
-import { ExperimentKeys, readCounterKey } from "./keys.ts"
+import { ExperimentKeys } from "./keys.ts"
+import { type LossWaits, newMark } from "./losses.ts"
+import { MetCounters } from "./met-counters.ts"
+import { type Packed, PackedCounters } from "./packed-counters.ts"
 import { creditPlace, packReward } from "./packed-reward.ts"
 import { Script, type ScriptArgument } from "./script.ts"
 import { purge, widen } from "./upkeep.ts"
-import { writeContents } from "./write-contents.ts"
 
 const FOLD = new Script("credits", "cells", "state", "fold")
 const REMEMBER = new Script("credits", "state", "remember")
@@ -59,21 +59,37 @@ export class ExperimentCounters {
   readonly #experiment: string
   readonly #clients: RedisClients
   readonly #hours: CreditHours
-  readonly #logger: Logger
-  readonly #generation = new Generation()
+  readonly #waits: LossWaits
+  readonly #met: MetCounters
+  readonly #rows: CountedRows
+  readonly #packed: PackedCounters
   #steps: readonly WidthStep[] | undefined
-  /** Rows by key, as they were when the experiment had changed so often. */
-  #rows = new Map<string, readonly CounterRow[]>()
+  #resolution: Resolution | undefined
   /** Whether this gateway has been through all counters since its start. */
   #tidied = false
-  #readAt = { changes: 0, gone: 0, generation: "" }
 
-  constructor(experiment: string, clients: RedisClients, logger: Logger) {
+  constructor(experiment: string, clients: RedisClients, waits: LossWaits, logger: Logger) {
     this.#experiment = experiment
-    this.#logger = logger
-    this.keys = new ExperimentKeys(experiment)
     this.#clients = clients
-    this.#hours = new CreditHours(clients.folding, this.keys)
+    this.#waits = waits
+    const keys = new ExperimentKeys(experiment)
+    this.keys = keys
+    this.#hours = new CreditHours(clients.folding, keys)
+    this.#rows = new CountedRows(experiment, keys)
+    this.#packed = new PackedCounters(experiment, keys)
+    this.#met = new MetCounters({
+      experiment,
+      keys,
+      client: clients.folding,
+      waits,
+      logger,
+      areOthers: () => this.#beginAnew(),
+    })
+  }
+
+  /** The mark of the counters that are folded into, empty before any were met. */
+  get mark(): string {
+    return this.#met.mark
   }
 
   async fold(batch: FoldBatch, nowSeconds: number): Promise<FoldAnswer> {
@@ -97,6 +113,7 @@ export class ExperimentCounters {
       }
       for (const letter of String(detail)) answers.push(letter === "d" ? "duplicate" : "applied")
     }
+    this.#met.saw([[batch.log, batch.end]])
     if (parts.some(({ due }) => due.length > 0)) await this.applyDue()
     return { status: "folded", answers }
   }
@@ -114,8 +131,8 @@ export class ExperimentCounters {
       due: part.due.length,
     }
     const values: ScriptArgument[] = [
-      this.#generation.mark ?? "",
-      newGeneration(),
+      this.#met.mark,
+      newMark(),
       batch.log,
       positionText(batch.from),
       positionText(batch.end),
@@ -137,7 +154,7 @@ export class ExperimentCounters {
       const text = await this.#clients.folding.lindex(due, 0)
       if (text === null) return
       const { keys } = JSON.parse(text) as Additions
-      const values = [this.#generation.mark ?? "", text]
+      const values = [this.#met.mark, text]
       const [status, detail] = await APPLY_DUE.run(this.#clients.folding, [meta, changed, due, ...keys], values)
       if (status !== "applied" && status !== "elsewhere") await this.#learn(status, detail)
     }
@@ -158,7 +175,7 @@ export class ExperimentCounters {
     })
     if (packed.length === 0) return asked
     for (let tries = 0; tries < MOST_TRIES; tries++) {
-      const values = [this.#generation.mark ?? "", ...packed]
+      const values = [this.#met.mark, ...packed]
       const [status, answers] = await SEEN.run(this.#clients.folding, [this.keys.meta, ...credits], values)
       if (status === "seen") {
         let next = 0
@@ -181,9 +198,10 @@ export class ExperimentCounters {
     const { meta, hours, expiry } = this.keys
     for (const part of parts) {
       const values = [
-        this.#generation.mark ?? "",
-        newGeneration(),
+        this.#met.mark,
+        newMark(),
         JSON.stringify({ hours: part.hours }),
+        this.#waits.creditsMs,
         ...part.packed,
       ]
       const keys = [meta, hours, expiry, ...part.credits]
@@ -197,78 +215,61 @@ export class ExperimentCounters {
   }
 
   async statistics(query: StatisticsQuery): Promise<Statistics> {
-    const version = await this.#refresh()
-    const rows = [...this.#rows.values()].flat().filter(({ metric }) => isAsked(metric, query))
-    return { stateVersion: version, ...summarise(rows, query) }
-  }
-
-  /** Brings the rows in memory up to date. @returns the version that they have at least */
-  async #refresh(): Promise<number> {
-    const { reading } = this.#clients
     for (;;) {
-      const read = await this.#readMeta(this.#readAt.changes)
-      const { meta, changed } = read
-      await this.#refusePartial(read)
-      if (meta.due > 0) {
+      const read = await this.#readMeta(this.#rows.changes)
+      const partial = read.isLost ? await this.#met.lacking() : []
+      if (read.meta.due > 0) {
         await this.applyDue()
         continue
       }
-      const generation = meta.generation ?? ""
-      if (meta.gone !== this.#readAt.gone || generation !== this.#readAt.generation) {
-        this.#rows = new Map()
-        this.#readAt = { changes: 0, gone: meta.gone, generation }
-        if (meta.changes > 0) continue
-      }
-      const wanted = changed.filter((key) => this.keys.read(key).kind === "c" && !this.#isOfCalls(key))
-      const held = await readHeld(reading, this.keys, wanted)
-      for (const key of wanted) {
-        const fields = held.get(key)
-        if (fields === undefined || Buffer.isBuffer(fields)) this.#rows.delete(key)
-        else this.#rows.set(key, cellsOf(this.#experiment, this.keys.read(key).names, fields).map(rowOf))
-      }
-      this.#readAt = { ...this.#readAt, changes: meta.changes }
-      return meta.version
+      const all = await this.#rows.refresh(this.#clients.reading, read)
+      if (all === undefined) continue
+      const rows = all.filter(({ metric }) => isAsked(metric, query))
+      const lacks = partial.length === 0 ? {} : { partial }
+      return { stateVersion: read.meta.version, ...lacks, ...summarise(rows, query) }
     }
   }
 
-  async #readMeta(since: number): Promise<MetaAndChanges> {
+  async #readMeta(since: number): Promise<MetaAndChanges & { readonly isLost: boolean }> {
     const read = await readMeta(this.#clients.reading, this.keys, since)
-    await this.#adopt(read.meta.generation)
-    return read
+    const lacks = await this.#met.adopt(read.meta.generation)
+    this.#met.saw(read.positions)
+    return { ...read, isLost: lacks || read.meta.isLost }
   }
 
-  /** Counters that were lost and are not folded again yet are not taken for the experiment's: it would begin anew without a word. */
-  async #refusePartial({ positions, isPartial }: MetaAndChanges): Promise<void> {
-    const wasLost = this.#generation.hasLost
-    const missing = this.#generation.missing(positions)
-    if (missing.length === 0 && !wasLost) {
-      if (isPartial) throw this.#others("were lost and are folded again")
-      return
-    }
-    if (missing.length > 0) {
-      if (!this.#generation.hasWaited(performance.now())) {
-        throw this.#others(`were lost and are folded again, not yet all of the logs ${missing.join(", ")}`)
-      }
-      this.#logger.error(
-        { experiment: this.#experiment, logs: missing },
-        "[redis] counters were lost, and what these logs had counted is missing: rebuild counts it",
-      )
-      this.#generation.forgetLoss(positions)
-    }
-    await this.#clients.folding.del(this.keys.partial)
-    this.#logger.info({ experiment: this.#experiment }, "[redis] counters that were lost are folded again")
-  }
-
-  /** Takes other counters than before for the experiment's. */
-  async #adopt(mark: string | undefined): Promise<void> {
-    if (!this.#generation.adopt(mark, performance.now())) return
+  /** The counters are others than before: what was known of them holds no longer, and they know nothing of what was told those. */
+  async #beginAnew(): Promise<void> {
     this.#hours.forget()
     this.#steps = undefined
-    this.#logger.error(
-      { experiment: this.#experiment },
-      "[redis] counters were lost: they are folded again from the logs",
-    )
-    await this.#clients.folding.set(this.keys.partial, "1", "PX", PARTIAL_FOR_MS, "NX")
+    if (this.#resolution !== undefined) await this.keep(this.#resolution)
+  }
+
+  /** Learns from a checkpoint what the counters were, where none were met since the start. */
+  know(mark: string, positions: Iterable<readonly [LogId, LogPosition]>): void {
+    this.#met.know(mark, positions)
+  }
+
+  /** What the counters lack; undefined where they are whole. */
+  async loss(): Promise<Loss | undefined> {
+    const read = await this.#readMeta(Number.POSITIVE_INFINITY)
+    return read.isLost ? await this.#met.loss(read) : undefined
+  }
+
+  async restoreLost(mark: string, contents: CounterContents, nowSeconds: number): Promise<boolean> {
+    return await this.#met.replace(this.#clients.reading, mark, contents, { isRestoring: true, nowSeconds })
+  }
+
+  async settle(log: LogId, upTo: LogPosition): Promise<void> {
+    await this.#met.settle(log, upTo)
+  }
+
+  /** As lines of a checkpoint. */
+  async pack(): Promise<Packed> {
+    await this.applyDue()
+    const packed = await this.#packed.read(this.#clients.reading)
+    // What is being brought back is no checkpoint.
+    if (packed.isLost) await this.#met.lacking()
+    return packed
   }
 
   async groups(): Promise<GroupStatistics> {
@@ -289,19 +290,11 @@ export class ExperimentCounters {
   async calls(): Promise<CounterRow[]> {
     const { meta, changed } = await this.#readMeta(0)
     if (meta.due > 0) await this.applyDue()
-    const wanted = changed.filter((key) => this.#isOfCalls(key))
-    const held = await readHeld(this.#clients.reading, this.keys, wanted)
-    return [...held].flatMap(([key, fields]) => {
-      return Buffer.isBuffer(fields) ? [] : cellsOf(this.#experiment, this.keys.read(key).names, fields).map(rowOf)
-    })
-  }
-
-  #isOfCalls(key: string): boolean {
-    const { kind, names } = this.keys.read(key)
-    return kind === "c" && isCallMetric(readCounterKey(names).metric)
+    return await readCalls(this.#clients.reading, this.#experiment, this.keys, changed)
   }
 
   async keep(resolution: Resolution): Promise<void> {
+    this.#resolution = resolution
     await this.#clients.folding.hset(this.keys.meta, "resolution", JSON.stringify(resolution))
     this.#steps = widthSteps(resolution)
   }
@@ -335,30 +328,34 @@ export class ExperimentCounters {
 
   /** Forgets everything but the rise of its version. */
   async reset(): Promise<void> {
-    const { meta, logs, changed, hours, expiry, due } = this.keys
+    const { meta, logs, changed, hours, expiry, due, missing, owed } = this.keys
     const { folding } = this.#clients
-    const [known, credits] = await Promise.all([folding.zrange(changed, "0", "-1"), this.#hours.allKeys()])
+    const [known, credits, [seconds]] = await Promise.all([
+      folding.zrange(changed, "0", "-1"),
+      this.#hours.allKeys(),
+      folding.time(),
+    ])
     const step = folding.multi()
-    for (const key of [...credits, ...known, logs, changed, hours, expiry, due]) step.unlink(key)
+    for (const key of [...credits, ...known, logs, changed, hours, expiry, due, missing, owed]) step.unlink(key)
     step.hincrby(meta, "version", 1)
     step.hincrby(meta, "gone", 1)
     // Without their mark other gateways take the counters for lost, and allocate nothing by them until their logs are folded again.
-    step.hdel(meta, "purged", "generation")
+    step.hdel(meta, "purged", "generation", "lost", "closed", "awaited", "filling")
+    // No checkpoint of before undoes it.
+    step.hset(meta, "since", 1_000 * (Number(seconds) + 1))
     resultsOf(await step.exec())
     this.#hours.forget()
-    this.#generation.forget()
+    this.#met.forget()
   }
 
-  /** Puts contents where nothing is counted, in one step. */
+  /** Puts contents in place of what is counted. */
   async restore(contents: CounterContents, nowSeconds: number): Promise<void> {
-    const { keys } = this
-    const { folding } = this.#clients
-    const change = Number((await folding.hget(keys.meta, "changes")) ?? 0) + 1
-    const step = folding.multi()
-    step.hsetnx(keys.meta, "generation", newGeneration())
-    for (const count of ["changes", "version", "gone"]) step.hincrby(keys.meta, count, 1)
-    writeContents(step, keys, contents, { change, nowSeconds })
-    resultsOf(await step.exec())
+    for (let tries = 0; tries < MOST_TRIES; tries++) {
+      const mark = await this.#clients.folding.hget(this.keys.meta, "generation")
+      const replacing = { isRestoring: false, nowSeconds }
+      if (await this.#met.replace(this.#clients.reading, mark ?? "", contents, replacing)) return
+    }
+    throw this.#others("keep changing")
   }
 
   /** How the counters are laid out, with the hours of these credits. */
@@ -379,19 +376,12 @@ export class ExperimentCounters {
   /** Learns what a script refused by. */
   async #learn(status: unknown, detail: unknown): Promise<void> {
     if (status === "buckets") this.#hours.forget()
-    else if (status === "generation") await this.#adopt(detail === "" ? undefined : String(detail))
+    else if (status === "generation") await this.#met.adopt(detail === "" ? undefined : String(detail))
+    else if (status === "closed") throw this.#others("were lost and are restored: nothing is folded until then")
     else throw new TypeError(`[redis] a script answered ${String(status)}`)
   }
 
   #others(what: string): GatewayError {
     return new GatewayError("store_unavailable", { detail: `[redis] the counters of ${this.#experiment} ${what}` })
   }
-}
-
-function newGeneration(): string {
-  return randomBytes(12).toString("base64url")
-}
-
-function rowOf({ sum, sumSq, ...cell }: ReturnType<typeof cellsOf>[number]): CounterRow {
-  return { ...cell, sum: Number(sum), sumSq: Number(sumSq) }
 }

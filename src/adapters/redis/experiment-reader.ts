@@ -9,6 +9,7 @@ import { emptySketch } from "../../domain/unit-sketch.ts"
 import type { SketchAddition } from "../../ports/counter-store.ts"
 import type { RedisClient } from "./connection.ts"
 import {
+  creditHourStart,
   type ExperimentKeys,
   GROUP_SUMS,
   readCounterField,
@@ -23,7 +24,7 @@ const AT_ONCE = 200
 const MOST_TRIES = 20
 
 /** What a hash or a sketch holds, as Redis answers it. */
-type Held = Readonly<Record<string, string>> | Buffer
+export type Held = Readonly<Record<string, string>> | Buffer
 
 /** What is said of an experiment's counters as a whole. */
 export interface Meta {
@@ -31,6 +32,10 @@ export interface Meta {
   readonly version: number
   readonly changes: number
   readonly gone: number
+  /** Tokens that died before this time are forgotten, epoch seconds. */
+  readonly forgottenTo: number
+  /** Whether the counters were lost and are not whole yet. */
+  readonly isLost: boolean
   /** Additions that are still to be made. */
   readonly due: number
 }
@@ -41,34 +46,34 @@ export interface MetaAndChanges {
   readonly changed: readonly string[]
   /** Where each log stands. */
   readonly positions: ReadonlyMap<LogId, LogPosition>
-  /** Whether the counters are folded again after they were lost. */
-  readonly isPartial: boolean
 }
+
+const META = ["generation", "version", "changes", "gone", "purged", "lost"] as const
 
 /** Reads what is said of an experiment as a whole. @param since number of the last change that is known */
 export async function readMeta(client: RedisClient, keys: ExperimentKeys, since: number): Promise<MetaAndChanges> {
   const pipeline = client.pipeline()
-  pipeline.hmget(keys.meta, "generation", "version", "changes", "gone")
+  pipeline.hmget(keys.meta, ...META)
   pipeline.llen(keys.due)
   pipeline.zrangebyscore(keys.changed, `(${since}`, "+inf")
   pipeline.hgetall(keys.logs)
-  pipeline.exists(keys.partial)
-  const [values, due, changed, logs, partial] = resultsOf(await pipeline.exec())
+  const [values, due, changed, logs] = resultsOf(await pipeline.exec())
   return {
     meta: metaOf(values, due),
     changed: changed as string[],
     positions: positionsOf(logs as Record<string, string>),
-    isPartial: partial === 1,
   }
 }
 
 function metaOf(values: unknown, due: unknown): Meta {
-  const [generation, version, changes, gone] = values as (string | null)[]
+  const [generation, version, changes, gone, purged, lost] = values as (string | null)[]
   return {
     generation: generation ?? undefined,
     version: Number(version ?? 0),
     changes: Number(changes ?? 0),
     gone: Number(gone ?? 0),
+    forgottenTo: Number(purged ?? 0),
+    isLost: (lost ?? null) !== null,
     due: Number(due),
   }
 }
@@ -155,53 +160,102 @@ export function sketchOf(names: readonly string[], registers: Buffer): SketchAdd
   return { variant, series, day, sketch }
 }
 
+/** What has changed of an experiment, and what holds for all of it at the same moment. */
+export interface Changes {
+  readonly meta: Meta
+  /** Epoch milliseconds by the server's clock. */
+  readonly at: number
+  /** No decision that was made before this time has a credit, epoch seconds. */
+  readonly creditedSince: number
+  readonly positions: ReadonlyMap<LogId, LogPosition>
+  /** What the keys hold that have changed; those that hold nothing any more are left out. */
+  readonly held: ReadonlyMap<string, Held>
+}
+
+/** Reads what has changed since, and the positions that it stands for. @param since number of the last change that is known */
+export async function readChanges(client: RedisClient, keys: ExperimentKeys, since: number): Promise<Changes> {
+  const { meta, changed } = await readMeta(client, keys, since)
+  const held = await readHeld(client, keys, changed)
+  // What changes meanwhile is read again in one step with the positions: the same few keys each time, so that soon nothing else has changed.
+  let busy: string[] = []
+  for (let tries = 0; tries < MOST_TRIES; tries++) {
+    const reading = client.multi()
+    reading.hmget(keys.meta, ...META)
+    reading.llen(keys.due)
+    reading.time()
+    reading.hgetall(keys.logs)
+    reading.zrange(keys.expiry, "0", "-1")
+    reading.zrangebyscore(keys.changed, `(${meta.changes}`, "+inf")
+    for (const key of busy) addRead(reading, keys, key)
+    const [values, due, time, logs, hours, changes, ...read] = resultsOf(await reading.exec())
+    const now = metaOf(values, due)
+    if (now.gone !== meta.gone || now.generation !== meta.generation) return await readChanges(client, keys, since)
+    const changedSince = changes as string[]
+    if (now.due === 0 && changedSince.every((key) => busy.includes(key))) {
+      takeHeld(busy, read, held)
+      const [seconds, microseconds] = time as [string | number, string | number]
+      const at = Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000)
+      const creditedSince = (hours as string[]).reduce(
+        (first, hour) => Math.min(first, creditHourStart(hour)),
+        at / 1000,
+      )
+      return { meta: now, at, creditedSince, positions: positionsOf(logs as Record<string, string>), held }
+    }
+    busy = [...new Set([...busy, ...changedSince])]
+  }
+  throw new GatewayError("store_unavailable", {
+    detail: "[redis] counters can't be read as a whole: they keep changing",
+  })
+}
+
 /** Everything that is counted of an experiment, with the positions that it stands for. */
 export async function readContents(
   client: RedisClient,
   experiment: string,
   keys: ExperimentKeys,
 ): Promise<CounterContents> {
-  const { meta, changed } = await readMeta(client, keys, 0)
-  const held = await readHeld(client, keys, changed)
-  // What changes meanwhile is read again in one step with the positions: the same few keys each time, so that soon nothing else has changed.
-  let busy: string[] = []
-  for (let tries = 0; tries < MOST_TRIES; tries++) {
-    const reading = client.multi()
-    reading.hmget(keys.meta, "generation", "version", "changes", "gone")
-    reading.llen(keys.due)
-    reading.hgetall(keys.logs)
-    reading.zrangebyscore(keys.changed, `(${meta.changes}`, "+inf")
-    for (const key of busy) addRead(reading, keys, key)
-    const [values, due, logs, since, ...read] = resultsOf(await reading.exec())
-    const now = metaOf(values, due)
-    if (now.gone !== meta.gone) return await readContents(client, experiment, keys)
-    const changedSince = since as string[]
-    if (now.due === 0 && changedSince.every((key) => busy.includes(key))) {
-      takeHeld(busy, read, held)
-      return contentsOf(experiment, keys, held, logs as Record<string, string>)
-    }
-    busy = [...new Set([...busy, ...changedSince])]
+  const changes = await readChanges(client, keys, 0)
+  const sorted = [...changes.held].toSorted(([a], [b]) => (a < b ? -1 : 1))
+  const parts = sorted.map(([key, value]) => contentsOf(experiment, keys, key, value))
+  return {
+    ...standOf(experiment, changes),
+    cells: parts.flatMap(({ cells }) => cells),
+    groups: parts.flatMap(({ groups }) => groups),
+    sketches: parts.flatMap(({ sketches }) => sketches),
   }
-  throw new GatewayError("store_unavailable", { detail: `[redis] counters of ${experiment} can't be read as a whole` })
 }
 
-function contentsOf(
+/** Which counters these are, and where each log stands in them. */
+export function standOf(
+  experiment: string,
+  { meta, at, creditedSince, positions }: Changes,
+): Pick<CounterContents, "origins" | "positions"> {
+  const { generation, version, forgottenTo } = meta
+  const origin = {
+    experiment,
+    mark: generation ?? "",
+    at,
+    version,
+    forgottenTo,
+    creditedSince: Math.floor(creditedSince),
+  }
+  return {
+    ...(generation === undefined ? {} : { origins: [origin] }),
+    positions: Array.from(positions, ([log, position]) => ({ experiment, log, position })),
+  }
+}
+
+/** What one key counts. */
+export function contentsOf(
   experiment: string,
   keys: ExperimentKeys,
-  held: ReadonlyMap<string, Held>,
-  logs: Readonly<Record<string, string>>,
-): CounterContents {
-  const cells: CounterCell[] = []
-  const groups: (GroupRow & { readonly experiment: string })[] = []
-  const sketches: (SketchAddition & { readonly experiment: string })[] = []
-  for (const [key, value] of [...held].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
-    const { kind, names } = keys.read(key)
-    if (Buffer.isBuffer(value)) sketches.push({ experiment, ...sketchOf(names, value) })
-    else if (kind === "c") cells.push(...cellsOf(experiment, names, value))
-    else groups.push(...groupRowsOf(names, value).map((row) => ({ experiment, ...row })))
-  }
-  const positions = Array.from(positionsOf(logs), ([log, position]) => ({ experiment, log, position }))
-  return { positions, cells, groups, sketches }
+  key: string,
+  value: Held,
+): Pick<CounterContents, "cells" | "groups" | "sketches"> {
+  const { kind, names } = keys.read(key)
+  if (Buffer.isBuffer(value)) return { cells: [], groups: [], sketches: [{ experiment, ...sketchOf(names, value) }] }
+  if (kind === "c") return { cells: cellsOf(experiment, names, value), groups: [], sketches: [] }
+  return { cells: [], groups: groupRowsOf(names, value).map((row) => ({ experiment, ...row })), sketches: [] }
 }
 
 /** Where each log stands, by its id. */

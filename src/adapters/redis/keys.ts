@@ -29,7 +29,8 @@ export class ExperimentKeys {
   readonly due: string
   readonly allocation: string
   readonly tidied: string
-  readonly partial: string
+  readonly missing: string
+  readonly owed: string
   readonly #prefix: string
 
   constructor(experiment: string) {
@@ -41,7 +42,8 @@ export class ExperimentKeys {
     this.expiry = `${this.#prefix}expiry`
     this.due = `${this.#prefix}due`
     this.tidied = `${this.#prefix}tidied`
-    this.partial = `${this.#prefix}partial`
+    this.missing = `${this.#prefix}missing`
+    this.owed = `${this.#prefix}owed`
     this.allocation = `${this.#prefix}allocation`
   }
 
@@ -79,6 +81,11 @@ interface Span {
 /** The hour of a decision and its metric: what credits are kept by. */
 export function creditHour(metric: string, decidedAtMs: number): string {
   return `${metric}:${Math.floor(decidedAtMs / 1000 / HOUR)}`
+}
+
+/** When the hour begins, epoch seconds. */
+export function creditHourStart(hour: string): number {
+  return Number(hour.slice(hour.lastIndexOf(":") + 1)) * HOUR
 }
 
 /** Milliseconds at which the hour of a decision begins: times of its credits count from there. */

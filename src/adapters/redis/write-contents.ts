@@ -1,22 +1,18 @@
 import { daySpanAt } from "../../domain/bucket-widths.ts"
 import type { CounterContents } from "../../domain/counter-contents.ts"
 import { entryOf } from "../../domain/entry-of.ts"
-import type { RedisClient } from "./connection.ts"
-import { positionText } from "./experiment-reader.ts"
 import { pieces, widthIndex } from "./fold-plan.ts"
 import { bucketField, counterField, type ExperimentKeys, GROUP_SUMS } from "./keys.ts"
 
-/**
- * Adds to a transaction what puts an experiment's contents where nothing is counted.
- *
- * @param change the number that its keys are listed under, as changed
- */
-export function writeContents(
-  step: ReturnType<RedisClient["multi"]>,
+/** What a key is to hold: fields and their values, one after the other, or a sketch's registers. */
+export type Written = readonly [key: string, holds: readonly string[] | Buffer]
+
+/** An experiment's contents as what its keys are to hold. */
+export function* writtenContents(
   keys: ExperimentKeys,
-  { positions, cells, groups, sketches }: CounterContents,
-  { change, nowSeconds }: { readonly change: number; readonly nowSeconds: number },
-): void {
+  { cells, groups, sketches }: Pick<CounterContents, "cells" | "groups" | "sketches">,
+  nowSeconds: number,
+): Generator<Written, void, undefined> {
   const hashes = new Map<string, Map<string, bigint>>()
   const add = (key: string, field: string, sum: bigint): void => {
     if (sum === 0n) return
@@ -35,22 +31,17 @@ export function writeContents(
     const sums = [BigInt(row.count), row.sum, row.sumSq, row.weighted, row.allocated]
     for (const [index, sum] of sums.entries()) add(key, String(row.group * GROUP_SUMS + index), sum)
   }
-  const changed = (key: string) => step.zadd(keys.changed, String(change), key)
   for (const [key, fields] of hashes) {
-    const held: Record<string, string> = {}
+    const held: string[] = []
     for (const [field, sum] of fields) {
       // A sum that is larger than a field may be goes on in others, as it does when it grows there.
       for (const [aside, piece] of [...pieces(sum)].entries()) {
-        held[aside === 0 ? field : `${field}+${aside}`] = String(piece)
+        held.push(aside === 0 ? field : `${field}+${aside}`, String(piece))
       }
     }
-    step.hset(key, held)
-    changed(key)
+    yield [key, held]
   }
   for (const { sketch, ...place } of sketches) {
-    const key = keys.sketch(place, daySpanAt(place.day, nowSeconds))
-    step.set(key, Buffer.from(sketch))
-    changed(key)
+    yield [keys.sketch(place, daySpanAt(place.day, nowSeconds)), Buffer.from(sketch)]
   }
-  for (const { log, position } of positions) step.hset(keys.logs, log, `${positionText(position)}\n0\n`)
 }

@@ -23,6 +23,8 @@ import {
 } from "./invocation.ts"
 import type { Transport } from "./transport.ts"
 
+const utf8 = new TextDecoder()
+
 export interface SageMakerModel {
   readonly backend: SageMakerBackend
   readonly target: LocatedSageMaker
@@ -46,16 +48,16 @@ export function createSageMakerModel({ backend, target, calls, transport }: Sage
   }
   const ownHeaders = { "content-type": declared.contentType, accept: "application/json, text/csv", ...chosen }
 
-  const send = async (invocation: Omit<Invocation, "mode" | "unsigned">, call: ModelCall): Promise<OutboundAnswer> => {
-    if (invocation.body.length > target.maxBodyBytes) throw new GatewayError("not_taken")
-    return await transport.send({ ...invocation, mode, unsigned: call.traceHeaders() }, call.timeoutMs)
+  const send = ({ headers, body }: Pick<Invocation, "headers" | "body">, call: ModelCall): Promise<OutboundAnswer> => {
+    if (body.length > target.maxBodyBytes) throw new GatewayError("not_taken")
+    return transport.send({ mode, headers, body, unsigned: call.traceHeaders() }, call.timeoutMs)
   }
 
   const score = async (call: ModelCall): Promise<ModelAnswer> => {
     const headers = { ...ownHeaders, [INFERENCE_ID]: call.decisionId }
     const read = await scoreTogetherOrEach(call.instances, declared.perInstance, {
-      send: async (instances) => await send({ headers, body: declared.write(instances) }, call),
-      read: ({ bytes }, instances) => declared.read(new TextDecoder().decode(bytes), instances),
+      send: (instances) => send({ headers, body: declared.write(instances) }, call),
+      read: ({ bytes }, instances) => declared.read(utf8.decode(bytes), instances),
     })
     return { kind: "scores", ...read }
   }
@@ -113,11 +115,11 @@ export function createSageMakerModel({ backend, target, calls, transport }: Sage
         body: declared.write([shown]),
       }
     },
-    predict: async (call) => {
+    predict: (call) => {
       const { payload } = call
-      if (mode === "async" && payload?.protocol === "sagemaker-async") return await accept(payload, call)
-      if (mode === "invoke" && payload?.protocol === "sagemaker") return await pass(payload, call)
-      return await score(call)
+      if (mode === "async" && payload?.protocol === "sagemaker-async") return accept(payload, call)
+      if (mode === "invoke" && payload?.protocol === "sagemaker") return pass(payload, call)
+      return score(call)
     },
   }
 }

@@ -2,7 +2,13 @@ import type { LookupAddress, LookupOptions } from "node:dns"
 import { lookup as resolveName } from "node:dns"
 import { type Dispatcher, Pool } from "undici"
 import { forbiddenAddress } from "../../domain/backends/dialled-address.ts"
-import type { OutboundFailure, OutboundHttp, OutboundRequest, OutboundResult } from "../../ports/outbound-http.ts"
+import type {
+  OutboundAnswer,
+  OutboundFailure,
+  OutboundHttp,
+  OutboundRequest,
+  OutboundResult,
+} from "../../ports/outbound-http.ts"
 
 /** A server that takes longer to take a connection is not there. */
 const CONNECT_WITHIN_MS = 1_000
@@ -81,13 +87,8 @@ class Exchange implements Dispatcher.DispatchHandler {
     headers: Readonly<Record<string, string | string[] | undefined>>,
   ): void {
     this.#status = status
-    const joined: Record<string, string | undefined> = {}
-    for (const name in headers) {
-      const value = headers[name]
-      joined[name] = Array.isArray(value) ? value.join(", ") : value
-    }
-    this.#headers = joined
-    if (Number(joined["content-length"] ?? 0) > this.#maxBytes) this.#tooLarge()
+    this.#headers = joined(headers)
+    if (Number(this.#headers["content-length"] ?? 0) > this.#maxBytes) this.#tooLarge()
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Uint8Array): void {
@@ -130,6 +131,14 @@ class Exchange implements Dispatcher.DispatchHandler {
     clearTimeout(this.#timer)
     this.#settle(result)
   }
+}
+
+/** Several headers of one name as one. */
+function joined(headers: Readonly<Record<string, string | string[] | undefined>>): OutboundAnswer["headers"] {
+  let single = true
+  for (const name in headers) single &&= typeof headers[name] === "string"
+  if (single) return headers as OutboundAnswer["headers"]
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, [value].flat().join(", ")]))
 }
 
 /** A look-up that keeps forbidden addresses from whoever connects: a name may point anywhere, and somewhere else each time. */

@@ -1,5 +1,5 @@
 import type { Backlog } from "../../app/ship-log.ts"
-import type { StreamCounts } from "../../ports/outcome-stream.ts"
+import type { StreamCounts } from "../../domain/stream-counts.ts"
 
 /** What the shipping thread is started with. */
 export interface ShippingSettings {

@@ -2,12 +2,13 @@ import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { Worker } from "node:worker_threads"
 import { within } from "../../app/within.ts"
+import { addStreamCounts, noStreamCounts } from "../../domain/stream-counts.ts"
 import type { Readings } from "../../http/gauges.ts"
 import type { PartState } from "../../http/routes/health.ts"
 import type { Clock } from "../../ports/clock.ts"
 import type { Logger } from "../../ports/logger.ts"
 import { machineClock } from "../machine-clock.ts"
-import type { Start } from "../running-gateway.ts"
+import type { Start } from "../start.ts"
 import { Calls } from "../threads/calls.ts"
 import type { GatewayFunctions, ShippingFunctions, ShippingSettings, ShippingState } from "./functions.ts"
 
@@ -25,16 +26,7 @@ const END_AFTER_MS = 1_000
 const HEAP_MB = 128
 
 const NOTHING_YET: ShippingState = {
-  counts: {
-    calls: 0,
-    failedCalls: 0,
-    throttledCalls: 0,
-    sentRecords: 0,
-    sentEvents: 0,
-    retriedRecords: 0,
-    oversizedEvents: 0,
-    damagedLines: 0,
-  },
+  counts: noStreamCounts(),
   problem: undefined,
   backlog: { bytes: 0, events: 0, since: undefined },
 }
@@ -181,11 +173,7 @@ export class StreamShipping {
     this.#calls = undefined
     const { logger } = this.#options
     logger.error({ err: error }, "the thread that sends outcomes to the stream has ended: it is started again")
-    const { counts } = this.#state
-    const names = Object.keys(counts) as (keyof ShippingState["counts"])[]
-    this.#before = Object.fromEntries(
-      names.map((name) => [name, this.#before[name] + counts[name]]),
-    ) as unknown as ShippingState["counts"]
+    this.#before = addStreamCounts(this.#before, this.#state.counts)
     this.#state = { ...this.#state, counts: NOTHING_YET.counts, problem: "the shipping thread has ended" }
     this.#again = setTimeout(() => this.start(), START_AGAIN_AFTER_MS)
   }

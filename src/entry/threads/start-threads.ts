@@ -21,9 +21,10 @@ import { machineClock as clock } from "../machine-clock.ts"
 import { ModelFolder } from "../model-folder.ts"
 import { partStates, recordingOfAll } from "../part-states.ts"
 import { retentionReadings, storageReading } from "../readings.ts"
-import { type RunningGateway, runGateway, type Start } from "../running-gateway.ts"
+import { type RunningGateway, runGateway } from "../running-gateway.ts"
 import { sharedAllocations } from "../shared-store.ts"
 import { shippingOf } from "../shipping/stream-shipping.ts"
+import type { Start } from "../start.ts"
 import { Storage } from "../storage.ts"
 import { configuredTargets, Targets } from "../targets.ts"
 import { AUDIT_FILE, packaged, retainedLogs, Upkeep } from "../upkeep.ts"
@@ -146,7 +147,7 @@ export async function startThreads(start: Start, count: number): Promise<Running
         problems: upkeep?.problems ?? 0,
         keyProblem: keys.problem(),
         stream: shipping?.part,
-        shared: shared?.state(),
+        shared: shared?.state(storage.losses),
       },
       recordingOfAll(await state.recordings()),
     )

@@ -1,5 +1,6 @@
 import * as z from "zod"
 import { CALL_OUTCOMES } from "../../domain/call-counters.ts"
+import { STATUSES } from "../../domain/life-cycle.ts"
 import { PERMISSIONS } from "../../domain/permissions.ts"
 import { PROBLEM_CODES } from "./problem-codes.ts"
 
@@ -15,7 +16,7 @@ const propensity = z
 const count = z.int().min(0)
 const revision = z.int().min(1).describe("Rises with every change of the experiment's document")
 const stateVersion = z.int().min(0).describe("Rises whenever a counter of the experiment changes")
-const status = z.enum(["draft", "running", "paused", "concluded"])
+const status = z.enum(STATUSES)
 const reason = z
   .enum(["policy", "burn_in", "holdout", "forced", "paused"])
   .describe(
@@ -149,6 +150,12 @@ export const statisticsSchema = z.object({
   policy: z.string(),
   asOf: z.iso.datetime().describe("The moment of every number here"),
   stateVersion,
+  partial: z
+    .array(z.string())
+    .optional()
+    .describe(
+      "Logs of which something is missing in counters that were lost and restored; absent where they are whole",
+    ),
   allocationStateVersion: z
     .int()
     .min(0)

@@ -6,6 +6,7 @@ const notModified: OperationAnswer = {
 }
 
 const get = { method: "get", tag: "Operations" } as const satisfies Partial<Operation>
+const alwaysAnswered = { ...get, partition: "exempt" } as const satisfies Partial<Operation>
 
 /** Health, metrics and the contract itself. */
 export const GATEWAY_OPERATIONS = [
@@ -22,7 +23,7 @@ export const GATEWAY_OPERATIONS = [
     ],
   },
   {
-    ...get,
+    ...alwaysAnswered,
     id: "healthz",
     path: "/healthz",
     summary: "Alive",
@@ -30,7 +31,7 @@ export const GATEWAY_OPERATIONS = [
     answers: [jsonAnswer(200, "Alive", "Liveness")],
   },
   {
-    ...get,
+    ...alwaysAnswered,
     id: "readyz",
     path: "/readyz",
     summary: "Ready for traffic",
@@ -38,7 +39,7 @@ export const GATEWAY_OPERATIONS = [
     answers: [jsonAnswer(200, "Ready", "Readiness"), jsonAnswer(503, "Not ready", "Readiness")],
   },
   {
-    ...get,
+    ...alwaysAnswered,
     id: "healthcheck",
     path: "/healthcheck",
     summary: "Load balancer's check",
@@ -46,7 +47,7 @@ export const GATEWAY_OPERATIONS = [
     answers: [jsonAnswer(200, "Healthy", "Healthcheck")],
   },
   {
-    ...get,
+    ...alwaysAnswered,
     id: "metrics",
     path: "/metrics",
     summary: "Metrics for Prometheus",

@@ -1,6 +1,7 @@
 import type { ErrorCode } from "../../domain/errors.ts"
 import { EXPERIMENT_ID } from "../../domain/ids.ts"
 import type { Permission } from "../../domain/permissions.ts"
+import type { Partition } from "../overload/partition.ts"
 import type { Dialect } from "./dialects/dialect.ts"
 import type { SchemaName } from "./schemas.ts"
 
@@ -59,11 +60,21 @@ export interface Operation {
    * Elsewhere such a key is refused, unless the handler asks `requireScope` or `mayUse` itself.
    */
   readonly scope?: "handler"
+  /**
+   * Whose share of an overloaded gateway its requests take; `exempt`: health checks and metrics, which are always answered, since whoever looks after
+   * the gateway must see it while it is overloaded. `admin` where left out.
+   */
+  readonly partition?: Partition | "exempt"
   readonly parameters?: readonly Parameter[]
   readonly request?: RequestBody
   readonly answers: readonly OperationAnswer[]
   /** Problems beside those of every operation, of every body and of every key. */
   readonly problems?: readonly ErrorCode[]
+}
+
+/** Undefined for operations that are always answered. */
+export function partitionOf({ partition = "admin" }: Pick<Operation, "partition">): Partition | undefined {
+  return partition === "exempt" ? undefined : partition
 }
 
 /** What an operation that takes a body can answer beside: the body is not what it takes. */

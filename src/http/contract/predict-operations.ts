@@ -19,6 +19,7 @@ function bodyLike(example: unknown): RequestBody {
 const predict = {
   method: "post",
   tag: "Predict",
+  partition: "predict",
   permission: "predict",
   answers: [
     {

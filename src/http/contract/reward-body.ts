@@ -1,7 +1,7 @@
 import * as z from "zod"
 import type { RewardCommand } from "../../app/reward.ts"
-import { MAX_REWARD } from "../../domain/counters.ts"
 import { GatewayError } from "../../domain/errors.ts"
+import { MAX_REWARD } from "../../domain/metric.ts"
 import { MAX_TOKEN_LENGTH } from "../../domain/token.ts"
 import { parseJson } from "../strict-json.ts"
 import { unknownMembers } from "./unknown-members.ts"

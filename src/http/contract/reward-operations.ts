@@ -1,5 +1,5 @@
-import { MAX_REWARD } from "../../domain/counters.ts"
 import type { ErrorCode } from "../../domain/errors.ts"
+import { MAX_REWARD } from "../../domain/metric.ts"
 import { BATCH_ANSWER, RECEIPT_EXAMPLE, TOKEN_EXAMPLE } from "./examples.ts"
 import { jsonAnswer, type Operation, type OperationAnswer, type Parameter } from "./operation.ts"
 import { MAX_INSTANCE, MAX_METRIC_LENGTH, TOKEN_LIKE } from "./reward-body.ts"
@@ -84,6 +84,7 @@ export const REWARD_OPERATIONS = [
     method: "post",
     path: "/reward",
     tag: "Reward",
+    partition: "reward",
     summary: "Credit one reward, or a batch of up to 1,000",
     description:
       "The decision token is the proof: no key is needed. An answer outside 5xx means that the gateway has decided; a reward that was answered 200 or " +
@@ -112,6 +113,7 @@ export const REWARD_OPERATIONS = [
     method: "options",
     path: "/reward",
     tag: "Reward",
+    partition: "reward",
     summary: "Whether a page's script may post rewards",
     description:
       "A browser asks this before it posts JSON to another origin. Pages of the origins in CORS_ORIGINS may, none when it is not set.",
@@ -141,6 +143,7 @@ export const REWARD_OPERATIONS = [
     method: "get",
     path: "/reward",
     tag: "Reward",
+    partition: "reward",
     summary: "Credit a reward by URL, for ad-server postbacks",
     description:
       "The same for servers that can only call a URL. Parameters besides these, repeated or wrongly escaped ones are refused. HEAD is refused; a " +
@@ -154,6 +157,7 @@ export const REWARD_OPERATIONS = [
     method: "get",
     path: "/reward.gif",
     tag: "Reward",
+    partition: "reward",
     summary: "Credit a reward by a pixel",
     description:
       "The same, answered with a transparent image of one pixel. What can't be credited is a problem document.",

@@ -15,6 +15,7 @@ import {
 } from "./open-inference-v2.ts"
 import { invokeEndpointAsyncRoute, invokeEndpointRoute, invokeStreamingRoute } from "./sagemaker.ts"
 import { seldonFeedbackRoute, seldonPredictRoute } from "./seldon-v1.ts"
+import { seldonHealthRoute, seldonMetadataRoute, seldonModelMetadataRoute } from "./seldon-v1-deployment.ts"
 import { listModelsRoute, modelStatusRoute, predictV1Route } from "./tensorflow-v1.ts"
 
 type DialectOperationId = (typeof DIALECT_OPERATIONS)[number]["id"]
@@ -30,6 +31,12 @@ export function createDialectHandlers(deps: DialectDeps): Readonly<Record<Dialec
   const modelReady = modelReadyRoute(deps)
   const seldonPredict = seldonPredictRoute(deps)
   const seldonFeedback = seldonFeedbackRoute(deps)
+  const seldonHealth = seldonHealthRoute(deps)
+  const seldonMetadata = seldonMetadataRoute(deps)
+  const seldonModelMetadata = seldonModelMetadataRoute(deps)
+  const sampleInvocation = sampleInvocationRoute(deps)
+  const sampleConversion = sampleConversionRoute(deps)
+  const sampleStats = sampleStatsRoute(deps)
   return {
     invokeEndpoint: invokeEndpointRoute(deps),
     invokeEndpointAsync: invokeEndpointAsyncRoute(deps),
@@ -53,8 +60,20 @@ export function createDialectHandlers(deps: DialectDeps): Readonly<Record<Dialec
     seldonFeedback,
     seldonFeedbackFor: seldonFeedback,
     seldonFeedbackIn: seldonFeedback,
-    sampleInvocation: sampleInvocationRoute(deps),
-    sampleConversion: sampleConversionRoute(deps),
-    sampleStats: sampleStatsRoute(deps),
+    seldonHealth,
+    seldonHealthFor: seldonHealth,
+    seldonHealthIn: seldonHealth,
+    seldonMetadata,
+    seldonMetadataFor: seldonMetadata,
+    seldonMetadataIn: seldonMetadata,
+    seldonModelMetadata,
+    seldonModelMetadataFor: seldonModelMetadata,
+    seldonModelMetadataIn: seldonModelMetadata,
+    sampleInvocation,
+    sampleInvocationPut: sampleInvocation,
+    sampleConversion,
+    sampleConversionPut: sampleConversion,
+    sampleStats,
+    sampleStatsPut: sampleStats,
   }
 }

@@ -1,5 +1,3 @@
-import type { Operation } from "../contract/operation.ts"
-
 /** What requests are for. Each partition has a share of what the gateway can do; health checks are outside of all. */
 export const PARTITIONS = ["predict", "reward", "admin"] as const
 
@@ -7,21 +5,6 @@ export type Partition = (typeof PARTITIONS)[number]
 
 /** By partition; shares are in [0, 1] and add up to at most 1. */
 export type Shares = Readonly<Record<Partition, number>>
-
-const HEALTH: readonly string[] = ["healthz", "readyz", "healthcheck", "metrics"]
-/** Health checks of other protocols, and what these do beside predicting. */
-const DIALECT_HEALTH = /\/(?:live|ready)$/
-const DIALECT_REWARDS = /\/(?:feedback|conversion)$/
-
-/** Undefined for health checks and metrics, which are always answered: whoever looks after the gateway must see it while it is overloaded. */
-export function partitionOf({ id, tag, path }: Pick<Operation, "id" | "tag" | "path">): Partition | undefined {
-  if (tag === "Predict") return "predict"
-  if (tag === "Reward") return "reward"
-  if (tag !== "Dialects") return HEALTH.includes(id) ? undefined : "admin"
-  if (DIALECT_HEALTH.test(path)) return undefined
-  if (DIALECT_REWARDS.test(path)) return "reward"
-  return path === "/stats" ? "admin" : "predict"
-}
 
 /** Counts of requests by partition. */
 export class PartitionCounts {

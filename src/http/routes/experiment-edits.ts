@@ -1,4 +1,5 @@
-import type { EditExperiment, EditResult, GivenDocument, Wanted } from "../../app/edit-experiment.ts"
+import type { EditExperiment, EditResult, Wanted } from "../../app/edit-experiment.ts"
+import type { GivenDocument } from "../../app/edited-document.ts"
 import { GatewayError } from "../../domain/errors.ts"
 import type { Transition } from "../../domain/life-cycle.ts"
 import type { Caller } from "../authorize.ts"

@@ -1,6 +1,7 @@
 import { explainChoice, readAllocation, readStatistics } from "../../app/read-experiment.ts"
 import type { Served, ServedExperiments } from "../../app/served-experiments.ts"
 import { GatewayError } from "../../domain/errors.ts"
+import { STATUSES } from "../../domain/life-cycle.ts"
 import type { Clock } from "../../ports/clock.ts"
 import type { CounterStore } from "../../ports/counter-store.ts"
 import { mayUse } from "../authorize.ts"
@@ -21,7 +22,6 @@ export interface ExperimentRouteDeps {
   readonly clock: Clock
 }
 
-const STATUSES = ["draft", "running", "paused", "concluded"] as const
 const PAGE = 100
 
 /** `GET /admin/experiments`: by id. */

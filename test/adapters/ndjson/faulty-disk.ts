@@ -55,7 +55,7 @@ export class FaultyDisk implements Disk {
     this.#faults.clear()
   }
 
-  async open(path: string, flags: "r+" | "wx+" | "r"): Promise<number> {
+  async open(path: string, flags: "r+" | "w+" | "wx+" | "r"): Promise<number> {
     await this.#faults.get("open")?.()
     const file = await nodeDisk.open(path, flags)
     this.#paths.set(file, path)
@@ -88,6 +88,13 @@ export class FaultyDisk implements Disk {
     await nodeDisk.truncate(file, length)
     const path = this.#paths.get(file) ?? ""
     this.durableBytes.set(path, Math.min(length, this.durableBytes.get(path) ?? 0))
+  }
+
+  async rename(from: string, to: string): Promise<void> {
+    await this.#faults.get("rename")?.()
+    await nodeDisk.rename(from, to)
+    for (const [file, path] of this.#paths) if (path === from) this.#paths.set(file, to)
+    this.durableBytes.set(to, this.durableBytes.get(from) ?? 0)
   }
 
   async datasync(file: number): Promise<void> {

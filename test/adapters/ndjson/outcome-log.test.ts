@@ -9,11 +9,14 @@ import { createRememberingLogger } from "#test/remembering-logger.ts"
 import { temporaryFolder } from "#test/temporary-folder.ts"
 import { FaultyDisk } from "./faulty-disk.ts"
 
+/** Where a test is not about time, a busy machine makes no answer late. */
+const PATIENT = { answerWithinMs: 60_000, syncAfterMs: 60_000 }
+
 async function openLog(options: Partial<OutcomeLogOptions> = {}) {
   const folder = options.folder ?? temporaryFolder()
   const logger = createRememberingLogger()
   const disk = new FaultyDisk()
-  const log = await openOutcomeLog({ logger, disk, syncAfterMs: 60_000, ...options, folder })
+  const log = await openOutcomeLog({ logger, disk, ...PATIENT, ...options, folder })
   const durable: LogPosition[] = []
   log.onSynced((end) => durable.push(end))
   return { folder, log, disk, logger, durable }
@@ -287,6 +290,35 @@ describe("given a device that fails to sync", () => {
     await expect(log.sync()).rejects.toMatchObject({ code: "log_unavailable" })
     await log.sync()
     await log.close()
+    expect(contents(folder)).toBe("in doubt\n")
+  })
+
+  it.each(["open", "write", "truncate", "rename", "syncFolder"] as const)(
+    "has every answered line once when the process ends at %s on the way to the new file",
+    async (operation) => {
+      const { folder, log, disk } = await openLog()
+      await log.append("durable").answered
+      await log.sync()
+      expect(await log.append("in doubt").answered).toBe(true)
+      disk.failOnce("datasync", "EIO")
+      disk.fail(operation, "EIO")
+      await expect(log.sync()).rejects.toMatchObject({ code: "log_unavailable" })
+      const next = await openLog({ folder })
+      expect(await next.log.append("after").answered).toBe(true)
+      await next.log.close()
+      expect(contents(folder)).toBe("durable\nin doubt\nafter\n")
+      expect(readdirSync(folder).filter((name) => name.includes("salvage"))).toEqual([])
+    },
+  )
+
+  it("takes the lines from the old file when writing them aside was cut short", async () => {
+    const { folder, log, disk } = await openLog()
+    await log.append("in doubt").answered
+    disk.failOnce("datasync", "EIO")
+    disk.writePartially(3)
+    disk.fail("write", "ENOSPC")
+    await expect(log.sync()).rejects.toMatchObject({ code: "log_unavailable" })
+    await (await openLog({ folder })).log.close()
     expect(contents(folder)).toBe("in doubt\n")
   })
 })

@@ -89,7 +89,7 @@ describe("given a log whose first files were deleted", () => {
       { id: "new", since },
     ]
     writeFileSync(join(folder, "log.json"), JSON.stringify({ v: 1, spans }))
-    const log = await openOutcomeLog({ folder, logger: createRememberingLogger() })
+    const log = await openOutcomeLog({ folder, logger: createRememberingLogger(), answerWithinMs: 60_000 })
     expect(log).toMatchObject({ id: "new", since })
     log.append("d")
     await log.close()
@@ -166,7 +166,7 @@ it("opens, skips and counts whatever is done to the bytes, and reads what comes 
       mkdirSync(folder)
       file(folder, 1, bytes)
 
-      const log = await openOutcomeLog({ folder, logger: createRememberingLogger() })
+      const log = await openOutcomeLog({ folder, logger: createRememberingLogger(), answerWithinMs: 60_000 })
       const after = decisionEvent({ decisionId: "after" })
       expect(await log.append(JSON.stringify(after)).answered).toBe(true)
       await log.close()

@@ -14,7 +14,7 @@ for i = 1, #ARGV do
   local r = unpack_reward(ARGV[i])
   local credit = decode_credit(kept, r.aggregation)
   local function text(number) return number and string.format('%.0f', number) or '' end
-  local known = is_known(credit, { shorten(r.id, r.prefix), r.at, r.value or false }, r.aggregation)
+  local known = is_known(credit, { shorten(r.id, r.prefix), r.at, r.value }, r.aggregation)
   local duplicate, changed, before, after, arrived_before, arrived_after = credit_step(credit, r)
   if changed then kept = encode_credit(credit, r.aggregation) end
   answers[i] = (duplicate and 'duplicate' or 'applied') .. ' ' .. text(before) .. ' ' .. text(after) .. ' '

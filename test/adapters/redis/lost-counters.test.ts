@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest"
 import { createRedisAllocationStore } from "#src/adapters/redis/allocation-store.ts"
 import { createRedisCounterStore } from "#src/adapters/redis/counter-store.ts"
+import { LOSS_WAITS } from "#src/adapters/redis/losses.ts"
 import { GatewayLog } from "#test/contract/gateway-log.ts"
 import { countedIn } from "#test/contract/opened-store.ts"
 import { ALL_OF_CHAMPION, decisionEvent, rewardEvent } from "#test/outcomes.ts"
@@ -8,6 +9,9 @@ import { createRememberingLogger } from "#test/remembering-logger.ts"
 import { SharedClock } from "#test/shared-clock.ts"
 import { type ConnectedClients, connectClients } from "./connected.ts"
 import { addressOf, type RedisServer, startRedis } from "./redis-servers.ts"
+
+/** Nobody has a checkpoint here: nothing is waited for before the logs are folded again. */
+const NO_CHECKPOINT = { ...LOSS_WAITS, checkpointMs: 0 }
 
 const ALLOCATION = { revision: 1, stateVersion: 3, allocation: [0.25, 0.75], reasons: ["policy", "policy"] } as const
 
@@ -24,7 +28,7 @@ describe("given a Redis that is emptied under two gateways", () => {
     await server.stop()
   })
 
-  const gateway = () => createRedisCounterStore(clients, new SharedClock(), createRememberingLogger())
+  const gateway = () => createRedisCounterStore(clients, new SharedClock(), createRememberingLogger(), NO_CHECKPOINT)
 
   it("gives no statistics until both logs are folded again, and then the same ones", async () => {
     const a = new GatewayLog("A").append(decisionEvent({ decisionId: "a1" }), rewardEvent({ decisionId: "a1" }))

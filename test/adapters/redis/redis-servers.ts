@@ -7,15 +7,19 @@ import { join } from "node:path"
 import { Redis } from "ioredis"
 import type { RedisAddress } from "#src/adapters/redis/connection.ts"
 
-const START_WITHIN_MS = 10_000
+/** A server whose data is a long log reads it first, and tests share the machine. */
+const START_WITHIN_MS = 180_000
 
 /** A `redis-server` of a test on a loopback port of its own. */
 export interface RedisServer {
   readonly port: number
+  readonly folder: string
   /** Its command line for administration, apart from what is tested. */
   readonly admin: Redis
   /** Sends a signal to the process. */
   signal(name: "SIGSTOP" | "SIGCONT" | "SIGKILL"): void
+  /** Settles once the process has ended. */
+  ended(): Promise<void>
   /** Starts it again on the same port and folder, after a kill. */
   restart(): Promise<void>
   stop(): Promise<void>
@@ -37,46 +41,63 @@ async function freePort(): Promise<number> {
   }
 }
 
-/** @param settings lines of a configuration file, such as `appendonly yes` */
-export async function startRedis(settings: readonly string[] = [], mode: readonly string[] = []): Promise<RedisServer> {
+/** @param settings lines of a configuration file, such as `appendonly yes` @param environment beside that of this process */
+export async function startRedis(
+  settings: readonly string[] = [],
+  mode: readonly string[] = [],
+  environment: Readonly<Record<string, string>> = {},
+): Promise<RedisServer> {
   const folder = mkdtempSync(join(tmpdir(), "bandit-gateway-"))
   const port = await freePort()
   const file = join(folder, "redis.conf")
   const lines = [`port ${port}`, "bind 127.0.0.1", `dir ${folder}`, 'save ""', ...settings]
   writeFileSync(file, `${lines.join("\n")}\n`)
-  let process = await run(file, mode, port)
+  let process = await run(file, mode, port, environment)
+  const ended = async () => {
+    if (process.exitCode === null && process.signalCode === null) await once(process, "exit")
+  }
   const admin = new Redis({ port, lazyConnect: true, retryStrategy: (tries) => Math.min(20 * tries, 200) })
   // It is away whenever the test says so.
   admin.on("error", () => {})
   return {
     port,
+    folder,
     admin,
     signal: (name) => void process.kill(name),
+    ended,
     restart: async () => {
-      if (process.exitCode === null && process.signalCode === null) await once(process, "exit")
-      process = await run(file, mode, port)
+      await ended()
+      process = await run(file, mode, port, environment)
     },
     stop: async () => {
       admin.disconnect()
-      if (process.exitCode === null && process.signalCode === null) {
-        const exited = once(process, "exit")
-        process.kill("SIGKILL")
-        await exited
-      }
+      process.kill("SIGKILL")
+      await ended()
       rmSync(folder, { recursive: true, force: true })
     },
   }
 }
 
-async function run(file: string, mode: readonly string[], port: number): Promise<ChildProcess> {
-  const child = spawn("redis-server", [file, ...mode], { stdio: "ignore" })
+async function run(
+  file: string,
+  mode: readonly string[],
+  port: number,
+  environment: Readonly<Record<string, string>>,
+): Promise<ChildProcess> {
+  const env = { ...process.env, ...environment }
+  const child = spawn("redis-server", [file, ...mode], { stdio: "ignore", env })
   const failed = Promise.withResolvers<never>()
   failed.promise.catch(() => {})
   child.once("error", (cause) =>
     failed.reject(new Error("redis-server can't be run: scripts/setup-tools.sh", { cause })),
   )
   child.once("exit", (code) => failed.reject(new Error(`redis-server ended with ${code}`)))
-  await Promise.race([untilAnswers(port), failed.promise])
+  try {
+    await Promise.race([untilAnswers(port), failed.promise])
+  } catch (error) {
+    child.kill("SIGKILL")
+    throw error
+  }
   return child
 }
 

@@ -47,6 +47,18 @@ describe("the AWS A/B testing sample's", () => {
     })
   })
 
+  it.each(["hono", "node"] as const)("calls may be PUT as well, through %s", async (through) => {
+    const gateway = await createTestGateway({ through })
+    const put = async (path: string, body: object) => {
+      const answer = await gateway.request(path, { method: "PUT", body: JSON.stringify(body) })
+      return [answer.status, await readJson(answer)] as const
+    }
+    const [status, body] = await put("/invocation", INVOCATION)
+    expect([status, mismatch("SampleInvocationAnswer", body)]).toEqual([200, undefined])
+    expect(await put("/conversion", { ...body, reward: 1 })).toMatchObject([200, { status: "applied" }])
+    expect(await put("/stats", { endpoint_name: "banner-ctr" })).toMatchObject([200, { strategy: "ThompsonSampling" }])
+  })
+
   it("invocation keeps a user's variant, and makes an id for one who has none", async () => {
     const gateway = await createTestGateway()
     for (const unit of ["user-1", "user-2", "user-3"]) {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest"
+import type { MemoryModelEndpoint } from "#src/adapters/memory/model-endpoint.ts"
 import { createTestGateway, readJson } from "../gateway.ts"
 import { mismatch } from "../published-schema.ts"
 import { FEATURES, lastPayload, OPAQUE, post, speak } from "./asked.ts"
@@ -143,5 +144,46 @@ describe("Seldon's feedback", () => {
       expect([path, answer.status, (await readJson(answer))["status"]]).toEqual([path, status, expect.anything()])
     }
     expect(await gateway.rewards()).toBe(0)
+  })
+})
+
+describe("Seldon's questions about a deployment", () => {
+  it.each(["hono", "node"] as const)("are answered by every path that it has, through %s", async (through) => {
+    const gateway = await createTestGateway({ through, defaultExperiment: "banner-ctr" })
+    const [first, second] = gateway.models as [MemoryModelEndpoint, MemoryModelEndpoint]
+    first.knownFeatures = new Set(["hour", "site"])
+    second.takes = { features: false, bodies: ["seldon-v1"] }
+    const outputs = [{ messagetype: "ndarray", schema: { names: ["prediction"], shape: [1] } }]
+    const inputs = [{ messagetype: "ndarray", schema: { names: ["hour", "site"] } }]
+    const champion = { name: "a", versions: ["champion"], platform: "bandit-gateway", inputs, outputs }
+    const challenger = { ...champion, name: "b", versions: ["challenger"], inputs: [], outputs: [] }
+    for (const path of [PATH, "/seldon/banner-ctr/api/v1.0", "/api/v1.0"]) {
+      for (const [question, schema, answer] of [
+        ["health/status", "SeldonHealth", { meta: {}, strData: "healthy" }],
+        [
+          "metadata",
+          "SeldonMetadata",
+          { name: "banner-ctr", models: { champion, challenger }, graphinputs: inputs, graphoutputs: outputs },
+        ],
+        ["metadata/champion", "SeldonModelMetadata", champion],
+        ["metadata/challenger", "SeldonModelMetadata", challenger],
+      ] as const) {
+        const response = await gateway.request(`${path}/${question}`)
+        const body = await readJson(response)
+        expect([path, response.status, body]).toEqual([path, 200, answer])
+        expect(mismatch(schema, body)).toBeUndefined()
+      }
+    }
+    expect((await gateway.request(`${PATH}/metadata/none`)).status).toBe(400)
+    expect((await gateway.request("/seldon/none/api/v1.0/health/status")).status).toBe(404)
+  })
+
+  it("say that a deployment is not well while nothing can answer for it", async () => {
+    const gateway = await createTestGateway()
+    for (const model of gateway.models) Object.assign(model, { isReady: () => false })
+    const response = await gateway.request(`${PATH}/health/status`)
+    const body = await readJson(response)
+    expect([response.status, body]).toEqual([503, { status: expect.objectContaining({ status: 1 }) }])
+    expect(mismatch("SeldonError", body)).toBeUndefined()
   })
 })

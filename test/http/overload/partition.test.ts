@@ -1,16 +1,24 @@
 import * as fc from "fast-check"
 import { expect, it } from "vitest"
+import { type Operation, partitionOf } from "#src/http/contract/operation.ts"
 import { OPERATIONS } from "#src/http/contract/operations.ts"
-import { PARTITIONS, PartitionCounts, partitionOf } from "#src/http/overload/partition.ts"
+import { PARTITIONS, PartitionCounts } from "#src/http/overload/partition.ts"
 
 const SHARES = { predict: 0.8, reward: 0.15, admin: 0.05 }
 
 it("health checks and metrics belong to none, everything else to one", () => {
   const exempt = OPERATIONS.filter((operation) => partitionOf(operation) === undefined).map(({ path }) => path)
   expect(exempt).toEqual(
-    expect.arrayContaining(["/healthcheck", "/healthz", "/metrics", "/readyz", "/v2/health/ready"]),
+    expect.arrayContaining([
+      "/healthcheck",
+      "/healthz",
+      "/metrics",
+      "/readyz",
+      "/v2/health/ready",
+      "/v1/models/{name}",
+    ]),
   )
-  expect(exempt.filter((path) => !/health|ready|live|^\/metrics$/.test(path))).toEqual([])
+  expect(exempt.filter((path) => !/health|ready|live|^\/metrics$|^\/v1\/models\/\{name\}$/.test(path))).toEqual([])
   const byPath = new Map(OPERATIONS.map((operation) => [operation.path, partitionOf(operation)]))
   expect(byPath.get("/predict/{experiment}")).toBe("predict")
   expect(byPath.get("/reward.gif")).toBe("reward")
@@ -20,6 +28,10 @@ it("health checks and metrics belong to none, everything else to one", () => {
   expect(byPath.get("/api/v1.0/feedback")).toBe("reward")
   expect(byPath.get("/conversion")).toBe("reward")
   expect(byPath.get("/stats")).toBe("admin")
+  // Forcing a variant needs another permission and is a prediction all the same.
+  expect(byPath.get("/v2/models/{name}/versions/{version}/infer")).toBe("predict")
+  const dialects = OPERATIONS.map((one): Operation => one).filter(({ tag }) => tag === "Dialects")
+  expect(dialects.filter(({ partition }) => partition === undefined)).toEqual([])
 })
 
 it("a partition may use what the others leave, and gets its share back when they want theirs", () => {

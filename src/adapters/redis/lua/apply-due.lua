@@ -3,7 +3,7 @@
 -- KEYS[1] meta   KEYS[2] changed   KEYS[3] due   KEYS[4...] the hashes and sketches that it adds to
 -- ARGV[1] generation   ARGV[2] the additions, as they were read
 
-local refusal = refuse_generation(KEYS[1], ARGV[1], '')
+local refusal = refuse_counting(KEYS[1], ARGV[1], '')
 if refusal then return refusal end
 if redis.call('LINDEX', KEYS[3], 0) ~= ARGV[2] then return { 'elsewhere' } end
 redis.call('LPOP', KEYS[3])

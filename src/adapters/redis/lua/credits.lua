@@ -2,7 +2,7 @@
 -- both over the same table and over generated sequences.
 --
 -- A postback is a table: aggregation (FIRST, LAST, SUM or MAX), at (milliseconds after the decision's hour), value (millionths of the metric's
--- bound; nil: it doesn't count), id, and prefix (what ids of its decision and metric begin with). A credit is a list of entries
+-- bound; false: it doesn't count), id, and prefix (what ids of its decision and metric begin with). A credit is a list of entries
 -- { id, at, value or false }. Under FIRST it has one, without an id.
 
 local FIRST, LAST, SUM, MAX = 0, 1, 2, 3
@@ -112,7 +112,7 @@ end
 -- before and after.
 local function credit_step(credit, postback)
   local aggregation = postback.aggregation
-  local entry = { shorten(postback.id, postback.prefix), postback.at, postback.value or false }
+  local entry = { shorten(postback.id, postback.prefix), postback.at, postback.value }
   local duplicate = is_known(credit, entry, aggregation)
   local before = value_of(credit, aggregation)
   local arrived_before = arrival_of(credit, before)
@@ -127,21 +127,23 @@ local function credit_step(credit, postback)
   return duplicate, changed, before, after, arrived_before, arrival_of(credit, after)
 end
 
--- A credit as a hash keeps it. Under FIRST: `at` in 4 bytes, and nothing more for a reward of the whole bound, else its value in 4 bytes; where
--- `at` doesn't fit (a clock was behind, a window of months), 8 bytes for it and 4 for the value. Under the others: msgpack.
-local function encode_credit(credit, aggregation)
-  if aggregation ~= FIRST then
-    local flat = {}
-    for i = 1, #credit do
-      flat[3 * i - 2], flat[3 * i - 1], flat[3 * i] = credit[i][1], credit[i][2], credit[i][3]
-    end
-    return cmsgpack.pack(flat)
-  end
-  local at, value = credit[1][2], credit[1][3]
+-- A credit under FIRST as a hash keeps it: `at` in 4 bytes, and nothing more for a reward of the whole bound, else its value in 4 bytes; where `at`
+-- doesn't fit (a clock was behind, a window of months), 8 bytes for it and 4 for the value. @param value false where it doesn't count
+local function encode_first(at, value)
   if value == false then value = UNCOUNTED end
   if at < 0 or at > 4294967295 then return struct.pack('>di4', at, value) end
   if value == SUM_UNITS then return struct.pack('>I4', at) end
   return struct.pack('>I4i4', at, value)
+end
+
+-- A credit as a hash keeps it. Under the others than FIRST: msgpack.
+local function encode_credit(credit, aggregation)
+  if aggregation == FIRST then return encode_first(credit[1][2], credit[1][3]) end
+  local flat = {}
+  for i = 1, #credit do
+    flat[3 * i - 2], flat[3 * i - 1], flat[3 * i] = credit[i][1], credit[i][2], credit[i][3]
+  end
+  return cmsgpack.pack(flat)
 end
 
 -- false, which is what Redis answers for nothing, is a credit of nothing.
@@ -160,17 +162,45 @@ local function decode_credit(kept, aggregation)
   return { { '\0', at, value } }
 end
 
--- A reward as the gateway packs it (src/adapters/redis/packed-rewards.ts), and the place of its eventual additions. Indexes count from 1; 0: none.
+-- A reward as the gateway packs it (src/adapters/redis/packed-reward.ts), and the place of its eventual additions. Indexes count from 1; 0: none.
+local REWARD = '>c8I2BdI4I2I2I2BI4I2dBB'
+
+-- @param packed_value as it is packed: struct reads unsigned numbers of four bytes exactly, and signed ones not on every version
+local function unpack_value(packed_value)
+  local value = packed_value - 2147483648
+  if value == UNCOUNTED then return false end
+  return value
+end
+
 local function unpack_reward(packed)
   local r = {}
-  local next
-  r.field, r.key, r.aggregation, r.at, r.value, r.counter, r.bucket, r.group_row, r.group, r.nanos, r.delay, r.decided, r.bins, r.prefix_length, next =
-    struct.unpack('>c8I2BdI4I2I2I2BI4I2dBB', packed)
-  -- struct reads unsigned numbers of four bytes exactly, and signed ones not on every version.
-  r.value = r.value - 2147483648
-  if r.value == UNCOUNTED then r.value = nil end
+  local value, next
+  r.field, r.key, r.aggregation, r.at, value, r.counter, r.bucket, r.group_row, r.group, r.nanos, r.delay, r.decided, r.bins, r.prefix_length, next =
+    struct.unpack(REWARD, packed)
+  r.value = unpack_value(value)
   local tail = string.sub(packed, next)
   r.prefix = string.sub(tail, 1, r.prefix_length)
   r.id = string.sub(tail, r.prefix_length + 1)
   return r
+end
+
+-- Adds a reward to its credit, which is in one of the script's hashes. Returns the hash's index, whether the credit is new, whether the reward was a
+-- duplicate, and the credit's worth and its arrival before and after.
+local function fold_credit(packed)
+  local field, index, aggregation, at, packed_value = struct.unpack(REWARD, packed)
+  local key = KEYS[index]
+  if aggregation == FIRST then
+    -- Most are the first of their decision: one command, and nothing to compare.
+    local value = unpack_value(packed_value)
+    if redis.call('HSETNX', key, field, encode_first(at, value)) == 1 then
+      if value == false then return index, true, false end
+      return index, true, false, nil, value, nil, value ~= 0 and at or nil
+    end
+  end
+  local r = unpack_reward(packed)
+  local held = redis.call('HGET', key, field)
+  local credit = decode_credit(held, aggregation)
+  local duplicate, changed, before, after, arrived_before, arrived_after = credit_step(credit, r)
+  if changed then redis.call('HSET', key, field, encode_credit(credit, aggregation)) end
+  return index, not held, duplicate, before, after, arrived_before, arrived_after
 end

@@ -18,7 +18,7 @@ local is_last = ARGV[8] == '1'
 local plan = cjson.decode(ARGV[9])
 local first_reward = 10 + plan.due
 
-local refusal = refuse_generation(meta, ARGV[1], ARGV[2])
+local refusal = refuse_counting(meta, ARGV[1], ARGV[2])
 if refusal then return refusal end
 
 -- What is kept of a log: position, number of rewards and their answers, each on a line. Of a batch in parts, the same under a longer name.
@@ -43,23 +43,20 @@ if position == stop or position ~= from then return { 'elsewhere', position } en
 refusal = refuse_hours(meta, hours_key, expiry, plan.hours)
 if refusal then return refusal end
 
-local sums, fresh, answers, counted = {}, {}, {}, plan.counted
+local fresh, answers, counted = {}, {}, plan.counted
+-- What rewards add: by counter and bucket, by group row and group (indexes that are put together), and delays by key and field.
+local by_bucket, by_group, delays = {}, {}, {}
+local MOST = 65536
 
-local function add(key, field, delta)
-  if delta == 0 then return end
-  local fields = sums[key]
-  if not fields then
-    fields = {}
-    sums[key] = fields
-  end
-  local sum = (fields[field] or 0) + delta
-  -- Larger sums would lose their last digits.
-  if sum > 4e15 or sum < -4e15 then
-    add_to_cell(KEYS[key], field, string.format('%.0f', sum))
-    sum = 0
-  end
-  fields[field] = sum
+local function sums_in(sums, name)
+  local known = sums[name]
+  if known then return known end
+  local fresh_sums = { 0, 0, 0, 0 }
+  sums[name] = fresh_sums
+  return fresh_sums
 end
+
+local function text(sum) return string.format('%.0f', sum) end
 
 local function round(x) return math.floor(x + 0.5) end
 
@@ -71,47 +68,70 @@ local function bin_of(delay, starts)
   return bin
 end
 
-local function add_reward(r, before, after, arrived_before, arrived_after)
-  local bucket = plan.buckets[r.bucket]
+local function add_delay(key, bucket, bin, delta)
+  local fields = delays[key]
+  if not fields then
+    fields = {}
+    delays[key] = fields
+  end
+  local field = bucket .. '.' .. bin .. '.0'
+  fields[field] = (fields[field] or 0) + delta
+end
+
+-- @param weighted what the value adds to the sum that is weighted by the propensity
+local function add_sums(sums, count, sum, square, weighted)
+  sums[1], sums[2], sums[3], sums[4] = sums[1] + count, sums[2] + sum, sums[3] + square, sums[4] + weighted
+end
+
+local function add_reward(packed, before, after, arrived_before, arrived_after)
+  local _, _, _, _, _, counter, bucket, group_row, group, nanos, delay, decided, bins = struct.unpack(REWARD, packed)
+  if counter == 0 then return end
   if before ~= after then
     counted = true
     local was, is = before or 0, after or 0
-    local count_delta = (after and 1 or 0) - (before and 1 or 0)
-    local square_delta = squared(is) - squared(was)
-    add(r.counter, bucket .. '..0', count_delta)
-    add(r.counter, bucket .. '..1', is - was)
-    add(r.counter, bucket .. '..2', square_delta)
-    if r.group_row > 0 then
-      local field = 5 * r.group
-      add(r.group_row, field, count_delta)
-      add(r.group_row, field + 1, is - was)
-      add(r.group_row, field + 2, square_delta)
-      if r.nanos > 0 then
-        add(r.group_row, field + 3, round(is * 1000000000 / r.nanos) - round(was * 1000000000 / r.nanos))
+    local count, sum, square = (after and 1 or 0) - (before and 1 or 0), is - was, squared(is) - squared(was)
+    add_sums(sums_in(by_bucket, counter * MOST + bucket), count, sum, square, 0)
+    if group_row > 0 then
+      local sums = sums_in(by_group, group_row * MOST + group)
+      local weighted = nanos > 0 and round(is * 1000000000 / nanos) - round(was * 1000000000 / nanos) or 0
+      add_sums(sums, count, sum, square, weighted)
+      -- Larger sums would lose their last digits; the others can't grow that large in one script.
+      if sums[4] > 4e15 or sums[4] < -4e15 then
+        add_to_cell(KEYS[group_row], 5 * group + 3, text(sums[4]))
+        sums[4] = 0
       end
     end
   end
-  if r.delay > 0 and arrived_before ~= arrived_after then
+  if delay > 0 and arrived_before ~= arrived_after then
     counted = true
-    local starts = plan.bins[r.bins]
-    if arrived_before then add(r.delay, bucket .. '.' .. bin_of(arrived_before - r.decided, starts) .. '.0', -1) end
-    if arrived_after then add(r.delay, bucket .. '.' .. bin_of(arrived_after - r.decided, starts) .. '.0', 1) end
+    local starts = plan.bins[bins]
+    if arrived_before then add_delay(delay, plan.buckets[bucket], bin_of(arrived_before - decided, starts), -1) end
+    if arrived_after then add_delay(delay, plan.buckets[bucket], bin_of(arrived_after - decided, starts), 1) end
   end
 end
 
 for i = first_reward, #ARGV do
-  local r = unpack_reward(ARGV[i])
-  local held = redis.call('HGET', KEYS[r.key], r.field)
-  local credit = decode_credit(held, r.aggregation)
-  local duplicate, credit_changed, before, after, arrived_before, arrived_after = credit_step(credit, r)
-  if credit_changed then redis.call('HSET', KEYS[r.key], r.field, encode_credit(credit, r.aggregation)) end
-  if not held then fresh[r.key] = (fresh[r.key] or 0) + 1 end
-  if r.counter > 0 then add_reward(r, before, after, arrived_before, arrived_after) end
+  local packed = ARGV[i]
+  local key, is_new, duplicate, before, after, arrived_before, arrived_after = fold_credit(packed)
+  if is_new then fresh[key] = (fresh[key] or 0) + 1 end
+  if before ~= after or arrived_before ~= arrived_after then add_reward(packed, before, after, arrived_before, arrived_after) end
   answers[#answers + 1] = duplicate and 'd' or 'a'
 end
-for key, fields in pairs(sums) do
-  for field, sum in pairs(fields) do
-    if sum ~= 0 then add_to_cell(KEYS[key], field, string.format('%.0f', sum)) end
+for name, sums in pairs(by_bucket) do
+  local key, bucket = KEYS[math.floor(name / MOST)], plan.buckets[name % MOST]
+  for sum = 1, 3 do
+    if sums[sum] ~= 0 then add_to_cell(key, bucket .. '..' .. (sum - 1), text(sums[sum])) end
+  end
+end
+for name, sums in pairs(by_group) do
+  local key, group = KEYS[math.floor(name / MOST)], name % MOST
+  for sum = 1, 4 do
+    if sums[sum] ~= 0 then add_to_cell(key, 5 * group + sum - 1, text(sums[sum])) end
+  end
+end
+for key, fields in pairs(delays) do
+  for field, count in pairs(fields) do
+    if count ~= 0 then add_to_cell(KEYS[key], field, count) end
   end
 end
 note_hours(hours_key, expiry, plan.hours, fresh)

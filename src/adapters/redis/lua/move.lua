@@ -5,7 +5,7 @@
 -- ARGV[1] generation   ARGV[2] JSON: fields as { from key, from field, to key, to field, ... } ('' drops it), sketches as { from key, to key, ... };
 -- keys by their index
 
-local refusal = refuse_generation(KEYS[1], ARGV[1], '')
+local refusal = refuse_counting(KEYS[1], ARGV[1], '')
 if refusal then return refusal end
 local moves = cjson.decode(ARGV[2])
 for i = 1, #moves.fields, 4 do

@@ -3,7 +3,7 @@
 -- KEYS[1] meta
 -- ARGV[1] generation   ARGV[2] epoch seconds
 
-local refusal = refuse_generation(KEYS[1], ARGV[1], '')
+local refusal = refuse_counting(KEYS[1], ARGV[1], '')
 if refusal then return refusal end
 local purged = tonumber(redis.call('HGET', KEYS[1], 'purged') or 0)
 if tonumber(ARGV[2]) > purged then redis.call('HSET', KEYS[1], 'purged', ARGV[2]) end

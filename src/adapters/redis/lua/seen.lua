@@ -9,7 +9,7 @@ local answers = {}
 for i = 2, #ARGV do
   local r = unpack_reward(ARGV[i])
   local credit = decode_credit(redis.call('HGET', KEYS[r.key], r.field), r.aggregation)
-  local entry = { shorten(r.id, r.prefix), r.at, r.value or false }
+  local entry = { shorten(r.id, r.prefix), r.at, r.value }
   answers[#answers + 1] = is_known(credit, entry, r.aggregation) and 'd' or 'a'
 end
 return { 'seen', table.concat(answers) }

@@ -13,6 +13,21 @@ local function refuse_generation(meta, expected, fresh)
   return nil
 end
 
+-- Milliseconds by the server's clock.
+local function now_ms()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+-- The same where something is about to be counted: { 'closed' } while counters that were lost are being restored.
+local function refuse_counting(meta, expected, fresh)
+  local refusal = refuse_generation(meta, expected, fresh)
+  if refusal then return refusal end
+  local kept = redis.call('HMGET', meta, 'filling', 'closed')
+  if kept[1] or (kept[2] and tonumber(kept[2]) > now_ms()) then return { 'closed' } end
+  return nil
+end
+
 -- Nil where the credits of these hours can be changed; else { 'buckets' }: somebody else has divided an hour otherwise, or { 'lapsed' }: an
 -- hour's credits are forgotten, or about to be. @param hours lists of name, number of buckets, when its last token dies (epoch seconds)
 local function refuse_hours(meta, key, expiry, hours)

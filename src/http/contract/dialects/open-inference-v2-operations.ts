@@ -9,6 +9,7 @@ import {
   nameInPath,
   passedBodyLike,
   predicts,
+  probes,
   segment,
   unitHeader,
 } from "./operation-parts.ts"
@@ -90,7 +91,7 @@ export const OPEN_INFERENCE_V2_OPERATIONS = [
     problems: ["origin_not_allowed"],
   },
   {
-    ...get,
+    ...probes,
     id: "serverLive",
     dialect: "open-inference-v2",
     path: "/v2/health/live",
@@ -100,7 +101,7 @@ export const OPEN_INFERENCE_V2_OPERATIONS = [
     problems: ["origin_not_allowed"],
   },
   {
-    ...get,
+    ...probes,
     id: "serverReady",
     dialect: "open-inference-v2",
     path: "/v2/health/ready",
@@ -140,6 +141,7 @@ export const OPEN_INFERENCE_V2_OPERATIONS = [
   },
   {
     ...describesModel,
+    partition: "exempt",
     id: "modelReady",
     path: "/v2/models/{name}/ready",
     summary: "Open Inference V2: whether a model is ready",
@@ -149,6 +151,7 @@ export const OPEN_INFERENCE_V2_OPERATIONS = [
   },
   {
     ...describesModel,
+    partition: "exempt",
     id: "versionReady",
     path: "/v2/models/{name}/versions/{version}/ready",
     summary: "The same of one version",

@@ -66,12 +66,18 @@ const predictProblems: readonly ErrorCode[] = [
   "deadline_exceeded",
 ]
 
-export const creditProblems: readonly ErrorCode[] = [...asked, ...rewardProblems]
+const creditProblems: readonly ErrorCode[] = [...asked, ...rewardProblems]
 
-export const post = { method: "post", tag: "Dialects", scope: "handler" } as const satisfies Partial<Operation>
-export const get = { method: "get", tag: "Dialects", scope: "handler" } as const satisfies Partial<Operation>
+const spoken = { tag: "Dialects", scope: "handler" } as const satisfies Partial<Operation>
+/** Asks what is served and how. */
+export const get = { ...spoken, method: "get", partition: "predict" } as const satisfies Partial<Operation>
+/** Asks whether something is well. */
+export const probes = { ...spoken, method: "get", partition: "exempt" } as const satisfies Partial<Operation>
+export const post = { ...spoken, method: "post" } as const satisfies Partial<Operation>
 export const predicts = {
   ...post,
+  partition: "predict",
   permission: "predict",
   problems: predictProblems,
 } as const satisfies Partial<Operation>
+export const credits = { ...post, partition: "reward", problems: creditProblems } as const satisfies Partial<Operation>

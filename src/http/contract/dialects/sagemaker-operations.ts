@@ -64,6 +64,7 @@ export const SAGEMAKER_OPERATIONS = [
   {
     method: "post",
     tag: "Dialects",
+    partition: "predict",
     id: "invokeEndpointStreaming",
     dialect: "sagemaker",
     path: "/endpoints/{name}/invocations-response-stream",

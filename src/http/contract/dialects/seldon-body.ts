@@ -79,6 +79,32 @@ export const seldonFeedbackAnswerSchema = z.object({
   data: z.object({ ndarray: z.array(z.unknown()).length(0) }),
 })
 
+/** What a model takes or answers: rows of named columns. */
+const rowsSchema = z.object({
+  messagetype: z.literal("ndarray"),
+  schema: z.object({
+    names,
+    shape: z.array(z.int()).optional().describe("Of a row; left out where columns may be left out"),
+  }),
+})
+
+export const seldonModelMetadataSchema = z.object({
+  name: z.string().describe("The variant's model"),
+  versions: z.array(z.string()).describe("The variant"),
+  platform: z.string(),
+  inputs: z.array(rowsSchema).describe("Empty where the gateway doesn't know what the model reads"),
+  outputs: z.array(rowsSchema).describe("Empty where bodies are passed on unread"),
+})
+
+export const seldonMetadataSchema = z.object({
+  name: z.string().describe("The experiment"),
+  models: z.record(z.string(), seldonModelMetadataSchema).describe("By variant"),
+  graphinputs: z.array(rowsSchema).describe("All that some variant reads"),
+  graphoutputs: z.array(rowsSchema),
+})
+
+export const seldonHealthSchema = z.object({ meta: z.object({}), strData: z.literal("healthy") })
+
 export const seldonErrorSchema = z.object({
   status: z.object({ code: z.int(), info: z.string(), reason: z.string(), status: z.int() }),
 })

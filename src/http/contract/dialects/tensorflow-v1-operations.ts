@@ -1,7 +1,7 @@
 import { FEATURES_EXAMPLE, PREDICTION_EXAMPLE } from "../examples.ts"
 import { jsonAnswer, type Operation } from "../operation.ts"
 import { deadline } from "../predict-operations.ts"
-import { answersLike, asked, get, nameInPath, passedBodyLike, predicts, unitHeader } from "./operation-parts.ts"
+import { answersLike, asked, get, nameInPath, passedBodyLike, predicts, probes, unitHeader } from "./operation-parts.ts"
 
 export const TENSORFLOW_V1_OPERATIONS = [
   {
@@ -27,7 +27,7 @@ export const TENSORFLOW_V1_OPERATIONS = [
     problems: ["origin_not_allowed"],
   },
   {
-    ...get,
+    ...probes,
     id: "modelStatusV1",
     dialect: "tensorflow-v1",
     path: "/v1/models/{name}",

@@ -1,0 +1,133 @@
+import type { CounterContents } from "../../domain/counter-contents.ts"
+import { GatewayError } from "../../domain/errors.ts"
+import { isAfter, type LogId, type LogPosition } from "../../domain/log-position.ts"
+import type { Logger } from "../../ports/logger.ts"
+import type { Loss } from "../../ports/shared-counters.ts"
+import type { RedisClient } from "./connection.ts"
+import type { MetaAndChanges } from "./experiment-reader.ts"
+import type { ExperimentKeys } from "./keys.ts"
+import { FILLS_WITHIN_MS, isAwaited, type LossWaits, noteLoss, readLoss, settleLog } from "./losses.ts"
+import { restoreContents } from "./restore-contents.ts"
+
+/** Which counters of an experiment this is about, and who is told when they turn out to be others. */
+export interface MetCountersOptions {
+  readonly experiment: string
+  readonly keys: ExperimentKeys
+  /** For short commands. */
+  readonly client: RedisClient
+  readonly waits: LossWaits
+  readonly logger: Logger
+  /** Called when the counters are others than those that were met before. */
+  readonly areOthers: () => Promise<void>
+}
+
+/**
+ * Which counters of an experiment a gateway believes to be folding into, and how far it has seen each log folded. Every script compares their mark:
+ * those with another mark are others, and what the ones before had may have been lost.
+ */
+export class MetCounters {
+  readonly #options: MetCountersOptions
+  #mark: string | undefined
+  readonly #positions = new Map<LogId, LogPosition>()
+
+  constructor(options: MetCountersOptions) {
+    this.#options = options
+  }
+
+  /** Empty before this gateway has met any. */
+  get mark(): string {
+    return this.#mark ?? ""
+  }
+
+  /** Learns how far logs are folded. No log falls back but by a loss. */
+  saw(positions: Iterable<readonly [LogId, LogPosition]>): void {
+    for (const [log, position] of positions) {
+      if (isAfter(position, this.#positions.get(log))) this.#positions.set(log, position)
+    }
+  }
+
+  /** Learns from a checkpoint what the counters were, where none were met since the start. */
+  know(mark: string, positions: Iterable<readonly [LogId, LogPosition]>): void {
+    if (this.#mark !== undefined) return
+    this.#mark = mark
+    this.saw(positions)
+  }
+
+  /** Takes the counters that there are for the experiment's. @returns whether they lack something that those before had */
+  async adopt(mark: string | undefined): Promise<boolean> {
+    if (this.#mark === undefined || this.#mark === mark) {
+      this.#mark = mark
+      return false
+    }
+    const { client, keys, waits, experiment, logger, areOthers } = this.#options
+    const noted = await noteLoss(client, keys, this.#positions, waits)
+    this.#mark = noted.mark
+    await areOthers()
+    if (!noted.lacks) return false
+    logger.error(
+      { experiment },
+      "[redis] counters were lost: they are restored from a checkpoint, where there is one, and from the logs",
+    )
+    return true
+  }
+
+  /**
+   * The logs of which counters that were lost lack something.
+   *
+   * @throws GatewayError `store_unavailable` while more of it is waited for: the experiment would begin anew without a word
+   */
+  async lacking(): Promise<readonly LogId[]> {
+    const { client, keys, experiment } = this.#options
+    const loss = await readLoss(client, keys)
+    const logs = [...new Set([...loss.missing.keys(), ...loss.owed.keys()])]
+    if (!isAwaited(loss)) return logs
+    throw new GatewayError("store_unavailable", {
+      detail: `[redis] the counters of ${experiment} were lost and are brought back, not yet all of the logs ${logs.join(", ")}`,
+    })
+  }
+
+  /** What the counters lack; undefined where they are whole. @param read the last that was read of them */
+  async loss({ positions }: Pick<MetaAndChanges, "positions">): Promise<Loss | undefined> {
+    const { client, keys, experiment } = this.#options
+    const loss = await readLoss(client, keys)
+    const { mark, since, creditedSince, missing, owed, fillingMs } = loss
+    if (missing.size + owed.size === 0 && fillingMs === undefined) return undefined
+    const isAbandoned = fillingMs !== undefined && fillingMs > FILLS_WITHIN_MS
+    const lacks = { isAwaited: isAwaited(loss), isAbandoned, positions, missing, owed }
+    return { experiment, mark, since, creditedSince, ...lacks }
+  }
+
+  /**
+   * Puts contents in place of the counters.
+   *
+   * @param mark of those that are replaced, empty for none
+   * @param isRestoring whether the credits of all logs are to be brought back before anything is folded, and newer counters stay
+   * @returns whether it was done
+   */
+  async replace(
+    client: RedisClient,
+    mark: string,
+    contents: CounterContents,
+    { isRestoring, nowSeconds }: { readonly isRestoring: boolean; readonly nowSeconds: number },
+  ): Promise<boolean> {
+    const { keys, waits, areOthers } = this.#options
+    const creditsMs = isRestoring ? waits.logsMs : undefined
+    const restored = await restoreContents({ client, keys, mark, creditsMs, nowSeconds }, contents)
+    if (restored === undefined) return false
+    this.#mark = restored
+    await areOthers()
+    return true
+  }
+
+  /** Says that the credits of a log are back. */
+  async settle(log: LogId, upTo: LogPosition): Promise<void> {
+    const { client, keys } = this.#options
+    await settleLog(client, keys, this.mark, log, upTo)
+  }
+
+  /** The counters were reset on purpose: nothing of them is missed here. */
+  forget(): void {
+    this.#mark = undefined
+    this.#positions.clear()
+  }
+}

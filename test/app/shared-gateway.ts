@@ -1,0 +1,128 @@
+import { createLogSegments } from "#src/adapters/ndjson/log-segments.ts"
+import { type NdjsonOutcomeLog, openOutcomeLog } from "#src/adapters/ndjson/outcome-log.ts"
+import { createOutcomeReader } from "#src/adapters/ndjson/outcome-reader.ts"
+import { createCheckpointFiles } from "#src/adapters/node-files/checkpoints.ts"
+import { createFoldMarkFile } from "#src/adapters/node-files/fold-marks.ts"
+import { createRedisCounterStore } from "#src/adapters/redis/counter-store.ts"
+import { LOSS_WAITS } from "#src/adapters/redis/losses.ts"
+import { createRecorder, type Recorder } from "#src/app/recorder.ts"
+import { recover } from "#src/app/recover.ts"
+import { SharedRestore } from "#src/app/restore-shared.ts"
+import { GatewayError } from "#src/domain/errors.ts"
+import type { ConnectedClients } from "#test/adapters/redis/connected.ts"
+import { decisionEvent, factsOf, rewardEvent } from "#test/outcomes.ts"
+import { createRememberingLogger } from "#test/remembering-logger.ts"
+import { SharedClock } from "#test/shared-clock.ts"
+import { temporaryFolder } from "#test/temporary-folder.ts"
+
+/** A log file holds some lines of these tests. */
+const FILE_BYTES = 4_000
+
+type Outcome = Parameters<typeof rewardEvent>[0]
+
+/** A gateway's log, counters and checkpoints over a Redis that others share, as the entry puts them together. */
+export class SharedGateway {
+  readonly folder = temporaryFolder()
+  readonly logger = createRememberingLogger()
+  readonly reader = createOutcomeReader(this.folder)
+  readonly segments = createLogSegments(this.folder)
+  readonly checkpoints = createCheckpointFiles(this.folder, this.logger)
+  readonly #clients: ConnectedClients
+  readonly #clock = new SharedClock()
+  readonly #waits: typeof LOSS_WAITS
+  store!: ReturnType<typeof createRedisCounterStore>
+  sharing!: SharedRestore
+  log!: NdjsonOutcomeLog
+  #recorder: Recorder | undefined
+  #isStopped = false
+  #taking: Promise<unknown>[] = []
+
+  constructor(clients: ConnectedClients, waits: Partial<typeof LOSS_WAITS> = {}) {
+    this.#clients = clients
+    this.#waits = { ...LOSS_WAITS, ...waits }
+  }
+
+  /** Starts anew over what the folder has. */
+  async start(): Promise<this> {
+    const { folder, logger, checkpoints, reader, segments } = this
+    this.store = createRedisCounterStore(this.#clients, this.#clock, logger, this.#waits)
+    this.sharing = new SharedRestore({ logs: [{ reader, segments }], store: this.store, checkpoints, logger })
+    this.log = await openOutcomeLog({ folder, logger, maxFileBytes: FILE_BYTES, syncAfterMs: 60_000 })
+    this.#isStopped = false
+    await this.sharing.know()
+    await this.look()
+    return this
+  }
+
+  /** What the entry does every few seconds. */
+  async look(): Promise<void> {
+    await this.sharing.look()
+    if (this.#recorder === undefined) await unlessAway(() => this.#recover())
+  }
+
+  async #recover(): Promise<void> {
+    const { reader, log, store, logger } = this
+    const marks = createFoldMarkFile(this.folder, logger)
+    const { positions } = await recover({ reader, log, store, marks, logger })
+    const clock = this.#clock
+    this.#recorder = createRecorder({ log, store, reader, marks, clock, logger, positions, foldEveryMs: 1 })
+  }
+
+  /** Whether it has caught up with its log, so that it takes outcomes here. */
+  get isReady(): boolean {
+    return this.#recorder !== undefined
+  }
+
+  get recorder(): Recorder {
+    if (this.#recorder === undefined) throw new Error("the gateway has not caught up with its log")
+    return this.#recorder
+  }
+
+  /** A decision with a reward. */
+  take(decisionId: string, experiment = "banner-ctr"): void {
+    const decision = decisionEvent({ decisionId, experiment })
+    this.#taking.push(this.recorder.recordDecision(JSON.stringify(decision), factsOf(decision)))
+    this.reward({ decisionId, experiment })
+  }
+
+  reward(outcome: Outcome): void {
+    this.#taking.push(this.recorder.recordRewards([rewardEvent(outcome)]))
+  }
+
+  /** Folds what it has taken. @returns whether the store took it */
+  async flush(): Promise<boolean> {
+    if (this.#recorder === undefined) return false
+    const { recorder } = this
+    await Promise.all(this.#taking.splice(0))
+    return await unlessAway(() => recorder.flush())
+  }
+
+  async checkpoint(): Promise<void> {
+    await this.flush()
+    const watermark = (await this.reader.end()) ?? { file: 1, offset: 0, hash: "" }
+    const head = { logs: [{ log: this.log.id, watermark }], foldedTo: this.#clock.now() } as const
+    const { bytes } = await this.store.pack()
+    await this.checkpoints.write(head, [], bytes)
+  }
+
+  /** Ends without another fold. */
+  async stop(): Promise<void> {
+    if (this.#isStopped) return
+    this.#isStopped = true
+    await Promise.all(this.#taking.splice(0))
+    if (this.#recorder === undefined) await this.log.close()
+    else await this.#recorder.close()
+    this.#recorder = undefined
+  }
+}
+
+/** @returns false where the store was away */
+async function unlessAway(work: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await work()
+    return true
+  } catch (error) {
+    if (error instanceof GatewayError && error.code === "store_unavailable") return false
+    throw error
+  }
+}

@@ -1,0 +1,64 @@
+import type { RedisServer } from "#test/adapters/redis/redis-servers.ts"
+import type { Fault } from "./fault.ts"
+import type { FaultProxy, Faults } from "./fault-proxy.ts"
+import type { Fleet } from "./fleet.ts"
+
+/** What can be killed or frozen. */
+export interface Victims {
+  readonly fleet: Fleet
+  readonly redis: RedisServer
+  /** What a kill does to files besides, once the process has ended. */
+  readonly afterKill: { redis(): void; gateway(dataDir: string): void }
+}
+
+const NETWORK: Readonly<Record<string, Faults>> = {
+  "is slow": { latencyMs: 100, jitterMs: 400 },
+  "has little bandwidth": { bandwidth: 32_768 },
+  "comes in slices": { sliceBytes: 7 },
+  "loses replies": { cutReply: 0.2 },
+  "is a black hole": { blackHole: true },
+  refuses: { refuse: true },
+}
+
+export function networkFaults(name: string, proxy: FaultProxy): readonly Fault[] {
+  return Object.entries(NETWORK).map(([what, faults]) => ({
+    name: `${name} ${what}`,
+    strike: () => proxy.suffer(faults),
+    heal: () => proxy.heal(),
+  }))
+}
+
+export function kills({ fleet, redis, afterKill }: Victims): {
+  readonly ofGateways: readonly Fault[]
+  readonly ofRedis: readonly Fault[]
+} {
+  const ofGateways = fleet.dataDirs.map((dataDir, index) => ({
+    name: `gateway ${index + 1} is killed`,
+    strike: async () => {
+      await fleet.kill(index)
+      afterKill.gateway(dataDir)
+    },
+    heal: () => fleet.revive(index),
+  }))
+  const ofRedis = {
+    name: "Redis is killed",
+    strike: async () => {
+      redis.signal("SIGKILL")
+      await redis.ended()
+      afterKill.redis()
+    },
+    heal: () => redis.restart(),
+  }
+  return { ofGateways, ofRedis: [ofRedis] }
+}
+
+export function freezes({ fleet, redis }: Victims): readonly Fault[] {
+  return [
+    ...fleet.dataDirs.map((_, index) => ({
+      name: `gateway ${index + 1} freezes`,
+      strike: () => fleet.signal(index, "SIGSTOP"),
+      heal: () => fleet.signal(index, "SIGCONT"),
+    })),
+    { name: "Redis freezes", strike: () => redis.signal("SIGSTOP"), heal: () => redis.signal("SIGCONT") },
+  ]
+}
