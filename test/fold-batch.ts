@@ -1,5 +1,12 @@
+import { CALL_SECONDS } from "#src/domain/call-counters.ts"
 import type { CounterAddition, GroupAddition } from "#src/domain/decision-facts.ts"
-import { allocatedAdditions, counterAdditions, DecisionReader, groupAdditions } from "#src/domain/decision-facts.ts"
+import {
+  allocatedAdditions,
+  callAddition,
+  counterAdditions,
+  DecisionReader,
+  groupAdditions,
+} from "#src/domain/decision-facts.ts"
 import type { DecisionEvent, RewardEvent } from "#src/domain/events.ts"
 import { hourOf } from "#src/domain/group-rows.ts"
 import type { LogPosition } from "#src/domain/log-position.ts"
@@ -18,10 +25,11 @@ function additionsOf(
   const sketches: SketchAddition[] = []
   for (const event of events) {
     if (event.type === "reward") continue
-    const { choice, second, group, unit, failed } = reader.facts(event)
+    const { choice, second, group, unit, failed, call } = reader.facts(event)
     if (choice === undefined) continue
     const counted = { count: 1, failed: failed ? 1 : 0 }
     counters.push(...counterAdditions(choice, second, counted))
+    if (call !== undefined) counters.push(callAddition(choice, second - (second % CALL_SECONDS), call, 1))
     if (choice.cohort !== "learned") continue
     const hour = hourOf(second)
     groups.push(...groupAdditions(choice, hour, group, counted))

@@ -38,6 +38,7 @@ interface Decision extends Place {
   readonly allocation?: Readonly<Record<string, number>>
   readonly seriesByVariant?: Readonly<Record<string, number>>
   readonly error?: string
+  readonly asked?: DecisionEvent["asked"]
 }
 
 /** What decisions and rewards have in common. */
@@ -78,6 +79,7 @@ export function decisionEvent(decision: Decision = {}): DecisionEvent {
       servedBy: decision.error === undefined ? shared.variant : null,
       latencyMs: 0.2,
       error: decision.error ?? null,
+      ...(decision.asked === undefined ? {} : { asked: decision.asked }),
     }),
   )
   if (event?.type !== "decision") throw new Error("not a decision")

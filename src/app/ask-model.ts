@@ -1,7 +1,9 @@
 import { GatewayError } from "../domain/errors.ts"
+import type { AskedVariant } from "../domain/events.ts"
 import type { VariantId } from "../domain/ids.ts"
 import type { Clock } from "../ports/clock.ts"
 import type { ModelAnswer, ModelCall, ModelEndpoint } from "../ports/model-endpoint.ts"
+import { STATIC_ANSWER } from "./static-answer.ts"
 import { TIMED_OUT, within } from "./within.ts"
 
 /** What to ask, whom, and whom instead. */
@@ -37,6 +39,8 @@ export interface Answered {
   /** Of `endpoints`: the number of variants where the static answer was given. */
   readonly servedIndex: number
   readonly error: AnswerError | null
+  /** Who was asked, in order: the last answered. */
+  readonly asked: readonly AskedVariant[]
 }
 
 /** Nobody answered. `error` is why the chosen variant did not, `failure` what to tell the caller. */
@@ -44,6 +48,8 @@ export interface Unanswered {
   readonly answered: false
   readonly error: AnswerError
   readonly failure: GatewayError
+  /** Who was asked, in order. */
+  readonly asked: readonly AskedVariant[]
 }
 
 export type Answer = Answered | Unanswered
@@ -60,33 +66,73 @@ const RUNG_SHARE = 0.8
 export function askModel(question: Question, clock: Clock): Answer | Promise<Answer> {
   const index = question.ladder[0] as number
   const endpoint = question.endpoints[index] as ModelEndpoint
-  if (endpoint.remote || !canTake(endpoint, question)) return askDown(question, clock, 0, undefined)
+  const asked: AskedVariant[] = []
+  if (endpoint.remote || !canTake(endpoint, question)) return askDown(question, clock, asked, undefined)
+  const startedMs = clock.monotonicMs()
   try {
-    return answered(question, index, endpoint.predict(callOf(question, index)) as ModelAnswer, undefined)
+    const result = fitting(question, endpoint.predict(callOf(question, index)) as ModelAnswer)
+    asked.push({ variant: variantOf(question, index), ms: since(startedMs, clock) })
+    return { answered: true, result, endpoint, servedIndex: index, error: null, asked }
   } catch (error) {
-    return askDown(question, clock, 1, error)
+    asked.push(failedRung(question, index, error, since(startedMs, clock)))
+    return askDown(question, clock, asked, error)
   }
 }
 
-/** @param firstError why the chosen variant did not answer, undefined where it has yet to be asked */
-async function askDown(question: Question, clock: Clock, from: number, firstError: unknown): Promise<Answer> {
-  const { ladder, deadlineAtMs } = question
+/**
+ * @param asked who was asked already; whoever is asked from here on comes behind
+ * @param firstError why the chosen variant did not answer, undefined where it has yet to be asked
+ */
+async function askDown(question: Question, clock: Clock, asked: AskedVariant[], firstError: unknown): Promise<Answer> {
+  const { endpoints, ladder, deadlineAtMs } = question
   let first = firstError
   let last = firstError
-  for (let rung = from; rung < ladder.length && !isCallersMistake(last); rung++) {
+  for (let rung = asked.length; rung < ladder.length && !isCallersMistake(last); rung++) {
     const share = rung === ladder.length - 1 ? 1 : RUNG_SHARE
-    const budgetMs = share * (deadlineAtMs - clock.monotonicMs())
+    const startedMs = clock.monotonicMs()
+    const index = ladder[rung] as number
+    const endpoint = endpoints[index] as ModelEndpoint
     try {
-      const index = ladder[rung] as number
-      const result = await inTime(question, index, budgetMs)
-      if (result !== TIMED_OUT) return answered(question, index, result, first)
-      throw new GatewayError("deadline_exceeded", { detail: "No model answered within the deadline." })
+      const answer = await inTime(question, index, share * (deadlineAtMs - startedMs))
+      if (answer === TIMED_OUT) {
+        throw new GatewayError("deadline_exceeded", { detail: "No model answered within the deadline." })
+      }
+      const result = fitting(question, answer)
+      asked.push(answeringRung(question, index, result, since(startedMs, clock)))
+      const error = first === undefined ? null : reasonOf(first)
+      return { answered: true, result, endpoint, servedIndex: index, error, asked }
     } catch (error) {
+      asked.push(failedRung(question, index, error, since(startedMs, clock)))
       first ??= error
       last = error
     }
   }
-  return { answered: false, error: reasonOf(first), failure: asGatewayError(last) }
+  return { answered: false, error: reasonOf(first), failure: asGatewayError(last), asked }
+}
+
+/** Milliseconds to three digits, as they are logged: what is counted now equals what is read from the log later. */
+function since(startedMs: number, clock: Clock): number {
+  return Math.round((clock.monotonicMs() - startedMs) * 1000) / 1000
+}
+
+function answeringRung(question: Question, index: number, { status }: ModelAnswer, ms: number): AskedVariant {
+  return { ...rungOf(question, index), ...(status === undefined ? {} : { status }), ms }
+}
+
+function failedRung(question: Question, index: number, error: unknown, ms: number): AskedVariant {
+  const status = error instanceof GatewayError ? error.backendStatus : undefined
+  const rung = { ...rungOf(question, index), ...(status === undefined ? {} : { status }) }
+  return { ...rung, error: reasonOf(error), ms }
+}
+
+function rungOf(question: Question, index: number): Pick<AskedVariant, "variant" | "target"> {
+  const { target } = question.endpoints[index] as ModelEndpoint
+  const variant = variantOf(question, index)
+  return target === undefined ? { variant } : { variant, target }
+}
+
+function variantOf({ variants }: Question, index: number): string {
+  return variants[index]?.id ?? STATIC_ANSWER
 }
 
 /** Whether an endpoint can be asked: with what the gateway read, or with the caller's own body. */
@@ -100,12 +146,12 @@ function callOf({ call, variants }: Question, index: number, timeoutMs = call.ti
   return variant === call.variant && timeoutMs === call.timeoutMs ? call : { ...call, variant, timeoutMs }
 }
 
-/** @throws GatewayError `wrong_shape` for an answer that doesn't fit the question */
-function answered(question: Question, servedIndex: number, result: ModelAnswer, first: unknown): Answered {
+/** An answer that fits the question. @throws GatewayError `wrong_shape` for one that doesn't */
+function fitting(question: Question, result: ModelAnswer): ModelAnswer {
   const fits = result.kind === "scores" ? fitsScores(question, result.scores) : question.takesOpaque
-  if (!fits) throw new GatewayError("wrong_shape", { detail: "The model's answer doesn't fit the request." })
-  const endpoint = question.endpoints[servedIndex] as ModelEndpoint
-  return { answered: true, result, endpoint, servedIndex, error: first === undefined ? null : reasonOf(first) }
+  const detail = "The model's answer doesn't fit the request."
+  if (!fits) throw new GatewayError("wrong_shape", { detail, backendStatus: result.status })
+  return result
 }
 
 /** How many instances there are in a body that the gateway did not read, only the caller and the backend know. */

@@ -43,7 +43,7 @@ export function createDecisionLines(): (facts: DecisionFacts) => string {
       `{"v":1,"type":"decision","eventId":"d-${decisionId}","at":"${lastText}",${text.membersBefore},` +
       `"decisionId":"${decisionId}","unit":"${unit.unit}","group":${unit.group},${text.membersAfter},"features":${loggedFeatures(experiment, command)},${context}` +
       `${answerMembers(experiment, answer, command.slate)},` +
-      `"latencyMs":${Math.round(facts.latencyMs * 1000) / 1000},"error":${JSON.stringify(answer.error)}}`
+      `"latencyMs":${Math.round(facts.latencyMs * 1000) / 1000},"error":${JSON.stringify(answer.error)},"asked":${askedText(answer)}}`
     )
   }
 }
@@ -53,6 +53,16 @@ function answerMembers(experiment: Experiment, answer: Answer, slate: boolean): 
   const { endpoint, servedIndex } = answer
   const servedBy = experiment.variants[servedIndex]?.id ?? STATIC_ANSWER
   return `"prediction":${loggedPrediction(answer.result, slate)},"model":${JSON.stringify(endpoint.model)},"servedBy":"${servedBy}"`
+}
+
+/** Names of variants and targets have no characters to escape. */
+function askedText({ asked }: Answer): string {
+  const rungs = asked.map(({ variant, target, status, error, ms }) => {
+    const server = target === undefined ? "" : `,"target":"${target}"`
+    const answered = status === undefined ? "" : `,"status":${status}`
+    return `{"variant":"${variant}"${server}${answered}${error === undefined ? "" : `,"error":"${error}"`},"ms":${ms}}`
+  })
+  return `[${rungs.join()}]`
 }
 
 /** Null for an answer that only the caller can read. */

@@ -1,11 +1,14 @@
+import { CALL_KINDS, CALL_SECONDS } from "../domain/call-counters.ts"
 import {
   type AllocationFacts,
   allocatedAdditions,
   type ChoiceFacts,
+  callAddition,
   counterAdditions,
   type DecisionFacts,
   groupAdditions,
 } from "../domain/decision-facts.ts"
+import { entryOf } from "../domain/entry-of.ts"
 import type { RewardEvent } from "../domain/events.ts"
 import { hourOf } from "../domain/group-rows.ts"
 import type { LogId, LogPosition } from "../domain/log-position.ts"
@@ -28,6 +31,7 @@ interface Count {
 export class PendingFold {
   readonly #experiment: string
   #seconds = new Map<ChoiceFacts, Map<number, Count>>()
+  #calls = new Map<ChoiceFacts, Map<number, Count>>()
   #groups = new Map<ChoiceFacts, Map<number, Count>>()
   #allocated = new Map<AllocationFacts, Map<number, Count>>()
   #sketches = new Map<string, SketchAddition>()
@@ -56,6 +60,9 @@ export class PendingFold {
   /** Everything so far as one batch, and nothing is left. */
   take(log: LogId, from: LogPosition | undefined, end: LogPosition): FoldBatch {
     const counters = each(this.#seconds, (choice, second, counted) => counterAdditions(choice, second, counted))
+    const calls = each(this.#calls, (choice, place, { count }) => [
+      callAddition(choice, Math.floor(place / CALL_KINDS) * CALL_SECONDS, place % CALL_KINDS, count),
+    ])
     const chosen = each(this.#groups, (choice, place, counted) =>
       groupAdditions(choice, hourAt(place), place % UNIT_GROUPS, counted),
     )
@@ -67,12 +74,13 @@ export class PendingFold {
       log,
       from,
       end,
-      counters,
+      counters: [...counters, ...calls],
       groups: [...chosen, ...allocated],
       sketches: [...this.#sketches.values()],
       rewards: this.#rewards,
     }
     this.#seconds = new Map()
+    this.#calls = new Map()
     this.#groups = new Map()
     this.#allocated = new Map()
     this.#sketches = new Map()
@@ -81,8 +89,9 @@ export class PendingFold {
     return batch
   }
 
-  #count(choice: ChoiceFacts, { second, group, unit, failed }: DecisionFacts): void {
+  #count(choice: ChoiceFacts, { second, group, unit, failed, call }: DecisionFacts): void {
     if (countAt(this.#seconds, choice, second, failed)) this.#size += 1
+    if (call !== undefined && countAt(this.#calls, choice, callPlace(second, call), false)) this.#size += 1
     if (this.#size > MAX_SECONDS) this.#coarsen()
     if (choice.cohort !== "learned") return
     const place = (hourOf(second) / HOUR_SECONDS) * UNIT_GROUPS + group
@@ -102,20 +111,37 @@ export class PendingFold {
   }
 
   #coarsen(): void {
-    const fine = this.#seconds
-    this.#seconds = new Map()
-    this.#size = 0
-    for (const [choice, seconds] of fine) {
-      const hours = new Map<number, Count>()
-      for (const [second, { count, failed }] of seconds) {
-        const hour = hourOf(second)
-        const counted = hours.get(hour) ?? { count: 0, failed: 0 }
-        hours.set(hour, { count: counted.count + count, failed: counted.failed + failed })
-      }
-      this.#seconds.set(choice, hours)
-      this.#size += hours.size
-    }
+    this.#seconds = coarser(this.#seconds, hourOf)
+    this.#calls = coarser(this.#calls, (place) => {
+      return callPlace(hourOf(Math.floor(place / CALL_KINDS) * CALL_SECONDS), place % CALL_KINDS)
+    })
+    this.#size = sizeOf(this.#seconds) + sizeOf(this.#calls)
   }
+}
+
+type Counts<Key> = Map<Key, Map<number, Count>>
+
+function coarser<Key>(fine: Counts<Key>, coarsePlace: (place: number) => number): Counts<Key> {
+  const coarse: Counts<Key> = new Map()
+  for (const [key, places] of fine) {
+    const merged = new Map<number, Count>()
+    for (const [place, { count, failed }] of places) {
+      const counted = entryOf(merged, coarsePlace(place), () => ({ count: 0, failed: 0 }))
+      counted.count += count
+      counted.failed += failed
+    }
+    coarse.set(key, merged)
+  }
+  return coarse
+}
+
+function sizeOf(counts: Counts<unknown>): number {
+  return counts.values().reduce((sum, places) => sum + places.size, 0)
+}
+
+/** A minute and the kind of a call in one number. */
+function callPlace(second: number, kind: number): number {
+  return Math.floor(second / CALL_SECONDS) * CALL_KINDS + kind
 }
 
 /** An hour and a unit group in one number. */
@@ -124,7 +150,7 @@ function hourAt(place: number): number {
 }
 
 /** @returns whether the place is new */
-function countAt<Key>(counts: Map<Key, Map<number, Count>>, key: Key, place: number, failed: boolean): boolean {
+function countAt<Key>(counts: Counts<Key>, key: Key, place: number, failed: boolean): boolean {
   let places = counts.get(key)
   if (places === undefined) {
     places = new Map()

@@ -1,8 +1,10 @@
+import { callKindOf } from "../domain/call-counters.ts"
 import type { Choice } from "../domain/choice.ts"
 import { decide } from "../domain/decide.ts"
 import type { DecisionFacts } from "../domain/decision-facts.ts"
 import type { DecisionIds } from "../domain/decision-id.ts"
 import { GatewayError } from "../domain/errors.ts"
+import type { AskedVariant } from "../domain/events.ts"
 import type { DecisionId } from "../domain/ids.ts"
 import type { Context } from "../domain/plan.ts"
 import type { Snapshot } from "../domain/snapshot.ts"
@@ -130,6 +132,7 @@ export function createPredict(deps: PredictDeps): (command: PredictCommand) => P
       group: unit.group,
       unit: unit.unit,
       failed: answer.error !== null,
+      call: callKindOf(answer.asked[0] as AskedVariant),
     })
     return {
       snapshot,

@@ -17,7 +17,7 @@ import type { AuditTrail } from "./audit-trail.ts"
 import { diffDocuments } from "./diff-documents.ts"
 import { OneAtATime } from "./one-at-a-time.ts"
 import { allocateFrom, allocateNow, resolutionOf } from "./reallocate.ts"
-import { type Content, contentDiff, modelHashes } from "./revision-content.ts"
+import { type Content, contentDiff, contentOf } from "./revision-content.ts"
 import { toEvent } from "./revision-event.ts"
 import { definitionsOf, lineageAfter } from "./revision-lineage.ts"
 import { recordOf, wishesOf } from "./revision-record.ts"
@@ -63,6 +63,8 @@ export interface Draft {
   readonly before: StoredRevision | undefined
   readonly experiment: Experiment
   readonly content: Content
+  /** What would answer for the variants, in the document's order. */
+  readonly endpoints: readonly ModelEndpoint[]
   /** One line a place, and one for each variant whose series somebody began anew or kept. None: there is nothing to publish. */
   readonly diff: readonly string[]
   readonly lineage: Lineage
@@ -144,7 +146,8 @@ export class Publisher {
   async standing(document: Experiment): Promise<"newest" | "earlier" | "new"> {
     const newest = this.#newest.get(document.id)
     if (newest === undefined) return "new"
-    const content = this.#contentOf(this.#inForce(document, newest.held !== undefined).experiment)
+    const { experiment } = this.#inForce(document, newest.held !== undefined)
+    const content = contentOf(experiment, this.#endpointsOf(experiment))
     if (contentDiff(newest, content).length === 0) return "newest"
     const history = await this.#deps.store.history(document.id)
     return history.some((revision) => contentDiff(revision, content).length === 0) ? "earlier" : "new"
@@ -154,10 +157,11 @@ export class Publisher {
   draft(document: Experiment, publication: Publication = {}): Draft {
     const before = this.#newest.get(document.id)
     const { experiment, held } = this.#inForce(document, publication.hold ?? before?.held !== undefined)
-    const content = this.#contentOf(experiment)
+    const endpoints = this.#endpointsOf(experiment)
+    const content = contentOf(experiment, endpoints)
     const { lineage, steps } = lineageAfter(before, experiment, content.models, this.#deps.clock.now(), publication)
     const diff = [...contentDiff(before, content), ...wishesOf(steps)]
-    return { before, experiment, content, diff, lineage, steps, held }
+    return { before, experiment, content, endpoints, diff, lineage, steps, held }
   }
 
   /**
@@ -227,7 +231,7 @@ export class Publisher {
     const revision = stored?.revision ?? 0
     const served = experiments.get(experiment.id)
     if (served?.snapshot.revision === revision) return
-    const own = experiment.variants.map(({ backend }) => this.#deps.endpointOf(backend))
+    const own = this.#endpointsOf(experiment)
     const endpoints = withStaticAnswer(experiment, own)
     const lineage = stored?.lineage ?? NO_LINEAGE
     const snapshot = await this.#snapshot(experiment, revision, lineage)
@@ -361,9 +365,8 @@ export class Publisher {
     }
   }
 
-  #contentOf(experiment: Experiment): Content {
-    const endpoints = experiment.variants.map(({ backend }) => this.#deps.endpointOf(backend))
-    return { document: JSON.parse(JSON.stringify(experiment)), models: modelHashes(experiment, endpoints) }
+  #endpointsOf({ variants }: Experiment): ModelEndpoint[] {
+    return variants.map(({ backend }) => this.#deps.endpointOf(backend))
   }
 
   /**

@@ -11,6 +11,7 @@ import { emptySketch, estimateUnits, mergeSketch, type UnitSketch } from "../dom
 import type { Clock } from "../ports/clock.ts"
 import type { CounterStore } from "../ports/counter-store.ts"
 import type { ModelEndpoint } from "../ports/model-endpoint.ts"
+import { readCalls } from "./read-calls.ts"
 import { statisticsQuery, toArms } from "./reallocate.ts"
 import type { Served } from "./served-experiments.ts"
 
@@ -26,9 +27,10 @@ export async function readStatistics(snapshot: Snapshot, counters: CounterStore,
   const { experiment, revision } = snapshot
   const now = clock.now()
   const query = statisticsQuery(snapshot, now)
-  const [{ read, posteriors }, units, ...secondary] = await Promise.all([
+  const [{ read, posteriors }, units, calls, ...secondary] = await Promise.all([
     readPosteriors(snapshot, counters, now),
     readUnits(experiment, query.series, counters),
+    readCalls(experiment.id, query.series, counters, now),
     ...experiment.metrics.map((metric) => readSecondary(experiment, metric, query, counters)),
   ])
   const byVariant = new Map(read.variants.map((entry) => [entry.variant, entry]))
@@ -59,6 +61,7 @@ export async function readStatistics(snapshot: Snapshot, counters: CounterStore,
         matured: known?.n ?? 0,
         pending: known?.pending ?? 0,
         excluded: known?.excluded ?? 0,
+        calls: calls(id),
       }
     }),
     holdout: read.holdout.map(({ variant, ...totals }) => ({ id: variant, ...totals, rate: perDecision(totals) })),
@@ -196,8 +199,16 @@ export function explainChoice({ snapshot, endpoints }: Served, unitId: string) {
       score: scores[i] ?? null,
       knownFeatures: knownFeatures(endpoints[i]),
       request: endpoints[i]?.preview?.() ?? null,
+      server: describedBy(endpoints[i]),
     })),
   }
+}
+
+/** What the model's server says of it, and where the document declares something else; null where no server can say. */
+function describedBy(endpoint: ModelEndpoint | undefined) {
+  if (endpoint?.describe === undefined) return null
+  const { signature, misfits, unread } = endpoint.description?.() ?? { misfits: [], unread: "nobody has asked it yet" }
+  return { signature: signature ?? null, misfits, ...(unread === undefined ? {} : { unread }) }
 }
 
 /** Sorted names; null where the model can't tell. */

@@ -46,6 +46,7 @@ export function createRecoveringStore(store: CounterStore, catchUp: () => Promis
     seen: (keys) => store.seen(keys),
     statistics: (experiment, query) => store.statistics(experiment, query),
     groups: (experiment) => store.groups(experiment),
+    calls: (experiment) => store.calls(experiment),
     keep: (experiment, resolution) => store.keep(experiment, resolution),
     // What is folded says nothing yet of what was logged before.
     alive: (log, foldedTo) => store.alive(log, recovered ? foldedTo : 0),

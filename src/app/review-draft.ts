@@ -28,17 +28,18 @@ export async function reviewDraft(draft: Draft, counters: CounterStore, now: num
   const { before, experiment, content, lineage, steps } = draft
   const previous = before === undefined ? null : storedExperiment(before)
   const shares = (one: Experiment | null, filed: Draft["lineage"]) => sharesOf(one, filed, counters, now)
-  const [sharesBefore, sharesAfter, silent] = await Promise.all([
+  const [sharesBefore, sharesAfter, silent, unfit] = await Promise.all([
     shares(previous, before?.lineage ?? lineage),
     shares(experiment, lineage),
     silentMetrics(experiment, draft, counters, now),
+    unfitBackends(draft),
   ])
   return {
     changes: documentChanges(before?.document ?? null, content.document),
     allocation: { before: sharesBefore, after: sharesAfter },
     series: steps,
     beginsEpoch: lineage.epoch !== (before?.lineage.epoch ?? 0),
-    warnings: [...documentWarnings(experiment), ...silent],
+    warnings: [...documentWarnings(experiment), ...silent, ...unfit],
   }
 }
 
@@ -93,6 +94,20 @@ async function silentMetrics(
       const pointer = metric.role === "primary" ? "/reward/metric" : `/metrics/${index - 1}/id`
       const detail = `is "${metric.id}", and nothing was ever reported under it in ${decisions} decisions. Check that postbacks name it so.`
       return [{ pointer, detail }]
+    }),
+  )
+  return found.flat()
+}
+
+/** Where the document declares something else than the servers of its models say. */
+async function unfitBackends({ endpoints }: Draft): Promise<DocumentWarning[]> {
+  const found = await Promise.all(
+    endpoints.map(async (endpoint, index): Promise<DocumentWarning[]> => {
+      const pointer = `/variants/${index}/backend`
+      const description = await endpoint.describe?.()
+      if (description === undefined) return []
+      if (!description.reached) return [{ pointer, detail: `can't be compared with its model: ${description.unread}` }]
+      return description.misfits.map((misfit) => ({ pointer: `${pointer}${misfit.pointer}`, detail: misfit.detail }))
     }),
   )
   return found.flat()

@@ -8,13 +8,18 @@ export interface Content {
   readonly models: Readonly<Record<string, string>>
 }
 
+/** What a revision of this document serves, `endpoints` being those of its variants in order. */
+export function contentOf(experiment: Experiment, endpoints: readonly ModelEndpoint[]): Content {
+  return { document: JSON.parse(JSON.stringify(experiment)), models: modelHashes(experiment, endpoints) }
+}
+
 /** One line per change, none where both are the same. */
 export function contentDiff(before: Content | undefined, after: Content): string[] {
   return [...diffDocuments(before?.document ?? null, after.document), ...diffModels(before?.models ?? {}, after.models)]
 }
 
 /** The hash of each variant's model, where it is known. */
-export function modelHashes(experiment: Experiment, endpoints: readonly ModelEndpoint[]): Record<string, string> {
+function modelHashes(experiment: Experiment, endpoints: readonly ModelEndpoint[]): Record<string, string> {
   return Object.fromEntries(
     experiment.variants.flatMap(({ id }, index) => {
       const sha256 = endpoints[index]?.sha256

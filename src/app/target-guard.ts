@@ -149,6 +149,18 @@ export class GuardedModel implements ModelCalls {
     }
   }
 
+  async look(request: OutboundRequest, timeoutMs: number): Promise<OutboundResult> {
+    const { limit, outbound } = this.#target
+    if (!limit.enter()) {
+      return { ok: false, failure: "unreachable", error: new Error(`at its limit of ${limit.limit} calls at once`) }
+    }
+    try {
+      return await outbound.send(request, timeoutMs)
+    } finally {
+      limit.leave(false)
+    }
+  }
+
   async #attempt(request: OutboundRequest, timeoutMs: number): Promise<OutboundResult> {
     const { clock, counts, outbound } = this.#target
     const startedMs = clock.monotonicMs()
@@ -184,7 +196,7 @@ export class GuardedModel implements ModelCalls {
       // What it refuses it has understood: another request may be answered.
       if (result.answer.status >= 500 || BLAMED.has(result.answer.status)) this.#circuit.failed(nowMs)
       else this.#circuit.succeeded(nowMs)
-      throw this.#failed(failure)
+      throw this.#failed(failure, result.answer.status)
     }
     if (result.failure !== "late") {
       this.#circuit.failed(nowMs)
@@ -200,8 +212,9 @@ export class GuardedModel implements ModelCalls {
     return new GatewayError("backend_unavailable", { cause: new Error(`the target ${this.#target.name} is ${why}`) })
   }
 
-  #failed(failure: string): GatewayError {
-    return new GatewayError("backend_failed", { cause: new Error(`the target ${this.#target.name}: ${failure}`) })
+  #failed(failure: string, backendStatus?: number): GatewayError {
+    const cause = new Error(`the target ${this.#target.name}: ${failure}`)
+    return new GatewayError("backend_failed", { cause, backendStatus })
   }
 }
 

@@ -1,3 +1,4 @@
+import { callKindOf, callMetric } from "./call-counters.ts"
 import {
   type Cohort,
   type CounterDelta,
@@ -46,6 +47,8 @@ export interface DecisionFacts {
   readonly unit: string
   /** Whether its variant did not answer. */
   readonly failed: boolean
+  /** What became of asking its variant, and how long it took: `callKindOf`. Undefined where that was not logged. */
+  readonly call: number | undefined
 }
 
 /** Decisions that were counted together. */
@@ -71,6 +74,13 @@ export function counterAdditions(choice: ChoiceFacts, second: number, counted: D
   const decisions = { key: { ...key, metric: DECISIONS }, delta: { count: counted.count, sum: 0, sumSq: 0 } }
   if (counted.failed === 0) return [decisions]
   return [decisions, { key: { ...key, metric: ERROR_METRIC }, delta: errors(counted.failed) }]
+}
+
+/** What calls of one choice, minute and kind (`callKindOf`) add to the counters. */
+export function callAddition(choice: ChoiceFacts, minute: number, kind: number, count: number): CounterAddition {
+  const { cohort, variant, series, allocation } = choice
+  const key = { experiment: allocation.experiment, cohort, variant, series, metric: callMetric(kind), bucket: minute }
+  return { key, delta: { count, sum: 0, sumSq: 0 } }
 }
 
 /** What decisions of one choice, hour and unit group add to the chosen variant's group rows. */
@@ -127,6 +137,7 @@ export class DecisionReader {
       group: event.group,
       unit: event.unit,
       failed: event.error !== null,
+      call: event.asked?.[0] === undefined ? undefined : callKindOf(event.asked[0]),
     }
   }
 

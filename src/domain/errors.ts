@@ -67,6 +67,8 @@ export class GatewayError extends Error {
   readonly errors: readonly InputError[] | undefined
   /** After how long it is worth trying again, where that isn't the same for every error of the code. */
   readonly retryAfterSeconds: number | undefined
+  /** HTTP status that a model's server answered, where it did. */
+  readonly backendStatus: number | undefined
 
   constructor(
     code: ErrorCode,
@@ -75,6 +77,7 @@ export class GatewayError extends Error {
       readonly cause?: unknown
       readonly errors?: readonly InputError[]
       readonly retryAfterSeconds?: number
+      readonly backendStatus?: number | undefined
     } = {},
   ) {
     super(options.detail ?? code, options.cause === undefined ? undefined : { cause: options.cause })
@@ -83,5 +86,6 @@ export class GatewayError extends Error {
     this.detail = options.detail
     this.errors = options.errors
     this.retryAfterSeconds = options.retryAfterSeconds
+    this.backendStatus = options.backendStatus
   }
 }

@@ -56,6 +56,22 @@ export interface DecisionEvent {
   readonly latencyMs: number
   /** Why the chosen variant did not answer; null where it did. */
   readonly error: string | null
+  /** Who was asked, in order, until somebody answered: the chosen variant first. Absent from lines of before calls were counted. */
+  readonly asked?: readonly AskedVariant[]
+}
+
+/** One variant that was asked for a decision's prediction: a rung of the ladder. */
+export interface AskedVariant {
+  /** `_static` for the static answer. */
+  readonly variant: string
+  /** Of TARGETS_FILE; absent for what answers in the gateway's own process. */
+  readonly target?: string
+  /** Of the HTTP answer that came last; absent where none came or none was waited for. */
+  readonly status?: number
+  /** Why it did not answer; absent where it did. */
+  readonly error?: string
+  /** From asking to its answer or failure, milliseconds. */
+  readonly ms: number
 }
 
 /**

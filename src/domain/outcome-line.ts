@@ -40,7 +40,18 @@ function isDecision(value: Fields): value is Fields & DecisionEvent {
     isReason(value["reason"]) &&
     isRecordOf(value["allocation"], isProbability) &&
     (value["seriesByVariant"] === undefined || isRecordOf(value["seriesByVariant"], isOrdinal)) &&
-    (value["error"] === null || typeof value["error"] === "string")
+    (value["error"] === null || typeof value["error"] === "string") &&
+    (value["asked"] === undefined || (Array.isArray(value["asked"]) && value["asked"].every(isAsked)))
+  )
+}
+
+function isAsked(value: unknown): boolean {
+  return (
+    isRecord(value) &&
+    isName(value["variant"]) &&
+    typeof value["ms"] === "number" &&
+    (value["status"] === undefined || Number.isInteger(value["status"])) &&
+    (value["error"] === undefined || typeof value["error"] === "string")
   )
 }
 

@@ -17,7 +17,7 @@ import { listen, stopListening } from "./listen.ts"
 import { machineClock as clock } from "./machine-clock.ts"
 import { ModelFolder } from "./model-folder.ts"
 import { createNodeParts } from "./node-parts.ts"
-import { partStates, recordingFails, targetsState } from "./part-states.ts"
+import { modelsState, partStates, recordingFails, targetsState } from "./part-states.ts"
 import { retentionReadings, storageReading } from "./readings.ts"
 import { openRecording } from "./recording.ts"
 import { type RunningGateway, runGateway } from "./running-gateway.ts"
@@ -136,6 +136,7 @@ async function startInThisThread({ config, dataDir, logger, shared, unlock }: St
         recording.state(),
       ),
       ...targetsState(targets.guards),
+      ...modelsState(gateway.experiments.all()),
     }),
   })
   watchTargets(gateway.metrics.registry, () => targets.guards)

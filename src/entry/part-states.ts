@@ -1,3 +1,4 @@
+import type { Served } from "../app/served-experiments.ts"
 import type { TargetGuard } from "../app/target-guard.ts"
 import type { PartState, PartStates } from "../http/routes/health.ts"
 import type { RecordingState } from "./recording.ts"
@@ -40,6 +41,9 @@ export function partStates(state: ServedState, recording: RecordingState): PartS
   }
 }
 
+/** More of them than anybody reads in one line. */
+const MOST_SENTENCES = 10
+
 /** The targets that are called, where there are any. Without them fallbacks answer: none keeps the gateway from being ready. */
 export function targetsState(guards: readonly TargetGuard[]): PartStates {
   if (guards.length === 0) return {}
@@ -50,6 +54,28 @@ export function targetsState(guards: readonly TargetGuard[]): PartStates {
   })
   const detail = failing.length === 0 ? `${guards.length} answer` : reasons.join(", ")
   return { targets: { ready: failing.length === 0, required: false, detail } }
+}
+
+/** Whether models elsewhere are what documents declare, as far as their servers say. One that isn't may answer all the same. */
+export function modelsState(served: readonly Pick<Served, "snapshot" | "endpoints">[]): PartStates {
+  const known = served.flatMap(({ snapshot, endpoints }) =>
+    snapshot.experiment.variants.flatMap(({ id }, index) => {
+      const description = endpoints[index]?.description?.()
+      return description === undefined ? [] : [{ name: `${snapshot.experiment.id}/${id}`, ...description }]
+    }),
+  )
+  if (known.length === 0) return {}
+  const unfit = known.filter(({ misfits }) => misfits.length > 0)
+  const sentences = [
+    ...unfit.flatMap(({ name, misfits }) => misfits.map(({ pointer, detail }) => `${name}: ${pointer} ${detail}`)),
+    ...known.flatMap(({ name, unread }) => (unread === undefined ? [] : [`${name}: ${unread}`])),
+  ]
+  const shown = sentences.slice(0, MOST_SENTENCES)
+  const more = sentences.length - shown.length
+  const detail = sentences.length === 0 ? `${known.length} as declared` : shown.join("; ")
+  return {
+    models: { ready: unfit.length === 0, required: false, detail: more === 0 ? detail : `${detail}; and ${more} more` },
+  }
 }
 
 export function serverState(draining: boolean): PartState {

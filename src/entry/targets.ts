@@ -7,6 +7,7 @@ import type { Config } from "../config.ts"
 import type { RemoteBackend } from "../domain/backends/backend.ts"
 import { targetNameProblem } from "../domain/backends/fit.ts"
 import type { LocatedTarget } from "../domain/backends/target.ts"
+import { entryOf } from "../domain/entry-of.ts"
 import type { Clock } from "../ports/clock.ts"
 import type { ModelEndpoint } from "../ports/model-endpoint.ts"
 
@@ -70,10 +71,9 @@ export class Targets {
     const target = this.#options.targets.get(backend.target)
     if (problem !== undefined || target === undefined) throw new Error(`the backend ${problem}`)
     const key = JSON.stringify(backend)
-    const known = this.#endpoints.get(key)
-    if (known !== undefined) return known
-    const endpoint = this.#create(backend, target)
-    this.#endpoints.set(key, endpoint)
+    const endpoint = entryOf(this.#endpoints, key, () => this.#create(backend, target))
+    // Documents are about to be published or reviewed.
+    void endpoint.describe?.()
     return endpoint
   }
 
@@ -84,7 +84,9 @@ export class Targets {
 
   #create(backend: RemoteBackend, target: LocatedTarget): ModelEndpoint {
     const calls = this.#guardOf(backend.target, target).forModel()
-    if (backend.kind === "http" && target.kind === "http") return createHttpModel({ backend, target, calls })
+    if (backend.kind === "http" && target.kind === "http") {
+      return createHttpModel({ backend, target, calls, clock: this.#options.clock })
+    }
     if (backend.kind === "sagemaker" && target.kind === "sagemaker") {
       const model = this.#sagemaker?.(backend, target, calls)
       if (model !== undefined) return model

@@ -4,7 +4,7 @@ import type { CounterAddition, GroupAddition } from "../domain/decision-facts.ts
 import type { RewardEvent } from "../domain/events.ts"
 import type { GroupRow } from "../domain/group-rows.ts"
 import type { LogId, LogPosition } from "../domain/log-position.ts"
-import type { Statistics, StatisticsQuery } from "../domain/statistics.ts"
+import type { CounterRow, Statistics, StatisticsQuery } from "../domain/statistics.ts"
 import type { UnitSketch } from "../domain/unit-sketch.ts"
 
 export type { Resolution }
@@ -75,6 +75,8 @@ export interface CounterStore {
   /** Statistics of every variant that has any, and a number that rises whenever a counter of the experiment changes. */
   statistics(experiment: string, query: StatisticsQuery): Promise<Statistics>
   groups(experiment: string): Promise<GroupStatistics>
+  /** Counters of calls to its variants, all series and cohorts, those of the last two weeks at least. Read for people: not kept at hand. */
+  calls(experiment: string): Promise<readonly CounterRow[]>
   /** Says how fine an experiment's counters have to stay. Kept across restarts. */
   keep(experiment: string, resolution: Resolution): Promise<void>
   /**

@@ -1,3 +1,5 @@
+import type { Misfit } from "../domain/backends/misfits.ts"
+import type { ModelSignature } from "../domain/backends/signature.ts"
 import type { DecisionId, ExperimentId, VariantId } from "../domain/ids.ts"
 import type { CallHealth } from "./outbound-http.ts"
 
@@ -48,18 +50,15 @@ export interface Takes {
   readonly bodies: readonly WireProtocol[]
 }
 
-/** One tensor, as the server of a model describes it. */
-export interface TensorSignature {
-  readonly name: string
-  readonly datatype: string
-  /** -1 for a length that varies. */
-  readonly shape: readonly number[]
-}
-
-/** Inputs and outputs of a model, as its server describes them. */
-export interface ModelSignature {
-  readonly inputs: readonly TensorSignature[]
-  readonly outputs: readonly TensorSignature[]
+/** What the server of a model says of it, compared with what the document declares. */
+export interface ModelDescription {
+  /** Undefined where the server didn't say. */
+  readonly signature: ModelSignature | undefined
+  readonly misfits: readonly Misfit[]
+  /** Why the server didn't say; undefined where it did. */
+  readonly unread: string | undefined
+  /** Whether it answered anything at all. */
+  readonly reached: boolean
 }
 
 /** How an endpoint asks its server, for people to look at. */
@@ -77,20 +76,30 @@ export interface RequestPreview {
  * What a model answers: one number per instance in order; a body that only the caller understands; or the promise of an answer at another
  * place, from a backend that works asynchronously.
  */
-export type ModelAnswer =
-  | { readonly kind: "scores"; readonly scores: readonly number[] }
-  | { readonly kind: "body"; readonly body: OpaqueBody }
-  | {
-      readonly kind: "accepted"
-      readonly location: string
-      /** Where to look when the model failed; undefined where the backend doesn't say. */
-      readonly failureLocation?: string | undefined
-    }
+export type ModelAnswer = FromServer &
+  (
+    | { readonly kind: "scores"; readonly scores: readonly number[] }
+    | { readonly kind: "body"; readonly body: OpaqueBody }
+    | {
+        readonly kind: "accepted"
+        readonly location: string
+        /** Where to look when the model failed; undefined where the backend doesn't say. */
+        readonly failureLocation?: string | undefined
+      }
+  )
+
+/** What every answer has. */
+interface FromServer {
+  /** HTTP status of the server's answer; absent where no server was asked. */
+  readonly status?: number
+}
 
 /** Something that answers predictions for one variant. */
 export interface ModelEndpoint {
   /** Name of the model that answers, for the response and the log. */
   readonly model: string
+  /** Name of the target that it is at; absent for a model in this process. */
+  readonly target?: string
   /** SHA-256 of the model's files, in hex; undefined where they are somewhere else. */
   readonly sha256?: string | undefined
   /** Whether a network lies between: only then is a deadline armed. A local one answers synchronously. */
@@ -106,15 +115,17 @@ export interface ModelEndpoint {
   readonly health?: () => CallHealth
   /** The most bytes of a body that it passes on; absent where it passes on none. */
   readonly maxBodyBytes?: number
-  /** What its server said of the model when it was last asked; undefined where it hasn't said. */
-  readonly signature?: () => ModelSignature | undefined
+  /** Asks its server what the model takes, off the request path. Never rejects, and takes two seconds at most. Absent where no server can say. */
+  readonly describe?: () => Promise<ModelDescription>
+  /** What came of that last; undefined where nobody has asked yet. */
+  readonly description?: () => ModelDescription | undefined
   /** How it asks its server; absent where there is none. */
   readonly preview?: () => RequestPreview | undefined
   /**
    * Answers one call. An in-process scorer answers synchronously; a remote one returns a promise and gives up after `call.timeoutMs`.
    *
    * @throws GatewayError `features_invalid` when an instance can't be scored by anyone's model (the caller's mistake),
-   *         `backend_failed` when the model failed
+   *         `backend_failed` when the model failed, with the status of its server where it answered
    */
   predict(call: ModelCall): ModelAnswer | Promise<ModelAnswer>
 }

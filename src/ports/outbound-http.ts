@@ -47,6 +47,12 @@ export interface ModelCalls {
    *         is no answer or one outside 2xx
    */
   send(request: OutboundRequest, timeoutMs: number): Promise<OutboundAnswer>
+  /**
+   * Sends a request that is no prediction, once: it neither waits for a circuit nor moves one.
+   *
+   * @returns `unreachable` without having sent it where too many calls are under way
+   */
+  look(request: OutboundRequest, timeoutMs: number): Promise<OutboundResult>
   /** Whether a call would be sent now. */
   isReady(): boolean
   health(): CallHealth

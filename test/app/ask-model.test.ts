@@ -44,6 +44,23 @@ it("climbs down the ladder until a variant answers, and keeps why the chosen one
   expect(endpoints.map(({ calls }) => calls)).toEqual([1, 1, 1])
 })
 
+it("tells who was asked, in order, and how long each took", async () => {
+  const refusal = new GatewayError("backend_failed", { backendStatus: 429 })
+  for (const remote of [true, false]) {
+    const { question } = questionOf([{ kind: "fail", error: refusal }, FAILS, scores(0.3)], { remote })
+    const { asked } = await askModel(question, realClock)
+    expect(asked).toEqual([
+      { variant: "m0", status: 429, error: "backend_failed", ms: expect.any(Number) },
+      { variant: "m1", error: "backend_failed", ms: expect.any(Number) },
+      { variant: "m2", ms: expect.any(Number) },
+    ])
+  }
+  const { question } = questionOf([{ kind: "delay", delayMs: 30, score: () => 1 }])
+  const { asked } = await askModel(question, realClock)
+  expect(asked[0]?.ms).toBeGreaterThanOrEqual(29)
+  expect(asked[0]?.ms).toBe(Number(asked[0]?.ms.toFixed(3)))
+})
+
 it("leaves the later rungs a part of the time, so that a hanging first still gets an answer", async () => {
   const { question } = questionOf([{ kind: "hang" }, scores(0.3)], { deadlineAtMs: realClock.monotonicMs() + 1_000 })
   expect(await askModel(question, realClock)).toMatchObject({ servedIndex: 1, error: "deadline_exceeded" })

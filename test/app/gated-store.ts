@@ -17,6 +17,7 @@ export class GatedStore implements Store {
   seen: Store["seen"] = (keys) => this.#pass(() => this.#store.seen(keys))
   statistics: Store["statistics"] = (experiment, query) => this.#pass(() => this.#store.statistics(experiment, query))
   groups: Store["groups"] = (experiment) => this.#pass(() => this.#store.groups(experiment))
+  calls: Store["calls"] = (experiment) => this.#pass(() => this.#store.calls(experiment))
   keep: Store["keep"] = (experiment, resolution) => this.#pass(() => this.#store.keep(experiment, resolution))
   alive: Store["alive"] = (log, foldedTo) => this.#pass(() => this.#store.alive(log, foldedTo))
   positions: Store["positions"] = (log) => this.#pass(() => this.#store.positions(log))

@@ -30,7 +30,11 @@ const ALLOCATION = {
 
 const A = choice("a")
 
-function decision(second: number, parts: { readonly unit?: string; readonly failed?: boolean } = {}, of = A) {
+function decision(
+  second: number,
+  parts: { readonly unit?: string; readonly failed?: boolean; readonly call?: number } = {},
+  of = A,
+) {
   const facts = {
     experiment: "e",
     choice: of,
@@ -38,6 +42,7 @@ function decision(second: number, parts: { readonly unit?: string; readonly fail
     group: 5,
     unit: "AAAAAAAAAAAAAAAAAAAAAA",
     failed: false,
+    call: undefined,
     ...parts,
   }
   return { kind: "decision", facts } as const

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest"
 import type { Answer } from "#src/app/ask-model.ts"
+import { readCalls } from "#src/app/read-calls.ts"
 import { GatewayError } from "#src/domain/errors.ts"
 import type { DecisionEvent } from "#src/domain/events.ts"
 import type { Context } from "#src/domain/plan.ts"
@@ -222,10 +223,43 @@ describe("given a chosen variant that does not answer", () => {
     await rig.publish()
     const invalid = new GatewayError("features_invalid", { errors: [{ pointer: "/features/hour", detail: "…" }] })
     for (const name of ["a", "b"]) rig.model(name).behaviour = { kind: "fail", error: invalid }
-    expect((await rig.predict()).answer).toEqual({ answered: false, error: "features_invalid", failure: invalid })
+    expect((await rig.predict()).answer).toMatchObject({
+      answered: false,
+      error: "features_invalid",
+      failure: invalid,
+      asked: [{ error: "features_invalid" }],
+    })
     expect(rig.model("a").calls + rig.model("b").calls).toBe(1)
     expect(await decisions(rig)).toMatchObject([{ error: "features_invalid", servedBy: null, learn: true }])
   })
+})
+
+it("logs who was asked at which target, with what status and for how long, and counts calls to the chosen variant", async () => {
+  const rig = createRig()
+  await rig.publish({ policy: { kind: "static" } })
+  for (const name of ["a", "b"]) {
+    rig.model(name).target = `at-${name}`
+    rig.model(name).behaviour = { kind: "answer", answer: { kind: "scores", scores: [0.1], status: 200 } }
+  }
+  for (let i = 0; i < 20; i++) await rig.predict({ unitId: `u${i}` })
+  const refusal = new GatewayError("backend_failed", { backendStatus: 503 })
+  rig.model("b").behaviour = { kind: "fail", error: refusal }
+  for (let i = 0; i < 20; i++) await rig.predict({ unitId: `u${i}` })
+  const logged = await decisions(rig)
+  const answering = { variant: "a", target: "at-a", status: 200, ms: 0 }
+  const refusing = { variant: "b", target: "at-b", status: 503, error: "backend_failed", ms: 0 }
+  for (const { variant, asked } of logged.slice(20)) {
+    expect(asked).toEqual(variant === "a" ? [answering] : [refusing, answering])
+  }
+  await rig.recorder.flush()
+  const read = await readCalls("e", { a: 1, b: 1 }, rig.counters, rig.clock.now())
+  const drawn = (variant: string) => logged.filter((event) => event.variant === variant).length
+  expect(drawn("b")).toBeGreaterThan(0)
+  expect(read("a")).toMatchObject({ answered: drawn("a"), failed: 0, failures: {} })
+  const half = drawn("b") / 2
+  expect(read("b")).toMatchObject({ answered: half, failed: half, failures: { status_5xx: half } })
+  expect(read("b").lastHour.at(-1)).toMatchObject({ from: "2026-11-21T12:00:00.000Z", answered: half, failed: half })
+  expect(read("b").lastHour[0]).toMatchObject({ from: "2026-11-21T11:05:00.000Z", answered: 0, latencyMs: null })
 })
 
 it("forces a variant, logs it as forced and learns nothing from it", async () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest"
+import { callTotals } from "#src/domain/call-counters.ts"
 import { type CounterContents, decodeContents } from "#src/domain/counter-contents.ts"
 import { SQUARE_UNITS, SUM_UNITS } from "#src/domain/counters.ts"
 import type { StatisticsQuery } from "#src/domain/statistics.ts"
@@ -36,6 +37,7 @@ export function counterStoreContract(name: string, open: OpenStore): void {
       const store = await opened()
       expect(await store.statistics("banner-ctr", QUERY)).toEqual({ stateVersion: 0, variants: [], holdout: [] })
       expect(await store.groups("banner-ctr")).toEqual({ rows: [], sketches: [] })
+      expect(await store.calls("banner-ctr")).toEqual([])
       expect(await store.positions("L1")).toEqual(new Map())
       expect(await store.contents()).toEqual(NOTHING)
       expect(await store.seen([rewardEvent()])).toEqual([false])
@@ -54,6 +56,35 @@ export function counterStoreContract(name: string, open: OpenStore): void {
       expect((await store.contents()).positions).toEqual([
         { experiment: "banner-ctr", log: "L1", position: place(900) },
       ])
+      await store.close()
+    })
+
+    it("keeps how calls to variants went, by minute, beside statistics that know nothing of it", async () => {
+      const store = await opened()
+      const call = (ms: number, error?: string) => ({
+        variant: "champion",
+        ms,
+        ...(error === undefined ? {} : { error }),
+      })
+      const called = [
+        decisionEvent({ decisionId: "D1", asked: [call(10)] }),
+        decisionEvent({ decisionId: "D2", asked: [call(10)], decidedAt: NOON + 59_000 }),
+        decisionEvent({ decisionId: "D3", asked: [call(300, "wrong_shape")], error: "wrong_shape" }),
+        decisionEvent({ decisionId: "D4", asked: [call(10)], decidedAt: NOON + 60_000 }),
+        decisionEvent({ decisionId: "D5" }),
+      ]
+      await store.fold(batchOf(called, { end: place(1) }))
+      const rows = await store.calls("banner-ctr")
+      expect(callTotals(rows)).toMatchObject({ answered: 3, failed: 1, failures: { wrong_shape: 1 } })
+      const ofFirstMinute = rows.filter(({ bucket }) => bucket === NOON / 1000)
+      expect(callTotals(ofFirstMinute)).toMatchObject({ answered: 2, failed: 1 })
+      expect(rows.map(({ variant, series, cohort }) => [variant, series, cohort])).toContainEqual([
+        "champion",
+        1,
+        "learned",
+      ])
+      const [statistics] = (await store.statistics("banner-ctr", QUERY)).variants
+      expect(statistics).toMatchObject({ n: 5, totals: { decisions: 5, rewards: 0 } })
       await store.close()
     })
 

@@ -28,6 +28,7 @@ export const EVENT_FIELDS = {
   servedBy: "VARCHAR",
   latencyMs: "DOUBLE",
   error: "VARCHAR",
+  asked: "JSON",
   decidedAt: "TIMESTAMP",
   value: "DOUBLE",
   bound: "DOUBLE",

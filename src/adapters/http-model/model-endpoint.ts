@@ -1,15 +1,10 @@
 import type { HttpBackend } from "../../domain/backends/backend.ts"
 import { scoreTogetherOrEach } from "../../domain/backends/declared-body.ts"
-import type { HttpProtocol, HttpTarget } from "../../domain/backends/target.ts"
+import type { HttpProtocol } from "../../domain/backends/target.ts"
 import { GatewayError } from "../../domain/errors.ts"
-import type {
-  ModelAnswer,
-  ModelCall,
-  ModelEndpoint,
-  ModelSignature,
-  OpaqueRequest,
-} from "../../ports/model-endpoint.ts"
-import type { ModelCalls, OutboundAnswer } from "../../ports/outbound-http.ts"
+import type { ModelAnswer, ModelCall, ModelEndpoint, OpaqueRequest } from "../../ports/model-endpoint.ts"
+import type { OutboundAnswer } from "../../ports/outbound-http.ts"
+import { type DescribedModel, Description } from "./description.ts"
 import { json } from "./json.ts"
 import { openInference } from "./open-inference.ts"
 import { seldon } from "./seldon.ts"
@@ -26,21 +21,17 @@ const WIRES: Readonly<Record<HttpProtocol, (backend: HttpBackend) => Wire>> = {
 /** What the way back takes: a backend that answers at its own deadline is still in time. */
 const WAY_BACK_MS = 5
 
-export interface HttpModel {
-  readonly backend: HttpBackend
-  readonly target: HttpTarget
-  readonly calls: ModelCalls
-  /** What the server said of the model, where it has been asked. */
-  readonly signature?: () => ModelSignature | undefined
-}
-
 /**
  * A model at an HTTP server of the deployment's. The document says how features become a request and where the prediction is; a body in the
  * server's own protocol is passed through, byte for byte. Of a caller's headers only those of the protocol travel on.
  */
-export function createHttpModel({ backend, target, calls, signature }: HttpModel): ModelEndpoint {
+export function createHttpModel(model: DescribedModel): ModelEndpoint {
+  const { backend, target, calls } = model
   const wire = WIRES[target.protocol](backend)
-  const path = `${new URL(target.baseUrl).pathname.replace(/\/$/, "")}${wire.path}` || "/"
+  const base = new URL(target.baseUrl).pathname.replace(/\/$/, "")
+  const path = `${base}${wire.path}` || "/"
+  const { metadataPath } = wire
+  const description = metadataPath === undefined ? undefined : new Description(model, `${base}${metadataPath}`)
   const fixed = { ...target.headers, accept: ACCEPT[target.protocol] }
 
   const send = (request: WireRequest, call: ModelCall): Promise<OutboundAnswer> => {
@@ -62,19 +53,21 @@ export function createHttpModel({ backend, target, calls, signature }: HttpModel
   }
 
   const score = async (call: ModelCall): Promise<ModelAnswer> => {
-    const scores = await scoreTogetherOrEach(call.instances, wire.perInstance === true, {
+    const read = await scoreTogetherOrEach(call.instances, wire.perInstance === true, {
       send: (instances) => send(wire.write(instances, call.decisionId), call),
       read: (answer, instances) => wire.read(answer, instances),
     })
-    return { kind: "scores", scores }
+    return { kind: "scores", ...read }
   }
 
   const pass = async (payload: OpaqueRequest, call: ModelCall): Promise<ModelAnswer> => {
-    return { kind: "body", body: wire.backward(await send(wire.forward(payload), call)) }
+    const answer = await send(wire.forward(payload), call)
+    return { kind: "body", body: wire.backward(answer), status: answer.status }
   }
 
   return {
     model: backend.model ?? backend.target,
+    target: backend.target,
     remote: true,
     timeoutMs: backend.timeoutMs,
     knownFeatures: wire.features == null ? undefined : new Set(wire.features),
@@ -82,7 +75,7 @@ export function createHttpModel({ backend, target, calls, signature }: HttpModel
     maxBodyBytes: target.maxBodyBytes,
     isReady: () => calls.isReady(),
     health: () => calls.health(),
-    ...(signature === undefined ? {} : { signature }),
+    ...(description && { describe: () => description.ask(), description: () => description.last() }),
     preview: () => {
       if (wire.features === null) return undefined
       const { headers, body } = wire.preview()

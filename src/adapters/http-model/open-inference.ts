@@ -12,8 +12,10 @@ const BINARY_TYPE = "application/octet-stream"
 /** Open Inference Protocol V2 over HTTP: MLServer, KServe, Triton and others. */
 export function openInference({ model = "", version, request, response = {} }: HttpBackend): Wire {
   const inputs = request?.inputs
+  const path = `/v2/models/${model}${version === undefined ? "" : `/versions/${version}`}`
   return {
-    path: `/v2/models/${model}${version === undefined ? "" : `/versions/${version}`}/infer`,
+    path: `${path}/infer`,
+    metadataPath: path,
     passes: "open-inference-v2",
     features: inputs === undefined ? null : [...new Set(inputs.flatMap(({ features }) => features))],
     write: (instances, decisionId) => {

@@ -16,6 +16,7 @@ export function seldon({ request = {}, response = {} }: HttpBackend): Wire {
   }
   return {
     path: "/api/v1.0/predictions",
+    metadataPath: "/api/v1.0/metadata",
     passes: "seldon-v1",
     features: request.features,
     write,

@@ -10,8 +10,10 @@ export function tensorflow({ model = "", version, request = {}, response = {} }:
     body: JSON.stringify({ instances: written(instances) }),
     headers: { "content-type": JSON_TYPE },
   })
+  const path = `/v1/models/${model}${version === undefined ? "" : `/versions/${version}`}`
   return {
-    path: `/v1/models/${model}${version === undefined ? "" : `/versions/${version}`}:predict`,
+    path: `${path}:predict`,
+    metadataPath: `${path}/metadata`,
     passes: "tensorflow-v1",
     features: request.features,
     write,

@@ -12,6 +12,8 @@ export interface WireRequest {
 export interface Wire {
   /** The path of its requests. */
   readonly path: string
+  /** Where the server describes the model; undefined where the protocol has no such place. */
+  readonly metadataPath?: string
   /** The protocol of bodies that can be passed through; undefined where none can. */
   readonly passes: WireProtocol | undefined
   /** Names of the features that are sent; undefined: all of them. Null: none, for want of a declaration. */

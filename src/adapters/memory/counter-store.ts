@@ -1,3 +1,4 @@
+import { isCallMetric } from "../../domain/call-counters.ts"
 import { type CounterContents, encodeContents, type StoredPosition } from "../../domain/counter-contents.ts"
 import { CounterFold } from "../../domain/counter-fold.ts"
 import { LAPSED_AFTER_MS, type LogPosition, samePosition } from "../../domain/log-position.ts"
@@ -98,6 +99,7 @@ export function createMemoryCounterStore(clock: Clock = MACHINE_CLOCK): CounterS
         sketch: entry.sketch.slice(),
       })),
     }),
+    calls: async (experiment) => fold.table.rows(experiment).filter(({ metric }) => isCallMetric(metric)),
     keep: async () => {},
     alive: async (log) => ({ lapsed: hasLapsed(log) }),
     positions: async (log) => {

@@ -22,6 +22,7 @@ export class MemoryModelEndpoint implements ModelEndpoint {
   lastCall: ModelCall | undefined
   knownFeatures: ReadonlySet<string> | undefined = undefined
   timeoutMs: number | undefined = undefined
+  target?: string
   takes: Takes = { features: true, bodies: ["sagemaker", "open-inference-v2"] }
 
   constructor(options: {

@@ -89,6 +89,7 @@ export function createRedisCounterStore(
       }),
     statistics: (experiment, query) => asking("statistics", () => counters(experiment).statistics(query)),
     groups: (experiment) => asking("groups", () => counters(experiment).groups()),
+    calls: (experiment) => asking("calls", () => counters(experiment).calls()),
     keep: (experiment, resolution) => asking("keep", () => counters(experiment).keep(resolution)),
     alive: (log, foldedTo) =>
       asking("alive", async () => {

@@ -3,12 +3,12 @@ import type { CounterContents } from "../../domain/counter-contents.ts"
 import { GatewayError } from "../../domain/errors.ts"
 import type { RewardEvent } from "../../domain/events.ts"
 import type { LogId, LogPosition } from "../../domain/log-position.ts"
-import { isAsked, type Statistics, type StatisticsQuery, summarise } from "../../domain/statistics.ts"
+import { type CounterRow, isAsked, type Statistics, type StatisticsQuery, summarise } from "../../domain/statistics.ts"
 import type { CreditKey, FoldAnswer, FoldBatch, GroupStatistics, RewardAnswer } from "../../ports/counter-store.ts"
 import type { Logger } from "../../ports/logger.ts"
 import type { Loss } from "../../ports/shared-counters.ts"
 import type { RedisClient } from "./connection.ts"
-import { CountedRows } from "./counted-rows.ts"
+import { CountedRows, readCalls } from "./counted-rows.ts"
 import { CreditHours, hourOfCredit, hoursOf } from "./credit-hours.ts"
 import {
   groupRowsOf,
@@ -285,6 +285,12 @@ export class ExperimentCounters {
         return Buffer.isBuffer(registers) ? [sketchOf(this.keys.read(key).names, registers)] : []
       }),
     }
+  }
+
+  async calls(): Promise<CounterRow[]> {
+    const { meta, changed } = await this.#readMeta(0)
+    if (meta.due > 0) await this.applyDue()
+    return await readCalls(this.#clients.reading, this.#experiment, this.keys, changed)
   }
 
   async keep(resolution: Resolution): Promise<void> {

@@ -55,11 +55,11 @@ export function createSageMakerModel({ backend, target, calls, transport }: Sage
 
   const score = async (call: ModelCall): Promise<ModelAnswer> => {
     const headers = { ...ownHeaders, [INFERENCE_ID]: call.decisionId }
-    const scores = await scoreTogetherOrEach(call.instances, declared.perInstance, {
+    const read = await scoreTogetherOrEach(call.instances, declared.perInstance, {
       send: (instances) => send({ headers, body: declared.write(instances) }, call),
       read: ({ bytes }, instances) => declared.read(utf8.decode(bytes), instances),
     })
-    return { kind: "scores", scores }
+    return { kind: "scores", ...read }
   }
 
   const pass = async (payload: OpaqueRequest, call: ModelCall): Promise<ModelAnswer> => {
@@ -76,7 +76,7 @@ export function createSageMakerModel({ backend, target, calls, transport }: Sage
       return value === undefined ? [] : [[name, value]]
     })
     const body = { bytes: answer.bytes, contentType: answer.headers["content-type"], headers: Object.fromEntries(kept) }
-    return { kind: "body", body }
+    return { kind: "body", body, status: answer.status }
   }
 
   const accept = async (payload: OpaqueRequest, call: ModelCall): Promise<ModelAnswer> => {
@@ -89,11 +89,13 @@ export function createSageMakerModel({ backend, target, calls, transport }: Sage
     const answer = await send({ headers, body: "" }, call)
     const output = answer.headers[OUTPUT_LOCATION]
     if (output === undefined) throw wrongShape("the endpoint didn't say where its answer will be")
-    return { kind: "accepted", location: output, failureLocation: answer.headers[FAILURE_LOCATION] }
+    const { status, headers: answered } = answer
+    return { kind: "accepted", location: output, failureLocation: answered[FAILURE_LOCATION], status }
   }
 
   return {
     model: backend.model ?? backend.variant ?? target.endpoint,
+    target: backend.target,
     remote: true,
     timeoutMs: backend.timeoutMs,
     knownFeatures: request.features === undefined ? undefined : new Set(request.features),

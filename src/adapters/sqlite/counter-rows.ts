@@ -126,6 +126,17 @@ export class CounterRows {
     }
   }
 
+  /** The same, left in the table alone: for names that are seldom asked for. */
+  *storedRows(names: Iterable<CounterName & { readonly id: number }>): Generator<CounterRow> {
+    for (const { id, cohort, variant, series, metric } of names) {
+      for (const row of this.#rowsOf.all(id)) {
+        const { count, sum, sumSq } = sumsOf(row)
+        const at = { bucket: Number(row["bucket"]), widthSeconds: Number(row["width"]) }
+        yield { cohort, variant, series, metric, ...at, count, sum: Number(sum), sumSq: Number(sumSq) }
+      }
+    }
+  }
+
   cells(): CounterCell[] {
     return this.#all.all().map((row) => ({
       ...counterNameOf(row),

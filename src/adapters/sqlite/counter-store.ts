@@ -11,6 +11,7 @@ export function createSqliteCounterStore(database: DatabaseRequests): CounterSto
     seen: (keys) => database.request("seen", keys.map(onlyKey)),
     statistics: (experiment, query) => database.request("statistics", { experiment, query }),
     groups: async (experiment) => readGroups(await database.request("groups", experiment)),
+    calls: (experiment) => database.request("calls", experiment),
     keep: (experiment, resolution) => database.request("keep", { experiment, resolution }),
     alive: (log, foldedTo) => database.request("alive", { log, foldedTo }),
     positions: (log) => database.request("positions", log),

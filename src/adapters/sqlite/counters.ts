@@ -1,12 +1,13 @@
 import type { StatementSync } from "node:sqlite"
 import { bucketAt } from "../../domain/bucket-widths.ts"
+import { isCallMetric } from "../../domain/call-counters.ts"
 import { type CounterContents, encodeContents } from "../../domain/counter-contents.ts"
 import type { CounterKey } from "../../domain/counters.ts"
 import type { CounterAddition, GroupAddition } from "../../domain/decision-facts.ts"
 import type { RewardEvent } from "../../domain/events.ts"
 import { type LogId, type LogPosition, samePosition } from "../../domain/log-position.ts"
 import { type CountedReward, delayAdditions, rewardAdditions } from "../../domain/reward-additions.ts"
-import { isAsked, type Statistics, type StatisticsQuery, summarise } from "../../domain/statistics.ts"
+import { type CounterRow, isAsked, type Statistics, type StatisticsQuery, summarise } from "../../domain/statistics.ts"
 import type { PackedContents } from "../../ports/counter-archive.ts"
 import type { CreditKey, FoldAnswer, Resolution } from "../../ports/counter-store.ts"
 import type { PackedBatch } from "./packed-batch.ts"
@@ -51,6 +52,11 @@ export class Counters {
 
   groups(experiment: string): StoredGroupStatistics {
     return { groups: this.#tables.groups.of(experiment), sketches: this.#tables.sketches.of(experiment) }
+  }
+
+  calls(experiment: string): CounterRow[] {
+    const { names, counters } = this.#tables
+    return [...counters.storedRows(names.of(experiment).filter(({ metric }) => isCallMetric(metric)))]
   }
 
   keep(experiment: string, resolution: Resolution): void {

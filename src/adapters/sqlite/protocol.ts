@@ -2,7 +2,7 @@ import type { MessagePort } from "node:worker_threads"
 import type { ErrorCode } from "../../domain/errors.ts"
 import type { RewardEvent } from "../../domain/events.ts"
 import type { LogId, LogPosition } from "../../domain/log-position.ts"
-import type { Statistics, StatisticsQuery } from "../../domain/statistics.ts"
+import type { CounterRow, Statistics, StatisticsQuery } from "../../domain/statistics.ts"
 import type { CounterContents, PackedContents } from "../../ports/counter-archive.ts"
 import type { CreditKey, FoldAnswer, Resolution } from "../../ports/counter-store.ts"
 import type { ExperimentStore, StoredRevision } from "../../ports/experiment-store.ts"
@@ -15,6 +15,7 @@ export interface Operations {
   seen: { argument: readonly CreditKey[]; result: readonly boolean[] }
   statistics: { argument: { readonly experiment: string; readonly query: StatisticsQuery }; result: Statistics }
   groups: { argument: string; result: StoredGroupStatistics }
+  calls: { argument: string; result: readonly CounterRow[] }
   keep: { argument: { readonly experiment: string; readonly resolution: Resolution }; result: undefined }
   alive: { argument: { readonly log: LogId; readonly foldedTo: number }; result: { readonly lapsed: boolean } }
   positions: { argument: LogId; result: ReadonlyMap<string, LogPosition> }

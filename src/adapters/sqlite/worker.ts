@@ -56,6 +56,7 @@ function serve(port: MessagePort, settings: WorkerSettings): void {
     seen: (keys) => open().counters.seen(keys),
     statistics: ({ experiment, query }) => open().counters.statistics(experiment, query),
     groups: (experiment) => open().counters.groups(experiment),
+    calls: (experiment) => open().counters.calls(experiment),
     keep: ({ experiment, resolution }) => {
       open().counters.keep(experiment, resolution)
       return undefined

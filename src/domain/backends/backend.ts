@@ -1,4 +1,5 @@
 import * as z from "zod"
+import { DATATYPES } from "./datatypes.ts"
 
 /** What a target is called in TARGETS_FILE, a model in MODELS_DIR or at its server. */
 export const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/
@@ -15,21 +16,8 @@ const feature = z.string().min(1).max(128)
 const features = z.array(feature).min(1).max(MAX_FEATURES)
 const pointer = z.string().max(256).regex(JSON_POINTER, 'must be a JSON pointer: empty, or steps such as "/score"')
 
-/** Datatypes that numbers and texts can be sent as; FP16 and BF16 have no JSON form that all servers read. */
-const datatype = z.enum([
-  "BOOL",
-  "UINT8",
-  "UINT16",
-  "UINT32",
-  "UINT64",
-  "INT8",
-  "INT16",
-  "INT32",
-  "INT64",
-  "FP32",
-  "FP64",
-  "BYTES",
-])
+/** FP16 has no JSON form that all servers read. */
+const datatype = z.enum(DATATYPES).exclude(["FP16"])
 
 const inputSchema = z.strictObject({
   name: z.string().min(1).max(128).describe("The tensor's name at the server"),

@@ -1,3 +1,4 @@
+import { GatewayError } from "../errors.ts"
 import type { RequestForm, ResponseForm } from "./backend.ts"
 import { csvOf, fillTemplate, type Instance, inputWriter, instancePointers, isPerInstance } from "./model-input.ts"
 import { csvPredictions, predictionsOf, valueAt, wrongShape } from "./model-output.ts"
@@ -40,24 +41,45 @@ export function declaredBody(
   }
 }
 
+/** The predictions of several instances, and the status that their server answered with; of several answers the first one's. */
+export interface ReadScores {
+  readonly scores: readonly number[]
+  readonly status: number
+}
+
 /**
  * The predictions of several instances, asked for together, or each by itself where the server takes one at a time.
  *
  * @throws GatewayError what writing, sending and reading throw; a feature is pointed at within the caller's instances
  */
-export async function scoreTogetherOrEach<Answer>(
+export async function scoreTogetherOrEach<Answer extends { readonly status: number }>(
   instances: readonly Instance[],
   perInstance: boolean,
   ask: {
     readonly send: (instances: readonly Instance[]) => Promise<Answer>
     readonly read: (answer: Answer, instances: number) => number[]
   },
-): Promise<number[]> {
-  if (!perInstance || instances.length === 1) return ask.read(await ask.send(instances), instances.length)
+): Promise<ReadScores> {
+  if (!perInstance || instances.length === 1) return scoresIn([await ask.send(instances)], instances.length, ask.read)
   const answers = await Promise.all(
     instances.map((instance, index) => instancePointers(index, () => ask.send([instance]))),
   )
-  return answers.flatMap((answer) => ask.read(answer, 1))
+  return scoresIn(answers, 1, ask.read)
+}
+
+function scoresIn<Answer extends { readonly status: number }>(
+  answers: readonly Answer[],
+  instances: number,
+  read: (answer: Answer, instances: number) => readonly number[],
+): ReadScores {
+  const status = answers[0]?.status ?? 0
+  try {
+    return { scores: answers.flatMap((answer) => read(answer, instances)), status }
+  } catch (error) {
+    if (!(error instanceof GatewayError)) throw error
+    const { code, message: detail } = error
+    throw new GatewayError(code, { detail, cause: error, backendStatus: status })
+  }
 }
 
 function parsed(text: string): unknown {

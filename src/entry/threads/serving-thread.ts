@@ -15,7 +15,7 @@ import { createServing } from "../gateway.ts"
 import { listen, stopListening } from "../listen.ts"
 import { machineClock as clock } from "../machine-clock.ts"
 import { createNodeParts } from "../node-parts.ts"
-import { recordingFails, serverState, targetsState } from "../part-states.ts"
+import { modelsState, recordingFails, serverState, targetsState } from "../part-states.ts"
 import { storageReading } from "../readings.ts"
 import { openRecording, type RecordingOptions } from "../recording.ts"
 import { openSharedStore } from "../shared-store.ts"
@@ -81,6 +81,7 @@ async function openThread(settings: ThreadSettings, control: Control) {
       ...(await inTime(control.call("readParts", undefined))),
       server: serverState(state.draining),
       ...targetsState(targets.guards),
+      ...modelsState(experiments.all()),
     }),
   })
   const server = parts.createServer(application, metrics, () => state.draining)

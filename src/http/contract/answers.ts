@@ -1,4 +1,5 @@
 import * as z from "zod"
+import { CALL_OUTCOMES } from "../../domain/call-counters.ts"
 import { STATUSES } from "../../domain/life-cycle.ts"
 import { PERMISSIONS } from "../../domain/permissions.ts"
 import { PROBLEM_CODES } from "./problem-codes.ts"
@@ -117,6 +118,31 @@ export const madeKeySchema = z.object({
   secret: z.string().describe("What to send as Authorization: Bearer. Shown this once, and kept nowhere"),
 })
 
+const milliseconds = z.number().min(0)
+
+const callTotals = {
+  answered: count,
+  failed: count,
+  failures: z
+    .partialRecord(z.enum(CALL_OUTCOMES).exclude(["answered"]), count)
+    .describe("Failed ones by why; status_4xx: its server refused with a status from 400 to 499"),
+  latencyMs: z
+    .object({ p50: milliseconds, p90: milliseconds, p99: milliseconds })
+    .nullable()
+    .describe("So many of a hundred answers took at most so long, rounded up by at most 19 per cent; null: none came"),
+}
+
+const calls = z
+  .object({
+    ...callTotals,
+    lastHour: z
+      .array(z.object({ from: z.iso.datetime(), ...callTotals }))
+      .describe("By five minutes, the oldest first; the last is not over"),
+  })
+  .describe(
+    "How the variant answered the decisions that chose it, whoever answered instead: of this series, in the last two weeks. Forced ones, and those of a pause, are not counted",
+  )
+
 export const statisticsSchema = z.object({
   experiment: z.string(),
   revision,
@@ -149,6 +175,7 @@ export const statisticsSchema = z.object({
       matured: z.number().min(0).describe("Decisions the policy counts now, after memory and maturation"),
       pending: z.number().min(0).describe("Decisions whose attribution window is still open"),
       excluded: count.describe("Drawn decisions left out of learning because nobody or another variant answered"),
+      calls,
       target: z
         .object({
           target: z.string(),
@@ -201,6 +228,15 @@ export const allocationSchema = z.object({
   allocation: z.record(z.string(), probability).describe("Variant id to probability; they sum to 1"),
 })
 
+const tensors = z.array(
+  z.object({
+    name: z.string(),
+    datatype: z.string().describe("Empty where the server doesn't say"),
+    shape: z.array(z.int()).describe("-1 for a length that varies; the first is that of the batch"),
+    columns: z.array(z.string()).optional().describe("Names of its columns, where the server says them"),
+  }),
+)
+
 export const explanationSchema = z.object({
   experiment: z.string(),
   revision,
@@ -240,6 +276,18 @@ export const explanationSchema = z.object({
         .describe(
           "How the variant's target is asked; null for a model in this process, or one that only bodies are passed to",
         ),
+      server: z
+        .object({
+          signature: z.object({ inputs: tensors, outputs: tensors }).nullable().describe("Null where it didn't say"),
+          misfits: z
+            .array(
+              z.object({ pointer: z.string().describe("RFC 6901, into the variant's backend"), detail: z.string() }),
+            )
+            .describe("Where the document declares something else"),
+          unread: z.string().optional().describe("Why the server didn't say"),
+        })
+        .nullable()
+        .describe("What the model's server said of it when it was last asked; null where its protocol has no metadata"),
     }),
   ),
 })

@@ -38,7 +38,7 @@ export function modelMetadataRoute({ experiments }: PredictRouteDeps): Operation
     const known = served.endpoints.flatMap(({ knownFeatures = [] }) => [...knownFeatures])
     const signature = served.endpoints
       .filter(({ takes }) => takes.bodies.includes(PROTOCOL))
-      .flatMap((endpoint) => endpoint.signature?.() ?? [])[0]
+      .flatMap((endpoint) => endpoint.description?.()?.signature ?? [])[0]
     return jsonAnswer({
       name: call.param("name"),
       versions: served.snapshot.experiment.variants.flatMap(({ id, enabled }) => (enabled ? [id] : [])),

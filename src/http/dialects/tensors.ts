@@ -1,5 +1,6 @@
+import type { Datatype } from "../../domain/backends/datatypes.ts"
 import { GatewayError, type InputError } from "../../domain/errors.ts"
-import type { Datatype, InferInput, InferRequest } from "../contract/dialects/inference-body.ts"
+import type { InferInput, InferRequest } from "../contract/dialects/inference-body.ts"
 import { type FeatureValues, readFeatures } from "../contract/features.ts"
 import { MAX_INSTANCES, refuse } from "../contract/predict-body.ts"
 

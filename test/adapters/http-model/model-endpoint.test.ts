@@ -43,7 +43,7 @@ async function modelAt({ protocol, backend = {}, path = "", answer = { body: "{}
   const outbound = createOutboundHttp({ origin, connections: 8, maxAnswerBytes: maxBodyBytes })
   onTestFinished(() => outbound.close())
   const guard = new TargetGuard({ name: "t", outbound, maxConcurrent: 8 }, realClock, () => 0.5)
-  const endpoint = createHttpModel({ backend: whole, target, calls: guard.forModel() })
+  const endpoint = createHttpModel({ backend: whole, target, calls: guard.forModel(), clock: realClock })
   const predict = async (parts: Parameters<typeof modelCall>[0]): Promise<ModelAnswer> =>
     await endpoint.predict(modelCall(parts))
   return { endpoint, asked, predict }
@@ -59,7 +59,11 @@ describe("given what real servers were asked and answered", () => {
   it.each(exchangesOf("features"))("asks and reads as $server does with $name", async (exchange) => {
     const { protocol, backend, response } = exchange
     const { asked, predict, endpoint } = await modelAt({ protocol, backend, answer: response })
-    expect(await predict({ instances: exchange.instances })).toEqual({ kind: "scores", scores: exchange.scores })
+    expect(await predict({ instances: exchange.instances })).toEqual({
+      kind: "scores",
+      scores: exchange.scores,
+      status: 200,
+    })
     expect(asked[0]?.path).toBe(exchange.request.path)
     expect(asked[0]?.headers["content-type"]).toBe("application/json")
     expect(JSON.parse(String(asked[0]?.body))).toEqual(JSON.parse(exchange.request.body))
@@ -116,7 +120,7 @@ describe("given any server that speaks JSON", () => {
       backend: { response: { pointer: "/prediction" } },
       answer: { body: '{"prediction":0.25,"model":"m"}' },
     })
-    expect(await predict({ instances: INSTANCES })).toEqual({ kind: "scores", scores: [0.25, 0.25] })
+    expect(await predict({ instances: INSTANCES })).toEqual({ kind: "scores", scores: [0.25, 0.25], status: 200 })
     expect(asked.map(({ path }) => path)).toEqual(["/predict", "/predict"])
     expect(new Set(asked.map(({ body }) => String(body)))).toEqual(new Set(INSTANCES.map((one) => JSON.stringify(one))))
   })
@@ -130,7 +134,7 @@ describe("given any server that speaks JSON", () => {
       },
       answer: { body: '{"result":[{"rows":[{"p/q":[0.1,0.9]},{"p/q":[0.2,0.8]}]}]}' },
     })
-    expect(await predict({ instances: INSTANCES })).toEqual({ kind: "scores", scores: [0.9, 0.8] })
+    expect(await predict({ instances: INSTANCES })).toEqual({ kind: "scores", scores: [0.9, 0.8], status: 200 })
     expect(JSON.parse(String(asked[0]?.body))).toEqual({
       options: { top: 1 },
       data: {
@@ -149,7 +153,7 @@ describe("given any server that speaks JSON", () => {
       answer: { body: "0.5\n0.75\n", headers: { "content-type": "text/csv" } },
     })
     const quoted = [{ other: 'say "a, b"', a: 1 }, INSTANCES[1] as (typeof INSTANCES)[0]]
-    expect(await predict({ instances: quoted })).toEqual({ kind: "scores", scores: [0.5, 0.75] })
+    expect(await predict({ instances: quoted })).toEqual({ kind: "scores", scores: [0.5, 0.75], status: 200 })
     expect(String(asked[0]?.body)).toBe('"say ""a, b""",1\ny,-1')
     expect(asked[0]?.headers["content-type"]).toBe("text/csv")
   })

@@ -100,7 +100,7 @@ describe.each(TRANSPORTS)("given the transport %s and a server that verifies sig
       model: "ads/ctr.tar.gz",
       request: { form: "row", features: ["b", "a"] },
     })
-    expect(await predict({ instances: INSTANCES })).toEqual({ kind: "scores", scores: [0.25, 0.75] })
+    expect(await predict({ instances: INSTANCES })).toEqual({ kind: "scores", scores: [0.25, 0.75], status: 200 })
     expect(asked[0]).toMatchObject({
       path: "/endpoints/ctr/invocations",
       headers: {
@@ -127,7 +127,7 @@ describe.each(TRANSPORTS)("given the transport %s and a server that verifies sig
     const { asked, predict } = await modelBehind(transport, backend, (_, response) => {
       response.writeHead(200, { "content-type": "text/csv; charset=utf-8" }).end("0.5,0.125")
     })
-    expect(await predict({ instances: INSTANCES })).toEqual({ kind: "scores", scores: [0.5, 0.125] })
+    expect(await predict({ instances: INSTANCES })).toEqual({ kind: "scores", scores: [0.5, 0.125], status: 200 })
     expect([String(asked[0]?.body), asked[0]?.headers["content-type"]]).toEqual(["1,x\n2,y", "text/csv"])
   })
 
@@ -187,6 +187,7 @@ describe.each(TRANSPORTS)("given the transport %s and a server that verifies sig
       kind: "accepted",
       location: "s3://out/1",
       failureLocation: "s3://bad/1",
+      status: 202,
     })
     expect(asked[0]).toMatchObject({ path: "/endpoints/ctr/async-invocations", headers })
   })

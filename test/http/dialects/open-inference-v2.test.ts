@@ -183,7 +183,8 @@ describe("Open Inference V2", () => {
       inputs: [{ name: "x", datatype: "FP32", shape: [-1, 3] }],
       outputs: [{ name: "score", datatype: "FP32", shape: [-1] }],
     }
-    for (const model of gateway.models) Object.assign(model, { signature: () => signature })
+    for (const model of gateway.models)
+      Object.assign(model, { description: () => ({ signature, misfits: [], unread: undefined, reached: true }) })
     expect(await readJson(await gateway.request(MODEL))).toMatchObject(signature)
   })
 

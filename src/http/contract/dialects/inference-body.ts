@@ -1,25 +1,7 @@
 import * as z from "zod"
+import { DATATYPES } from "../../../domain/backends/datatypes.ts"
 import { MAX_FEATURES } from "../features.ts"
 import { unitId } from "../predict-body.ts"
-
-/** Tensors whose elements a feature can hold; BYTES are texts. */
-export const DATATYPES = [
-  "BOOL",
-  "UINT8",
-  "UINT16",
-  "UINT32",
-  "UINT64",
-  "INT8",
-  "INT16",
-  "INT32",
-  "INT64",
-  "FP16",
-  "FP32",
-  "FP64",
-  "BYTES",
-] as const
-
-export type Datatype = (typeof DATATYPES)[number]
 
 /** The only output there is. */
 export const OUTPUT_NAME = "prediction"
