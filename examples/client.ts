@@ -585,6 +585,33 @@ export type Statistics = {
     readonly pending: number
     /** Drawn decisions left out of learning because nobody or another variant answered */
     readonly excluded: number
+    /** How the variant answered the decisions that chose it, whoever answered instead: of this series, in the last two weeks. Forced ones, and those of a pause, are not counted */
+    readonly calls: {
+      readonly answered: number
+      readonly failed: number
+      /** Failed ones by why; status_4xx: its server refused with a status from 400 to 499 */
+      readonly failures: Readonly<Record<string, number>>
+      /** So many of a hundred answers took at most so long, rounded up by at most 19 per cent; null: none came */
+      readonly latencyMs: {
+        readonly p50: number
+        readonly p90: number
+        readonly p99: number
+      } | null
+      /** By five minutes, the oldest first; the last is not over */
+      readonly lastHour: readonly {
+        readonly from: string
+        readonly answered: number
+        readonly failed: number
+        /** Failed ones by why; status_4xx: its server refused with a status from 400 to 499 */
+        readonly failures: Readonly<Record<string, number>>
+        /** So many of a hundred answers took at most so long, rounded up by at most 19 per cent; null: none came */
+        readonly latencyMs: {
+          readonly p50: number
+          readonly p90: number
+          readonly p99: number
+        } | null
+      }[]
+    }
     /** How calls to the variant's target go; null for a model in this process */
     readonly target: {
       readonly target: string
@@ -666,6 +693,38 @@ export type Explanation = {
       readonly headers: Readonly<Record<string, string>>
       /** Of one instance; `<name>` stands where the value of a feature goes */
       readonly body: string
+    } | null
+    /** What the model's server said of it when it was last asked; null where its protocol has no metadata */
+    readonly server: {
+      /** Null where it didn't say */
+      readonly signature: {
+        readonly inputs: readonly {
+          readonly name: string
+          /** Empty where the server doesn't say */
+          readonly datatype: string
+          /** -1 for a length that varies; the first is that of the batch */
+          readonly shape: readonly number[]
+          /** Names of its columns, where the server says them */
+          readonly columns?: readonly string[] | undefined
+        }[]
+        readonly outputs: readonly {
+          readonly name: string
+          /** Empty where the server doesn't say */
+          readonly datatype: string
+          /** -1 for a length that varies; the first is that of the batch */
+          readonly shape: readonly number[]
+          /** Names of its columns, where the server says them */
+          readonly columns?: readonly string[] | undefined
+        }[]
+      } | null
+      /** Where the document declares something else */
+      readonly misfits: readonly {
+        /** RFC 6901, into the variant's backend */
+        readonly pointer: string
+        readonly detail: string
+      }[]
+      /** Why the server didn't say */
+      readonly unread?: string | undefined
     } | null
   }[]
 }
