@@ -127,7 +127,7 @@ describe.each([1, 2])("given %i threads and a server that describes its model", 
         headers: { "content-type": "application/json", "if-none-match": "*" },
         body: document("f", { variants: [{ id: "v", backend: backendOf(features) }], control: "v" }),
       })
-      return (await response.json())
+      return await response.json()
     }
     expect(await dryRun(["a", "b"])).toMatchObject({
       dryRun: true,
