@@ -2,7 +2,7 @@
 # Installs what tests, load tests and benchmarks need beside npm packages, where it is missing, and says what it does.
 # Needs nothing when all is there. Without root or network it says what to install and exits 1.
 #
-#   scripts/setup-tools.sh [tool...]     default: all of redis-server chromium curl jq script promtool nginx wrk taskset cc java k6 and the Python tools
+#   scripts/setup-tools.sh [tool...]     default: all of redis-server chromium curl jq script promtool ip nginx wrk taskset cc java k6 and the Python tools
 #
 # k6 is built from source into ${XDG_CACHE_HOME:-$HOME/.cache}/bandit-gateway/bin, where loadtest/ looks first; each Python tool is installed with
 # pip into a virtual environment of its own beside it, where test/tools/ looks.
@@ -27,6 +27,7 @@ packages_of() {
     taskset) echo util-linux ;;
     script) echo bsdutils ;;
     promtool) echo prometheus ;;
+    ip) echo iproute2 ;;
     *) echo "$1" ;;
   esac
 }
