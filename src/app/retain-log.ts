@@ -123,7 +123,7 @@ export class LogRetention {
     } catch (error) {
       this.counts.failures += 1
       if (!this.#failing)
-        logger.error({ err: error }, "checkpoints can't be written, or files of the outcome log deleted, now")
+        logger.error({ err: error }, "checkpoints can't be written, or files of the outcome log can't be deleted now")
       this.#failing = true
     } finally {
       this.#looking = undefined

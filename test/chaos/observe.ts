@@ -3,6 +3,7 @@ import { join } from "node:path"
 import { logFolders } from "#src/adapters/ndjson/log-folders.ts"
 import { createOutcomeReader } from "#src/adapters/ndjson/outcome-reader.ts"
 import { check } from "#src/app/rebuild.ts"
+import { isCallMetric } from "#src/domain/call-counters.ts"
 import { DECISIONS } from "#src/domain/counters.ts"
 import { parseOutcomeLine } from "#src/domain/outcome-line.ts"
 import type { CounterArchive } from "#src/ports/counter-archive.ts"
@@ -20,7 +21,7 @@ export async function observe(
   const counters = { decisions: 0, rewards: 0, sum: 0n }
   for (const { metric, count, sum } of (await store.contents()).cells) {
     if (metric === DECISIONS) counters.decisions += count
-    else counters.rewards += count
+    else if (!isCallMetric(metric)) counters.rewards += count
     counters.sum += sum
   }
   return { checked, counters, events: dataDirs.flatMap((dataDir) => loggedIn(join(dataDir, "outcomes"))) }
