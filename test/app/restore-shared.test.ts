@@ -1,12 +1,13 @@
 import * as fc from "fast-check"
-import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest"
+import { describe, expect, it, onTestFinished } from "vitest"
 import { createMemoryCounterStore } from "#src/adapters/memory/counter-store.ts"
 import { createRedisAllocationStore } from "#src/adapters/redis/allocation-store.ts"
 import { createRedisCounterStore } from "#src/adapters/redis/counter-store.ts"
 import { catchUp } from "#src/app/catch-up.ts"
 import { countGoneLogs } from "#src/app/count-gone-logs.ts"
-import { type ConnectedClients, connectClients } from "#test/adapters/redis/connected.ts"
-import { addressOf, type RedisServer, startCluster, startRedis } from "#test/adapters/redis/redis-servers.ts"
+import { connectClients } from "#test/adapters/redis/connected.ts"
+import { startCluster } from "#test/adapters/redis/redis-servers.ts"
+import { SuiteRedis } from "#test/adapters/redis/suite-redis.ts"
 import { countedIn } from "#test/contract/opened-store.ts"
 import { ALL_OF_CHAMPION, rewardEvent } from "#test/outcomes.ts"
 import { createRememberingLogger } from "#test/remembering-logger.ts"
@@ -38,21 +39,11 @@ async function loggedBy(gateways: readonly SharedGateway[]) {
 }
 
 describe("given a Redis that is emptied under gateways with checkpoints", () => {
-  let server: RedisServer
-  let clients: ConnectedClients
-  beforeAll(async () => {
-    server = await startRedis()
-    clients = await connectClients(addressOf(server))
-  })
-  beforeEach(async () => void (await server.admin.flushall()))
-  afterAll(async () => {
-    clients.end()
-    await server.stop()
-  })
+  const redis = new SuiteRedis()
 
   async function started(waits: ConstructorParameters<typeof SharedGateway>[1] = {}, count = 2) {
     const gateways: SharedGateway[] = []
-    for (let index = 0; index < count; index++) gateways.push(await new SharedGateway(clients, waits).start())
+    for (let index = 0; index < count; index++) gateways.push(await new SharedGateway(redis.clients, waits).start())
     onTestFinished(async () => void (await Promise.all(gateways.map((gateway) => gateway.stop()))))
     return gateways as [SharedGateway, SharedGateway, ...SharedGateway[]]
   }
@@ -74,7 +65,7 @@ describe("given a Redis that is emptied under gateways with checkpoints", () => 
     await Promise.all([a.flush(), b.flush()])
     const before = await countedIn(a.store)
     const { stateVersion, variants } = await statistics(a)
-    await server.admin.flushall()
+    await redis.server.admin.flushall()
     await a.look()
     expect(a.logger.messages).toContain("warn: counters that were lost are restored from a checkpoint")
     await b.look()
@@ -91,20 +82,20 @@ describe("given a Redis that is emptied under gateways with checkpoints", () => 
 
   it("folds nothing before the credits of all logs are back, and gives no allocation meanwhile", async () => {
     const [a, b] = await started()
-    const allocations = createRedisAllocationStore(clients.reading, a.store.markOf)
+    const allocations = createRedisAllocationStore(redis.clients.reading, a.store.markOf)
     a.take("a1")
     b.take("b1")
     await b.flush()
     await a.checkpoint()
     const { mark } = await allocations.read("banner-ctr")
     expect(await allocations.publish("banner-ctr", ALLOCATION, mark)).toBe(true)
-    await server.admin.flushall()
+    await redis.server.admin.flushall()
     // One that knows nothing of the loss folds, and publishes what it makes of that. Nobody follows.
-    const newcomer = await new SharedGateway(clients).start()
+    const newcomer = await new SharedGateway(redis.clients).start()
     onTestFinished(() => newcomer.stop())
     newcomer.take("n1")
     await newcomer.flush()
-    const cold = createRedisAllocationStore(clients.reading, newcomer.store.markOf)
+    const cold = createRedisAllocationStore(redis.clients.reading, newcomer.store.markOf)
     expect(await cold.publish("banner-ctr", ALLOCATION, (await cold.read("banner-ctr")).mark)).toBe(true)
     expect((await cold.read("banner-ctr")).allocation).toEqual(ALLOCATION)
     expect((await allocations.read("banner-ctr")).allocation).toBeUndefined()
@@ -131,7 +122,7 @@ describe("given a Redis that is emptied under gateways with checkpoints", () => 
     await b.flush()
     const before = await countedIn(a.store)
     await Promise.all([a.stop(), b.stop()])
-    await server.admin.flushall()
+    await redis.server.admin.flushall()
     await a.start()
     // It waits for what its checkpoint knows of the other.
     await expect(statistics(a)).rejects.toThrow(`not yet all of the logs ${b.log.id}`)
@@ -147,7 +138,7 @@ describe("given a Redis that is emptied under gateways with checkpoints", () => 
     await Promise.all([a.flush(), b.flush()])
     await statistics(a)
     const before = await countedIn(a.store)
-    await server.admin.flushall()
+    await redis.server.admin.flushall()
     await a.look()
     a.take("a2")
     expect(await a.flush()).toBe(false)
@@ -168,7 +159,7 @@ describe("given a Redis that is emptied under gateways with checkpoints", () => 
     expect(others.length).toBeGreaterThan(0)
     for (const file of [first, second]) await a.segments.remove(file ?? 0)
     await a.stop()
-    await server.admin.flushall()
+    await redis.server.admin.flushall()
     await a.start()
     await untilWhole([a])
     expect(await countedIn(a.store)).toEqual(before)
@@ -185,7 +176,7 @@ describe("given a Redis that is emptied under gateways with checkpoints", () => 
     await statistics(a)
     const before = await countedIn(a.store)
     await gone.stop()
-    await server.admin.flushall()
+    await redis.server.admin.flushall()
     await a.look()
     await expect(statistics(a)).rejects.toMatchObject({ code: "store_unavailable" })
     await expect
@@ -200,7 +191,7 @@ describe("given a Redis that is emptied under gateways with checkpoints", () => 
     a.take("a2")
     await a.checkpoint()
 
-    const store = createRedisCounterStore(clients, new SharedClock(), createRememberingLogger())
+    const store = createRedisCounterStore(redis.clients, new SharedClock(), createRememberingLogger())
     const logger = createRememberingLogger()
     const { events } = await countGoneLogs({ logs: [gone], store, clock: new SharedClock(), logger }, () => {})
     expect(events).toBe(4)
@@ -218,12 +209,12 @@ describe("given a Redis that is emptied under gateways with checkpoints", () => 
     await a.checkpoint()
     const before = await countedIn(a.store)
     const meta = "bandit:{banner-ctr}:meta"
-    await server.admin.flushall()
+    await redis.server.admin.flushall()
     await a.look()
-    await server.admin.hset(meta, "generation", "another", "filling", Date.now() - 20_000, "lost", 1)
+    await redis.server.admin.hset(meta, "generation", "another", "filling", Date.now() - 20_000, "lost", 1)
     await a.look()
-    expect(await server.admin.hget(meta, "generation")).toBe("another")
-    await server.admin.hset(meta, "filling", Date.now() - 31_000)
+    expect(await redis.server.admin.hget(meta, "generation")).toBe("another")
+    await redis.server.admin.hset(meta, "filling", Date.now() - 31_000)
     await untilWhole([a])
     expect(await countedIn(a.store)).toEqual(before)
   })
@@ -232,7 +223,7 @@ describe("given a Redis that is emptied under gateways with checkpoints", () => 
     const [a] = await started({}, 1)
     a.take("a1")
     await a.checkpoint()
-    const rebuilt = createRedisCounterStore(clients, new SharedClock(), createRememberingLogger())
+    const rebuilt = createRedisCounterStore(redis.clients, new SharedClock(), createRememberingLogger())
     await rebuilt.reset()
     await a.look()
     expect(a.logger.messages).not.toContain("warn: counters that were lost are restored from a checkpoint")
@@ -249,15 +240,15 @@ describe("given a Redis that is emptied under gateways with checkpoints", () => 
     })
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 25 }), async (steps) => {
-        await server.admin.flushall()
+        await redis.server.admin.flushall()
         const gateways: SharedGateway[] = []
         for (let index = 0; index < 3; index++) {
-          gateways.push(await new SharedGateway(clients, { checkpointMs: 50 }).start())
+          gateways.push(await new SharedGateway(redis.clients, { checkpointMs: 50 }).start())
         }
         let taken = 0
         for (const { what, who, decision } of steps) {
           const gateway = gateways[who] as SharedGateway
-          if (what === "empty") await server.admin.flushall()
+          if (what === "empty") await redis.server.admin.flushall()
           else if (what === "look") await gateway.look()
           else if (what === "restart") {
             await gateway.stop()

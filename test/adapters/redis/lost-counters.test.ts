@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest"
+import { describe, expect, it } from "vitest"
 import { createRedisAllocationStore } from "#src/adapters/redis/allocation-store.ts"
 import { createRedisCounterStore } from "#src/adapters/redis/counter-store.ts"
 import { LOSS_WAITS } from "#src/adapters/redis/losses.ts"
@@ -7,8 +7,7 @@ import { countedIn } from "#test/contract/opened-store.ts"
 import { ALL_OF_CHAMPION, decisionEvent, rewardEvent } from "#test/outcomes.ts"
 import { createRememberingLogger } from "#test/remembering-logger.ts"
 import { SharedClock } from "#test/shared-clock.ts"
-import { type ConnectedClients, connectClients } from "./connected.ts"
-import { addressOf, type RedisServer, startRedis } from "./redis-servers.ts"
+import { SuiteRedis } from "./suite-redis.ts"
 
 /** Nobody has a checkpoint here: nothing is waited for before the logs are folded again. */
 const NO_CHECKPOINT = { ...LOSS_WAITS, checkpointMs: 0 }
@@ -16,19 +15,10 @@ const NO_CHECKPOINT = { ...LOSS_WAITS, checkpointMs: 0 }
 const ALLOCATION = { revision: 1, stateVersion: 3, allocation: [0.25, 0.75], reasons: ["policy", "policy"] } as const
 
 describe("given a Redis that is emptied under two gateways", () => {
-  let server: RedisServer
-  let clients: ConnectedClients
-  beforeAll(async () => {
-    server = await startRedis()
-    clients = await connectClients(addressOf(server))
-  })
-  beforeEach(async () => void (await server.admin.flushall()))
-  afterAll(async () => {
-    clients.end()
-    await server.stop()
-  })
+  const redis = new SuiteRedis()
 
-  const gateway = () => createRedisCounterStore(clients, new SharedClock(), createRememberingLogger(), NO_CHECKPOINT)
+  const gateway = () =>
+    createRedisCounterStore(redis.clients, new SharedClock(), createRememberingLogger(), NO_CHECKPOINT)
 
   it("gives no statistics until both logs are folded again, and then the same ones", async () => {
     const a = new GatewayLog("A").append(decisionEvent({ decisionId: "a1" }), rewardEvent({ decisionId: "a1" }))
@@ -41,11 +31,11 @@ describe("given a Redis that is emptied under two gateways", () => {
     const before = await statistics(first)
     expect(await statistics(second)).toEqual(before)
     const counted = await countedIn(first)
-    const allocations = createRedisAllocationStore(clients.reading)
+    const allocations = createRedisAllocationStore(redis.clients.reading)
     const { mark } = await allocations.read("banner-ctr")
     expect(await allocations.publish("banner-ctr", ALLOCATION, mark)).toBe(true)
 
-    await server.admin.flushall()
+    await redis.server.admin.flushall()
     await expect(statistics(first)).rejects.toMatchObject({ code: "store_unavailable" })
     await expect(statistics(second)).rejects.toMatchObject({ code: "store_unavailable" })
     // Nobody publishes an allocation of counters that are not whole, not even one that knows nothing of the loss.

@@ -1,42 +1,31 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest"
+import { describe, expect, it } from "vitest"
 import { createRedisCounterStore } from "#src/adapters/redis/counter-store.ts"
 import { countedIn } from "#test/contract/opened-store.ts"
 import { batchOf, place } from "#test/fold-batch.ts"
 import { ALL_OF_CHAMPION, decisionEvent, NOON, rewardEvent } from "#test/outcomes.ts"
 import { createRememberingLogger } from "#test/remembering-logger.ts"
 import { SharedClock } from "#test/shared-clock.ts"
-import { type ConnectedClients, connectClients } from "./connected.ts"
-import { addressOf, type RedisServer, startRedis } from "./redis-servers.ts"
+import { SuiteRedis } from "./suite-redis.ts"
 
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
 
 describe("given counters in Redis that get old", () => {
-  let server: RedisServer
-  let clients: ConnectedClients
-  beforeAll(async () => {
-    server = await startRedis()
-    clients = await connectClients(addressOf(server))
-  })
-  beforeEach(async () => void (await server.admin.flushall()))
-  afterAll(async () => {
-    clients.end()
-    await server.stop()
-  })
+  const redis = new SuiteRedis()
 
   const fields = async (pattern: string) => {
-    const keys = await server.admin.keys(pattern)
-    return (await Promise.all(keys.map((key) => server.admin.hlen(key)))).reduce((sum, count) => sum + count, 0)
+    const keys = await redis.server.admin.keys(pattern)
+    return (await Promise.all(keys.map((key) => redis.server.admin.hlen(key)))).reduce((sum, count) => sum + count, 0)
   }
   /** Every half minute, but nobody waits for it here. */
   const tidyUp = async (store: ReturnType<typeof createRedisCounterStore>) => {
-    await server.admin.del("bandit:{banner-ctr}:tidied")
+    await redis.server.admin.del("bandit:{banner-ctr}:tidied")
     await store.tidyUp()
   }
 
   it("makes them wider without changing what they say, and forgets delays", async () => {
     const clock = new SharedClock()
-    const store = createRedisCounterStore(clients, clock, createRememberingLogger())
+    const store = createRedisCounterStore(redis.clients, clock, createRememberingLogger())
     const events = Array.from({ length: 120 }, (_, index) => {
       const decidedAt = NOON - index * 1000
       const shared = {
@@ -72,7 +61,7 @@ describe("given counters in Redis that get old", () => {
 
   it("forgets credits a day after the last token of their hour, and refuses what comes for them later", async () => {
     const clock = new SharedClock()
-    const store = createRedisCounterStore(clients, clock, createRememberingLogger())
+    const store = createRedisCounterStore(redis.clients, clock, createRememberingLogger())
     await store.fold(batchOf([rewardEvent()], { end: place(1) }))
     const credits = async () => await fields("bandit:{banner-ctr}:k:*")
     expect(await credits()).toBe(1)
