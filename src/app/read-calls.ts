@@ -7,7 +7,7 @@ const STRETCHES = 12
 
 /** How the calls to one variant went: in the last two weeks, and in the last hour by five minutes. */
 export interface VariantCalls extends CallTotals {
-  /** Oldest first; `from` is ISO 8601, and the last stretch is not over. */
+  /** Oldest first, none for five minutes without calls; `from` is ISO 8601, and the current stretch is not over. */
   readonly lastHour: readonly (CallTotals & { readonly from: string })[]
 }
 
@@ -35,10 +35,12 @@ export async function readCalls(
 function callsOf(rows: readonly CounterRow[], nowSeconds: number): VariantCalls {
   const current = Math.floor(nowSeconds / STRETCH_SECONDS)
   const byStretch = Map.groupBy(rows, ({ bucket }) => Math.floor(bucket / STRETCH_SECONDS))
-  const lastHour = Array.from({ length: STRETCHES }, (_, index) => {
-    const stretch = current - STRETCHES + 1 + index
-    const from = new Date(stretch * STRETCH_SECONDS * 1000).toISOString()
-    return { from, ...callTotals(byStretch.get(stretch) ?? []) }
-  })
+  const lastHour = Array.from({ length: STRETCHES }, (_, index) => current - STRETCHES + 1 + index).flatMap(
+    (stretch) => {
+      const called = byStretch.get(stretch)
+      const from = new Date(stretch * STRETCH_SECONDS * 1000).toISOString()
+      return called === undefined ? [] : [{ from, ...callTotals(called) }]
+    },
+  )
   return { ...callTotals(rows), lastHour }
 }

@@ -259,7 +259,7 @@ it("logs who was asked at which target, with what status and for how long, and c
   const half = drawn("b") / 2
   expect(read("b")).toMatchObject({ answered: half, failed: half, failures: { status_5xx: half } })
   expect(read("b").lastHour.at(-1)).toMatchObject({ from: "2026-11-21T12:00:00.000Z", answered: half, failed: half })
-  expect(read("b").lastHour[0]).toMatchObject({ from: "2026-11-21T11:05:00.000Z", answered: 0, latencyMs: null })
+  expect(read("b").lastHour).toHaveLength(1)
 })
 
 it("forces a variant, logs it as forced and learns nothing from it", async () => {

@@ -122,7 +122,7 @@ describe("given KServe", () => {
     const rows = { kind: "http", model: "scorer", request: ROWS }
     const numbers = INSTANCES.map((instance) => ({ ...instance, c: Number(instance.c) }))
     const inV1 = await ask(await modelAt(v1, rows), { instances: numbers })
-    expect(inV1).toEqual({ kind: "scores", scores: SCORES })
+    expect(inV1).toEqual({ kind: "scores", scores: SCORES, status: 200 })
     const v2 = { kind: "http", protocol: "open-inference-v2", baseUrl }
     const model = await modelAt(v2, { kind: "http", model: "scorer", request: { inputs: INPUTS } })
     expect(await scoresOf(model)).toEqual(SCORES)
@@ -143,7 +143,7 @@ describe("given Seldon's microservice", () => {
     const baseUrl = await startServer("seldon", "seldon_model.py", "/health/ping")
     const model = await modelAt({ kind: "http", protocol: "seldon-v1", baseUrl }, { kind: "http", request: ROWS })
     const numbers = INSTANCES.map((instance) => ({ ...instance, c: Number(instance.c) }))
-    expect(await ask(model, { instances: numbers })).toEqual({ kind: "scores", scores: SCORES })
+    expect(await ask(model, { instances: numbers })).toEqual({ kind: "scores", scores: SCORES, status: 200 })
     const message = '{"meta":{"puid":"p"},"data":{"names":["a","b","c"],"tensor":{"shape":[1,3],"values":[1,2,3]}}}'
     expect(await jsonOf(model, opaque("seldon-v1", message))).toMatchObject({
       meta: { puid: "p" },

@@ -110,6 +110,8 @@ def before_call(_context, case, _kwargs):
         path["name"] = EXPERIMENT
     if isinstance(path.get("version"), str) and EXPERIMENT_NAME.fullmatch(path["version"]):
         path["version"] = VARIANTS[len(path["version"]) % 2]
+    if isinstance(path.get("model"), str) and EXPERIMENT_NAME.fullmatch(path["model"]):
+        path["model"] = VARIANTS[len(path["model"]) % 2]
     headers = case.headers if case.headers is not None else {}
     forced = headers.get("X-Amzn-SageMaker-Target-Variant")
     if isinstance(forced, str) and 1 <= len(forced) <= 32:

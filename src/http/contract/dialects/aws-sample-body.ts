@@ -1,5 +1,6 @@
 import * as z from "zod"
 import { EXPERIMENT_NAME } from "../../../domain/ids.ts"
+import { MAX_REWARD } from "../../../domain/metric.ts"
 import { unitId } from "../predict-body.ts"
 import { TOKEN_LIKE } from "../reward-body.ts"
 
@@ -34,7 +35,11 @@ export const sampleConversionSchema = z
   .object({
     endpoint_name: endpointName,
     decision: z.string().describe("The decision token, as the invocation was answered").meta({ pattern: TOKEN_LIKE }),
-    reward: z.number().default(1).describe("Of the metric that the experiment learns from"),
+    reward: z
+      .number()
+      .default(1)
+      .describe("Of the metric that the experiment learns from")
+      .meta({ minimum: -MAX_REWARD, maximum: MAX_REWARD }),
     user_id: z.string().optional().describe("Given back"),
     inference_id: z.string().optional().describe("Given back"),
   })

@@ -1,4 +1,5 @@
 import * as z from "zod"
+import { MAX_REWARD } from "../../../domain/metric.ts"
 import { plainPredictionSchema } from "../answers.ts"
 import { MAX_FEATURES } from "../features.ts"
 import { MAX_INSTANCES, unitId } from "../predict-body.ts"
@@ -51,7 +52,11 @@ export const seldonFeedbackSchema = z
         }),
       })
       .describe("What was answered to the prediction; members besides are not looked at"),
-    reward: z.number().optional().describe("0 when left out, since clients leave zeros out"),
+    reward: z
+      .number()
+      .optional()
+      .describe("0 when left out, since clients leave zeros out")
+      .meta({ minimum: -MAX_REWARD, maximum: MAX_REWARD }),
   })
   .meta({ id: "SeldonFeedback" })
 
