@@ -98,7 +98,7 @@ async function askDown(question: Question, clock: Clock, asked: AskedVariant[], 
         throw new GatewayError("deadline_exceeded", { detail: "No model answered within the deadline." })
       }
       const result = fitting(question, answer)
-      asked.push(answeringRung(question, index, result, since(startedMs, clock)))
+      asked.push({ ...rungOf(question, index, result.status), ms: since(startedMs, clock) })
       const error = first === undefined ? null : reasonOf(first)
       return { answered: true, result, endpoint, servedIndex: index, error, asked }
     } catch (error) {
@@ -115,20 +115,16 @@ function since(startedMs: number, clock: Clock): number {
   return Math.round((clock.monotonicMs() - startedMs) * 1000) / 1000
 }
 
-function answeringRung(question: Question, index: number, { status }: ModelAnswer, ms: number): AskedVariant {
-  return { ...rungOf(question, index), ...(status === undefined ? {} : { status }), ms }
-}
-
 function failedRung(question: Question, index: number, error: unknown, ms: number): AskedVariant {
   const status = error instanceof GatewayError ? error.backendStatus : undefined
-  const rung = { ...rungOf(question, index), ...(status === undefined ? {} : { status }) }
-  return { ...rung, error: reasonOf(error), ms }
+  return { ...rungOf(question, index, status), error: reasonOf(error), ms }
 }
 
-function rungOf(question: Question, index: number): Pick<AskedVariant, "variant" | "target"> {
+/** @param status what the target answered with, where it did */
+function rungOf(question: Question, index: number, status: number | undefined): Omit<AskedVariant, "error" | "ms"> {
   const { target } = question.endpoints[index] as ModelEndpoint
-  const variant = variantOf(question, index)
-  return target === undefined ? { variant } : { variant, target }
+  const asked = { ...(target === undefined ? {} : { target }), ...(status === undefined ? {} : { status }) }
+  return { variant: variantOf(question, index), ...asked }
 }
 
 function variantOf({ variants }: Question, index: number): string {

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto"
 import type { LogId, LogPosition } from "../../domain/log-position.ts"
+import type { Loss } from "../../ports/shared-counters.ts"
 import type { RedisClient } from "./connection.ts"
 import { parsePosition, positionText } from "./experiment-reader.ts"
 import type { ExperimentKeys } from "./keys.ts"
@@ -25,18 +26,13 @@ export interface LossWaits {
 export const LOSS_WAITS: LossWaits = { checkpointMs: 20_000, logsMs: 300_000, creditsMs: 60_000 }
 
 /** What is said of counters that were lost. */
-export interface LossState {
-  readonly mark: string
+export interface LossState extends Pick<Loss, "mark" | "since" | "creditedSince" | "missing" | "owed"> {
   /** Milliseconds since a gateway last filled them; undefined where none does. */
   readonly fillingMs: number | undefined
   /** Milliseconds for which nothing is folded yet. */
   readonly closedMs: number
   /** Milliseconds for which logs are waited for yet. */
   readonly awaitedMs: number
-  readonly since: number
-  readonly creditedSince: number
-  readonly missing: ReadonlyMap<LogId, LogPosition>
-  readonly owed: ReadonlyMap<LogId, LogPosition>
 }
 
 /** Says that counters may have been lost. @param positions how far logs were folded in those before @returns their mark, and whether they lack any of that */
