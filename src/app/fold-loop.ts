@@ -9,6 +9,7 @@ import type { OutcomeReader } from "../ports/outcome-reader.ts"
 import { catchUp, isBehind } from "./catch-up.ts"
 import { type Answered, type Elsewhere, ExperimentFold, type FoldCounts, type Reconciled } from "./experiment-fold.ts"
 import { APPEND_WITHIN_MS, experimentOf, type LogEntry } from "./log-entry.ts"
+import type { DurablePlace } from "./unsynced-entries.ts"
 
 export interface FoldLoopOptions {
   readonly log: OutcomeLog
@@ -31,12 +32,6 @@ const FOLDS_PER_SECOND = 250
 const MARK_EVERY_MS = 1_000
 const ALIVE_EVERY_MS = 10_000
 
-interface DurablePlace {
-  readonly end: LogPosition
-  /** Epoch milliseconds. */
-  readonly at: number
-}
-
 /** Folds what has become durable in the log into the store, by experiment. Counts are kept for metrics. */
 export class FoldLoop {
   readonly counts: FoldCounts = { folds: 0, failedFolds: 0 }
@@ -45,7 +40,7 @@ export class FoldLoop {
   #renewing: Promise<void> | undefined
   #markedAtMs = Number.NEGATIVE_INFINITY
   #aliveAtMs = Number.NEGATIVE_INFINITY
-  /** The newest durable place, and the time up to which lines lie before it. */
+  /** The newest, with everything before it added. */
   #durable: DurablePlace | undefined
   /** The one that is noted when all of it is folded. */
   #toReach: DurablePlace | undefined
@@ -61,15 +56,22 @@ export class FoldLoop {
     return [...this.#folds.values()].some(({ failing }) => failing)
   }
 
-  /** Takes entries that are durable, in log order; all of them lie before `end`. */
-  add(entries: readonly LogEntry[], end: LogPosition): void {
+  /**
+   * Takes all entries between the place before and this one, in log order. Once everything before a place is folded, that is noted: beside the
+   * log, and in the store, which forgets credits by it.
+   */
+  add(entries: readonly LogEntry[], place: DurablePlace): void {
     const byExperiment = new Map<string, LogEntry[]>()
     for (const entry of entries) {
       const experiment = experimentOf(entry)
       if (experiment !== undefined) entryOf(byExperiment, experiment, (): LogEntry[] => []).push(entry)
     }
-    for (const [experiment, list] of byExperiment) this.#foldOf(experiment).add(list, end)
+    for (const [experiment, list] of byExperiment) this.#foldOf(experiment).add(list, place.end)
     this.#forgetTooMany()
+    // One place at a time: under steady traffic the newest is never folded, an older one soon is.
+    this.#durable = place
+    this.#toReach ??= place
+    this.#noteReached()
   }
 
   #forgetTooMany(): void {
@@ -86,17 +88,6 @@ export class FoldLoop {
   }
 
   /**
-   * The log is durable up to `end`, and everything before it was added. Once all of it is folded, that is noted: beside the log, and in the
-   * store, which forgets credits by it. Never rejects.
-   */
-  synced(end: LogPosition): void {
-    // One place at a time: under steady traffic the newest is never folded, an older one soon is.
-    this.#durable = { end, at: this.#options.clock.now() - APPEND_WITHIN_MS }
-    this.#toReach ??= this.#durable
-    this.#noteReached()
-  }
-
-  /**
    * Notes at once how far everything is folded. Never rejects.
    *
    * @param addedAt epoch milliseconds: what was appended until then is durable and was added. A log without traffic is heard of that way
@@ -104,7 +95,7 @@ export class FoldLoop {
   async note(addedAt: number): Promise<void> {
     this.#markedAtMs = Number.NEGATIVE_INFINITY
     if (this.#durable !== undefined) {
-      this.#durable = { end: this.#durable.end, at: Math.max(this.#durable.at, addedAt - APPEND_WITHIN_MS) }
+      this.#durable = { end: this.#durable.end, heardAt: Math.max(this.#durable.heardAt, addedAt) }
     }
     this.#toReach = this.#durable
     this.#noteReached()
@@ -120,7 +111,7 @@ export class FoldLoop {
     this.#noting = this.#noting.then(() => this.#noteAll(reached))
   }
 
-  async #noteAll({ end, at }: DurablePlace): Promise<void> {
+  async #noteAll({ end, heardAt }: DurablePlace): Promise<void> {
     const { clock, log, logger, marks, store } = this.#options
     const nowMs = clock.monotonicMs()
     if (marks !== undefined && nowMs - this.#markedAtMs >= MARK_EVERY_MS) {
@@ -132,7 +123,7 @@ export class FoldLoop {
     if (nowMs - this.#aliveAtMs < ALIVE_EVERY_MS) return
     this.#aliveAtMs = nowMs
     try {
-      await store.alive(log.id, at)
+      await store.alive(log.id, heardAt - APPEND_WITHIN_MS)
     } catch (error) {
       logger.warn({ err: error }, "the store can't be told how far the log is folded")
     }

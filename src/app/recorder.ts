@@ -107,11 +107,8 @@ export function createRecorder(options: RecorderOptions): Recorder {
     maxWaitingRewards: maxPendingRewards / 5,
     positions: options.positions ?? new Map(),
   })
-  const unsynced = new UnsyncedEntries((entries, end) => loop.add(entries, end))
-  log.onSynced((end) => {
-    unsynced.synced(end)
-    loop.synced(end)
-  })
+  const unsynced = new UnsyncedEntries((entries, place) => loop.add(entries, place))
+  log.onSynced((end) => unsynced.synced({ end, heardAt: clock.now() }))
   /** By postback: what is repeated meanwhile shares the fate of the first. */
   const pendingRewards = new Map<string, PendingReward>()
   const rewarded = new RewardedDecisions(clock.now())
@@ -215,7 +212,9 @@ export function createRecorder(options: RecorderOptions): Recorder {
 
   async function flush(): Promise<void> {
     const askedAt = clock.now()
+    const handedOver = unsynced.handedOver()
     await log.sync()
+    await handedOver
     await loop.flush()
     await loop.note(askedAt)
   }

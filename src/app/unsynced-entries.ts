@@ -2,20 +2,29 @@ import { isAfter, type LogPosition } from "../domain/log-position.ts"
 import type { LogEnd, LogWrite } from "../ports/outcome-log.ts"
 import type { LogEntry } from "./log-entry.ts"
 
+/** A place in the log before which everything is durable. */
+export interface DurablePlace {
+  readonly end: LogPosition
+  /** When that was heard of, epoch milliseconds. */
+  readonly heardAt: number
+}
+
 interface WriteEntries {
   readonly write: LogWrite
   readonly entries: LogEntry[]
+  readonly handedOver: PromiseWithResolvers<void>
   end: LogEnd | undefined
 }
 
 /** Entries that were appended to the log and are not durable yet. Only durable lines are folded: after a power cut no store is ahead of its log. */
 export class UnsyncedEntries {
   readonly #writes: WriteEntries[] = []
-  readonly #take: (entries: readonly LogEntry[], end: LogPosition) => void
-  #synced: LogPosition | undefined
+  readonly #take: (entries: readonly LogEntry[], place: DurablePlace) => void
+  /** Not handed over yet: a write that may lie before it hasn't said where it ends. */
+  #heard: DurablePlace | undefined
 
-  /** @param take gets entries in log order as they become durable, with a place behind them that is. Each place is given once, with all before it */
-  constructor(take: (entries: readonly LogEntry[], end: LogPosition) => void) {
+  /** @param take gets entries in log order as they become durable, or none, with a place behind them that is. Each place is given once, with all before it */
+  constructor(take: (entries: readonly LogEntry[], place: DurablePlace) => void) {
     this.#take = take
   }
 
@@ -26,31 +35,47 @@ export class UnsyncedEntries {
       last.entries.push(entry)
       return
     }
-    const added: WriteEntries = { write, entries: [entry], end: undefined }
+    const added: WriteEntries = { write, entries: [entry], handedOver: Promise.withResolvers(), end: undefined }
     this.#writes.push(added)
     void this.#settle(added)
   }
 
-  async #settle(added: WriteEntries): Promise<void> {
-    added.end = await added.write.written
-    if (added.end === undefined) this.#writes.splice(this.#writes.indexOf(added), 1)
-    if (this.#synced !== undefined) this.synced(this.#synced)
+  /** The log is durable up to a place. */
+  synced(place: DurablePlace): void {
+    this.#heard = place
+    this.#handOver()
   }
 
-  /** The log is durable up to `end`. */
-  synced(end: LogPosition): void {
-    this.#synced = end
+  /** Waits until what was added so far is handed over, which a sync alone doesn't bring about at once, or dropped. */
+  async handedOver(): Promise<void> {
+    await Promise.all(this.#writes.map(({ handedOver }) => handedOver.promise))
+  }
+
+  async #settle(added: WriteEntries): Promise<void> {
+    added.end = await added.write.written
+    if (added.end === undefined) {
+      this.#writes.splice(this.#writes.indexOf(added), 1)
+      added.handedOver.resolve()
+    }
+    this.#handOver()
+  }
+
+  #handOver(): void {
+    if (this.#heard === undefined) return
+    const place = this.#heard
     let count = 0
-    while (count < this.#writes.length) {
-      const { end: written } = this.#writes[count] as WriteEntries
+    for (const { end } of this.#writes) {
       // A slow disk's sync may be heard of before the write that it covers. A store takes what lies before a place once: all of it has to be there.
-      if (written === undefined) return
-      if (isAfter(written, end)) break
+      if (end === undefined) return
+      if (isAfter(end, place.end)) break
       count += 1
     }
-    if (count > 0) {
-      const entries = this.#writes.splice(0, count).flatMap((write) => write.entries)
-      this.#take(entries, end)
-    }
+    this.#heard = undefined
+    const writes = this.#writes.splice(0, count)
+    this.#take(
+      writes.flatMap(({ entries }) => entries),
+      place,
+    )
+    for (const { handedOver } of writes) handedOver.resolve()
   }
 }

@@ -1,18 +1,17 @@
 import { expect, it } from "vitest"
 import type { LogEntry } from "#src/app/log-entry.ts"
-import { UnsyncedEntries } from "#src/app/unsynced-entries.ts"
-import type { LogPosition } from "#src/domain/log-position.ts"
+import { type DurablePlace, UnsyncedEntries } from "#src/app/unsynced-entries.ts"
 import type { LogEnd } from "#src/ports/outcome-log.ts"
 
 const AUDIT: LogEntry = { kind: "audit" }
 
-function place(offset: number): LogPosition {
-  return { file: 1, offset, hash: `hash of ${offset}` }
+function place(offset: number): DurablePlace {
+  return { end: { file: 1, offset, hash: `hash of ${offset}` }, heardAt: offset }
 }
 
 function given() {
-  const taken: [number, LogPosition][] = []
-  const unsynced = new UnsyncedEntries((entries, end) => taken.push([entries.length, end]))
+  const taken: [number, DurablePlace][] = []
+  const unsynced = new UnsyncedEntries((entries, heard) => taken.push([entries.length, heard]))
   /** A write with one entry. */
   const write = () => {
     const { promise, resolve } = Promise.withResolvers<LogEnd | undefined>()
@@ -64,4 +63,42 @@ it("waits for no write that lies behind the place, once it is known to, nor for 
     [1, place(10)],
     [1, place(30)],
   ])
+})
+
+it("gives a place that nothing new lies before: others are told how far all is folded", async () => {
+  const { taken, unsynced, write } = given()
+  await write()(10)
+  unsynced.synced(place(10))
+  unsynced.synced(place(20))
+  expect(taken).toEqual([
+    [1, place(10)],
+    [0, place(20)],
+  ])
+})
+
+it("gives the newest place of those that were heard of while a write was waited for", async () => {
+  const { taken, unsynced, write } = given()
+  const [first, second] = [write(), write()]
+  unsynced.synced(place(10))
+  await first(10)
+  unsynced.synced(place(20))
+  await second(20)
+  expect(taken).toEqual([[2, place(20)]])
+})
+
+it("says when all that was added is handed over or dropped", async () => {
+  const { unsynced, write } = given()
+  const [first, second] = [write(), write()]
+  let isDone = false
+  const waiting = (async () => {
+    await unsynced.handedOver()
+    isDone = true
+  })()
+  const later = write()
+  unsynced.synced(place(20))
+  await first(10)
+  await second(undefined)
+  expect(isDone).toBe(false)
+  await later(30)
+  await waiting
 })

@@ -285,12 +285,12 @@ class NdjsonLog implements NdjsonOutcomeLog {
   }
 
   async #syncInBackground(): Promise<void> {
+    // What is written from now on may come too late for this sync: it asks for another.
+    this.#syncTimer = undefined
     try {
       await this.sync()
     } catch (error) {
       this.#report(error)
-    } finally {
-      this.#syncTimer = undefined
     }
   }
 

@@ -41,10 +41,13 @@ export class FaultyDisk implements Disk {
     this.#partialBytes = bytes
   }
 
-  /** Calls of `operation` wait until the returned function is called. */
-  hang(operation: Operation): () => void {
+  /** Calls of `operation` wait until the returned function is called. @param reached told of each that waits */
+  hang(operation: Operation, reached: () => void = () => {}): () => void {
     const released = Promise.withResolvers<void>()
-    this.#faults.set(operation, () => released.promise)
+    this.#faults.set(operation, () => {
+      reached()
+      return released.promise
+    })
     return () => {
       this.#faults.delete(operation)
       released.resolve()

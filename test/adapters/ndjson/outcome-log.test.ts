@@ -73,6 +73,19 @@ describe("given lines of one event-loop turn", () => {
     await log.close()
   })
 
+  // The last decision before a quiet hour would be counted at its end.
+  it("makes one durable that is written while another is synced, though nothing follows it", async () => {
+    const { log, disk, durable } = await openLog({ syncAfterMs: 1 })
+    const reached = Promise.withResolvers<void>()
+    const release = disk.hang("datasync", reached.resolve)
+    await log.append("a").answered
+    await reached.promise
+    await log.append("b").answered
+    release()
+    await expect.poll(() => durable.at(-1)).toMatchObject({ offset: 4 })
+    await log.close()
+  })
+
   it("answers all that wait for a sync by one fdatasync after the one that is under way", async () => {
     const { log, disk } = await openLog()
     const release = disk.hang("datasync")
