@@ -4,42 +4,41 @@ import type { RedisClient } from "./connection.ts"
 import { cellsOf, type MetaAndChanges, readHeld } from "./experiment-reader.ts"
 import { type ExperimentKeys, readCounterKey } from "./keys.ts"
 
-/** The counters of an experiment in memory but those of calls, of which only what has changed is read. */
-export class CountedRows {
-  readonly #experiment: string
-  readonly #keys: ExperimentKeys
-  /** By key, as they were when the experiment had changed so often. */
-  #rows = new Map<string, readonly CounterRow[]>()
-  #readAt = { changes: 0, gone: 0, generation: "" }
+/** An experiment's counters but those of calls, as they were when it had changed so often. */
+export interface CountedRows {
+  /** By key. */
+  readonly rows: ReadonlyMap<string, readonly CounterRow[]>
+  readonly changes: number
+  readonly gone: number
+  readonly generation: string | undefined
+}
 
-  constructor(experiment: string, keys: ExperimentKeys) {
-    this.#experiment = experiment
-    this.#keys = keys
-  }
+export const NO_ROWS: CountedRows = { rows: new Map(), changes: 0, gone: 0, generation: undefined }
 
-  /** Number of the last change that the rows have. */
-  get changes(): number {
-    return this.#readAt.changes
+/**
+ * The rows with what has changed since they were read; undefined where they have to be read from the beginning.
+ *
+ * @param known isn't changed: of several that are read at once, each goes on from what it knew when it asked
+ * @param read what has changed since `known`
+ */
+export async function refreshRows(
+  client: RedisClient,
+  experiment: string,
+  keys: ExperimentKeys,
+  known: CountedRows,
+  { meta, changed }: MetaAndChanges,
+): Promise<CountedRows | undefined> {
+  const { changes, gone, generation } = meta
+  if (known.changes > 0 && (known.gone !== gone || known.generation !== generation)) return undefined
+  const wanted = changed.filter((key) => keys.read(key).kind === "c" && !isOfCalls(keys, key))
+  const held = await readHeld(client, keys, wanted)
+  const rows = new Map(known.rows)
+  for (const key of wanted) {
+    const fields = held.get(key)
+    if (fields === undefined || Buffer.isBuffer(fields)) rows.delete(key)
+    else rows.set(key, rowsOf(experiment, keys, key, fields))
   }
-
-  /** All rows with these changes; undefined where they have to be read from the beginning. */
-  async refresh(client: RedisClient, { meta, changed }: MetaAndChanges): Promise<readonly CounterRow[] | undefined> {
-    const generation = meta.generation ?? ""
-    if (meta.gone !== this.#readAt.gone || generation !== this.#readAt.generation) {
-      this.#rows = new Map()
-      this.#readAt = { changes: 0, gone: meta.gone, generation }
-      if (meta.changes > 0) return undefined
-    }
-    const wanted = changed.filter((key) => this.#keys.read(key).kind === "c" && !isOfCalls(this.#keys, key))
-    const held = await readHeld(client, this.#keys, wanted)
-    for (const key of wanted) {
-      const fields = held.get(key)
-      if (fields === undefined || Buffer.isBuffer(fields)) this.#rows.delete(key)
-      else this.#rows.set(key, rowsOf(this.#experiment, this.#keys, key, fields))
-    }
-    this.#readAt = { ...this.#readAt, changes: meta.changes }
-    return [...this.#rows.values()].flat()
-  }
+  return { rows, changes, gone, generation }
 }
 
 /** Counters of calls, read anew each time. @param changed all keys of the experiment */

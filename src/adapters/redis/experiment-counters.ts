@@ -8,7 +8,7 @@ import type { CreditKey, FoldAnswer, FoldBatch, GroupStatistics, RewardAnswer } 
 import type { Logger } from "../../ports/logger.ts"
 import type { Loss } from "../../ports/shared-counters.ts"
 import type { RedisClient } from "./connection.ts"
-import { CountedRows, readCalls } from "./counted-rows.ts"
+import { NO_ROWS, readCalls, refreshRows } from "./counted-rows.ts"
 import { CreditHours, hourOfCredit, hoursOf } from "./credit-hours.ts"
 import {
   groupRowsOf,
@@ -61,8 +61,8 @@ export class ExperimentCounters {
   readonly #hours: CreditHours
   readonly #waits: LossWaits
   readonly #met: MetCounters
-  readonly #rows: CountedRows
   readonly #packed: PackedCounters
+  #counted = NO_ROWS
   #steps: readonly WidthStep[] | undefined
   #resolution: Resolution | undefined
   /** Whether this gateway has been through all counters since its start. */
@@ -75,7 +75,6 @@ export class ExperimentCounters {
     const keys = new ExperimentKeys(experiment)
     this.keys = keys
     this.#hours = new CreditHours(clients.folding, keys)
-    this.#rows = new CountedRows(experiment, keys)
     this.#packed = new PackedCounters(experiment, keys)
     this.#met = new MetCounters({
       experiment,
@@ -216,15 +215,17 @@ export class ExperimentCounters {
 
   async statistics(query: StatisticsQuery): Promise<Statistics> {
     for (;;) {
-      const read = await this.#readMeta(this.#rows.changes)
+      const known = this.#counted
+      const read = await this.#readMeta(known.changes)
       const partial = read.isLost ? await this.#met.lacking() : []
       if (read.meta.due > 0) {
         await this.applyDue()
         continue
       }
-      const all = await this.#rows.refresh(this.#clients.reading, read)
-      if (all === undefined) continue
-      const rows = all.filter(({ metric }) => isAsked(metric, query))
+      const counted = await refreshRows(this.#clients.reading, this.#experiment, this.keys, known, read)
+      this.#counted = counted ?? NO_ROWS
+      if (counted === undefined) continue
+      const rows = [...counted.rows.values()].flat().filter(({ metric }) => isAsked(metric, query))
       const lacks = partial.length === 0 ? {} : { partial }
       return { stateVersion: read.meta.version, ...lacks, ...summarise(rows, query) }
     }

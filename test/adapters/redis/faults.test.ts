@@ -10,7 +10,7 @@ import { GatewayError } from "#src/domain/errors.ts"
 import type { RewardEvent } from "#src/domain/events.ts"
 import { GatewayLog } from "#test/contract/gateway-log.ts"
 import { countedIn } from "#test/contract/opened-store.ts"
-import { decisionEvent, rewardEvent } from "#test/outcomes.ts"
+import { ALL_OF_CHAMPION, decisionEvent, rewardEvent } from "#test/outcomes.ts"
 import { createRememberingLogger } from "#test/remembering-logger.ts"
 import { SharedClock } from "#test/shared-clock.ts"
 import { type ConnectedClients, connectClients } from "./connected.ts"
@@ -152,6 +152,27 @@ describe("given a log that is folded into Redis while something goes wrong", () 
     }
     await foldThrough(log, store, log.length)
     expect(await countedIn(store)).toEqual(await expected(log))
+  })
+
+  it("reads all of the counters that have taken the place of others, also where several read them at once", async () => {
+    const server = await startRedis()
+    stops.push(() => server.stop())
+    const clients = await connectClients(addressOf(server))
+    const [reader, writer] = [
+      stored(clients),
+      createRedisCounterStore(clients, new SharedClock(), createRememberingLogger()),
+    ]
+    const read = async (from: typeof reader) => (await from.statistics("banner-ctr", ALL_OF_CHAMPION)).variants
+    const log = new GatewayLog("A").append(...lines(60))
+    for (let end = 20; end <= 60; end += 20) await foldThrough(log, reader, end)
+    await read(reader)
+    await server.admin.flushall()
+    await foldThrough(new GatewayLog("A").append(...lines(60)), writer, 60)
+    const all = await read(writer)
+    expect(await Promise.all(Array.from({ length: 5 }, () => read(reader)))).toEqual(
+      Array.from({ length: 5 }, () => all),
+    )
+    expect(await read(reader)).toEqual(all)
   })
 
   it("is done by a user with the rights that docs/redis.md lists", async () => {
