@@ -7,7 +7,7 @@ import { explainLoss } from "../adapters/redis/explain-loss.ts"
 import { createRedisKeyStore } from "../adapters/redis/key-store.ts"
 import { PUBLISHED } from "../adapters/redis/keys.ts"
 import { missingRights } from "../adapters/redis/rights.ts"
-import { readServerFacts, unkeptPromises } from "../adapters/redis/server-facts.ts"
+import { readServerFacts, type ServerFacts, unkeptPromises } from "../adapters/redis/server-facts.ts"
 import { withDeadlines } from "../app/deadline.ts"
 import type { Config } from "../config.ts"
 import { GatewayError } from "../domain/errors.ts"
@@ -72,7 +72,7 @@ export async function openSharedStore(
 
   async function inspect(): Promise<void> {
     try {
-      const servers = await readServerFacts(reading)
+      const servers = await serverFacts()
       if (lacking?.length !== 0) lacking = await missingRights(reading)
       const found = unkeptPromises(servers, durability)
       if (lacking.length > 0) {
@@ -88,6 +88,16 @@ export async function openSharedStore(
       if (!(error instanceof GatewayError)) throw error
       reached = false
       if (address.kind === "cluster") await explainCluster()
+    }
+  }
+
+  /** Asks again after a loss: a replica's refusal of a write makes a client connect anew, and takes what else it was asked with it. */
+  async function serverFacts(): Promise<readonly ServerFacts[]> {
+    try {
+      return await readServerFacts(reading)
+    } catch (error) {
+      if (reading.status === "ready" || !(await untilReady(reading, START_WITHIN_MS))) throw error
+      return await readServerFacts(reading)
     }
   }
 
