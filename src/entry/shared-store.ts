@@ -103,10 +103,10 @@ export async function openSharedStore(
   /** Asks again after a loss: a replica's refusal of a write makes a client connect anew, and takes what else it was asked with it. */
   async function serverFacts(): Promise<readonly ServerFacts[]> {
     try {
-      return await readServerFacts(reading)
+      return await readServerFacts(reading, durability)
     } catch (error) {
       if (reading.status === "ready" || !(await untilReady(reading, START_WITHIN_MS))) throw error
-      return await readServerFacts(reading)
+      return await readServerFacts(reading, durability)
     }
   }
 

@@ -93,7 +93,7 @@ describe("given WAITAOF of the servers that there are", () => {
     onTestFinished(() => server.stop())
     const clients = await connectClients(addressOf(server))
     onTestFinished(() => clients.end())
-    const problems = unkeptPromises(await readServerFacts(clients.reading), "store")
+    const problems = unkeptPromises(await readServerFacts(clients.reading, "store"), "store")
     expect(problems).toEqual(expected.map((said) => expect.stringMatching(said)))
   })
 })

@@ -18,6 +18,8 @@ export const ROUND_WITHIN_MS = SYNCED_WITHIN_MS + 250
 /** A connection that waits for a sync does nothing else: by the time that it has its next round it is free. */
 const CONNECTIONS = 2_000 / ROUND_EVERY_MS
 const READY_WITHIN_MS = 250
+/** Nothing tells that it is over where no reward comes. */
+const SAID_FOR_MS = 15_000
 
 /** How far a log of an experiment is folded. */
 interface Folded {
@@ -56,7 +58,7 @@ export class FileSync {
   #clients: readonly RedisClient[] | undefined
   #isNeeded = true
   #replicas = 0
-  #problem: string | undefined
+  #problem: { readonly said: string; readonly atMs: number } | undefined
 
   constructor(options: FileSyncOptions) {
     this.#options = options
@@ -67,9 +69,11 @@ export class FileSync {
     return this.#isNeeded
   }
 
-  /** Why the last round failed. */
+  /** Why rounds failed lately, and none has gone well since. */
   get problem(): string | undefined {
-    return this.#isNeeded ? this.#problem : undefined
+    if (!this.#isNeeded || this.#problem === undefined) return undefined
+    const isLate = this.#options.clock.monotonicMs() - this.#problem.atMs > SAID_FOR_MS
+    return isLate ? undefined : this.#problem.said
   }
 
   /** Learns what the servers promise by themselves. */
@@ -126,7 +130,8 @@ export class FileSync {
         this.#problem = undefined
         return found
       } catch (error) {
-        this.#problem = `rewards are refused: ${error instanceof Error ? error.message : String(error)}`
+        const why = error instanceof Error ? error.message : String(error)
+        this.#problem = { said: `rewards are refused: ${why}`, atMs: clock.monotonicMs() }
         throw error
       }
     }

@@ -18,17 +18,20 @@ export interface ServerFacts {
 
 /**
  * Whether it can be waited until a server has synced its file, by WAITAOF. `early`: its WAITAOF answers before the sync. `forbidden`: this user may
- * not.
+ * not. `unasked`: nobody would.
  */
-export type Waits = "yes" | "no" | "early" | "forbidden"
+type Waits = "yes" | "no" | "early" | "forbidden" | "unasked"
 
-/** Asks every master that can be reached. @throws GatewayError `store_unavailable` */
-export async function readServerFacts(client: RedisClient): Promise<readonly ServerFacts[]> {
+/** Asks every master that can be reached. @param durability where answered rewards are durable @throws GatewayError `store_unavailable` */
+export async function readServerFacts(
+  client: RedisClient,
+  durability: "log" | "store",
+): Promise<readonly ServerFacts[]> {
   const masters = client instanceof Cluster ? client.nodes("master") : [client]
-  return await asking("info", () => Promise.all(masters.map(factsOf)))
+  return await asking("info", () => Promise.all(masters.map((master) => factsOf(master, durability))))
 }
 
-async function factsOf(server: Redis): Promise<ServerFacts> {
+async function factsOf(server: Redis, durability: "log" | "store"): Promise<ServerFacts> {
   const info = new Map(
     (await server.info()).split("\r\n").map((line) => {
       const [name = "", ...value] = line.split(":")
@@ -43,7 +46,7 @@ async function factsOf(server: Redis): Promise<ServerFacts> {
     isFull: Number(info.get("maxmemory")) > 0 && Number(info.get("used_memory")) >= Number(info.get("maxmemory")),
     keepsFile: info.get("aof_enabled") === "1",
     syncs,
-    waits: await waitsOf(server, info),
+    waits: durability === "store" && syncs !== "always" ? await waitsOf(server, info) : "unasked",
     eviction: info.get("maxmemory_policy") ?? "",
     replicas: Number(info.get("connected_slaves") ?? 0),
     replicasToWrite: replicasToWrite === undefined ? undefined : Number(replicasToWrite),
@@ -70,13 +73,18 @@ async function waitsOf(server: Redis, info: ReadonlyMap<string, string>): Promis
     await server.call("WAITAOF", 0, 0, 1)
     return "yes"
   } catch (error) {
-    if (error instanceof Error && error.message.startsWith("NOPERM")) return "forbidden"
-    return "no"
+    const said = error instanceof Error ? error.message : ""
+    if (said.startsWith("NOPERM")) return "forbidden"
+    if (/unknown command/i.test(said)) return "no"
+    // It may be the master before it is asked again.
+    if (said.includes("replica")) return "yes"
+    throw error
   }
 }
 
 /** Why an answer can't wait for a sync, as part of a sentence. */
 const NOT_WAITING: Readonly<Record<Exclude<Waits, "yes">, string>> = {
+  unasked: "",
   no: "",
   early: ", and this server's WAITAOF answers before the sync",
   forbidden: ", and the user in REDIS_URL may not call waitaof",
