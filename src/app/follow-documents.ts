@@ -31,7 +31,7 @@ const AUTHOR = { actor: "experiments-folder", source: "folder" } as const
  */
 export class DocumentFollower {
   readonly #deps: FollowDeps
-  /** Version of each file that was dealt with. */
+  /** Version of each file that is there and was dealt with. */
   readonly #done = new Map<string, string>()
   /** Files that were there at the start and are not dealt with yet; undefined before the history is known. */
   #atStart: Set<string> | undefined
@@ -154,6 +154,8 @@ export class DocumentFollower {
     const before = new Set(this.#idOf.values())
     const files = new Set(documents.map(({ file }) => file))
     for (const file of this.#idOf.keys()) if (!files.has(file)) this.#idOf.delete(file)
+    // One that comes back as it was is dealt with anew.
+    for (const file of this.#done.keys()) if (!files.has(file)) this.#done.delete(file)
     for (const document of documents) {
       const id = document.ok ? document.experiment.id : document.id
       // A file that has become unreadable is still the experiment's that it was.

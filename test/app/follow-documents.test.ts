@@ -25,6 +25,8 @@ const experiment = (id: string, description = "") => {
 class Folder {
   readonly name = "folder"
   readonly #files = new Map<string, SourceDocument>()
+  /** Files that were taken away. */
+  readonly #away = new Map<string, SourceDocument>()
   #writes = 0
 
   write(file: string, id: string, description = ""): void {
@@ -37,7 +39,15 @@ class Folder {
   }
 
   delete(file: string): void {
+    const document = this.#files.get(file)
+    if (document !== undefined) this.#away.set(file, document)
     this.#files.delete(file)
+  }
+
+  /** As it was: nobody has written to it since. */
+  putBack(file: string): void {
+    const document = this.#away.get(file)
+    if (document !== undefined) this.#files.set(file, document)
   }
 
   look = async () => [...this.#files.values()]
@@ -163,6 +173,18 @@ describe("given a folder and a store", () => {
     folder.delete("e.yaml")
     await gateway.follower.look()
     folder.write("e.yaml", "e", "one")
+    await gateway.follower.look()
+    expect([gateway.served(), gateway.experiments.wasRemoved("e")]).toEqual(["3 one", false])
+  })
+
+  it("brings a removed experiment back when its file is there again as it was: a volume that was away for a moment", async () => {
+    const folder = new Folder()
+    const gateway = gatewayOver(createMemoryExperimentStore(), folder)
+    folder.write("e.yaml", "e", "one")
+    await gateway.follower.look()
+    folder.delete("e.yaml")
+    await gateway.follower.look()
+    folder.putBack("e.yaml")
     await gateway.follower.look()
     expect([gateway.served(), gateway.experiments.wasRemoved("e")]).toEqual(["3 one", false])
   })
