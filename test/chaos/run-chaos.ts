@@ -46,7 +46,7 @@ export interface ChaosReport {
 
 const GATEWAYS = 3
 /** Rewards come by the million only where a request has those of several decisions. */
-const DECISIONS_AT_ONCE = 12
+const DECISIONS_AT_ONCE = 60
 const PACE = { lasts: [500, 3_000], quiet: [200, 1_500] } as const
 const KILLING_PACE = { lasts: [0, 500], quiet: [200, 1_500] } as const
 /** Longer than anything that a healed fault leaves to be done. */
