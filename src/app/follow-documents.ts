@@ -40,6 +40,7 @@ export class DocumentFollower {
   /** Experiments whose files are gone. */
   readonly #missing = new Set<string>()
   #problems: readonly DocumentProblem[] = []
+  #written: readonly Experiment[] = []
   #underWay: Promise<void> | undefined
 
   constructor(deps: FollowDeps) {
@@ -55,6 +56,11 @@ export class DocumentFollower {
   /** What is wrong with the documents as they are now. */
   get problems(): readonly DocumentProblem[] {
     return this.#problems
+  }
+
+  /** The documents that can be served, published or not. */
+  get written(): readonly Experiment[] {
+    return this.#written
   }
 
   /** Looks for changes and publishes them; one look at a time. Never rejects. */
@@ -89,6 +95,7 @@ export class DocumentFollower {
     await attempt(source.name, "can't be read", async () => {
       const documents = await source.look()
       invalid = documents.flatMap((document) => (document.ok ? [] : document.problems))
+      this.#written = documents.flatMap((document) => (document.ok ? [document.experiment] : []))
       if (publisher.loaded) this.#atStart ??= new Set(documents.map(({ file }) => file))
       for (let from = 0; from < documents.length; from += AT_ONCE) {
         const some = documents.slice(from, from + AT_ONCE)

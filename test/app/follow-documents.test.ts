@@ -116,6 +116,18 @@ describe("given a folder and a store", () => {
     expect(await gateway.eventIds()).toEqual(["e-e-1", "e-f-1", "e-e-2", "e-e-3"])
   })
 
+  it("tells which documents can be served, published or not", async () => {
+    const folder = new Folder()
+    const { follower, publisher } = gatewayOver(createMemoryExperimentStore(), folder)
+    folder.write("e.yaml", "e", "one")
+    folder.write("f.yaml", "f", "one")
+    await follower.look()
+    await publisher.publish(experiment("e", "by Ann"), API)
+    folder.spoil("f.yaml", "f")
+    await follower.look()
+    expect(follower.written.map(({ id, description }) => `${id} ${description}`)).toEqual(["e one"])
+  })
+
   it("keeps experiments that were made over the API, and those that the API has changed", async () => {
     const folder = new Folder()
     const gateway = gatewayOver(createMemoryExperimentStore(), folder)
