@@ -277,8 +277,9 @@ export class ExperimentCounters {
   async pack(): Promise<Packed> {
     await this.applyDue()
     const packed = await this.#packed.read(this.#clients.reading)
-    // What is being brought back is no checkpoint.
-    if (packed.isLost) await this.#met.lacking()
+    // What is being brought back is no checkpoint, nor what has taken its place unnoticed.
+    const lacks = await this.#met.adopt(packed.origins?.[0]?.mark)
+    if (lacks || packed.isLost) await this.#met.lacking()
     return packed
   }
 
