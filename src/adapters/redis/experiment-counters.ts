@@ -8,7 +8,7 @@ import type { CreditKey, FoldAnswer, FoldBatch, GroupStatistics, RewardAnswer } 
 import type { Logger } from "../../ports/logger.ts"
 import type { Loss } from "../../ports/shared-counters.ts"
 import type { RedisClient } from "./connection.ts"
-import { NO_ROWS, readCalls, refreshRows } from "./counted-rows.ts"
+import { KnownRows, readCalls, refreshRows } from "./counted-rows.ts"
 import { CreditHours, hourOfCredit, hoursOf } from "./credit-hours.ts"
 import {
   groupRowsOf,
@@ -62,7 +62,7 @@ export class ExperimentCounters {
   readonly #waits: LossWaits
   readonly #met: MetCounters
   readonly #packed: PackedCounters
-  #counted = NO_ROWS
+  readonly #counted = new KnownRows()
   #steps: readonly WidthStep[] | undefined
   #resolution: Resolution | undefined
   /** Whether this gateway has been through all counters since its start. */
@@ -215,7 +215,7 @@ export class ExperimentCounters {
 
   async statistics(query: StatisticsQuery): Promise<Statistics> {
     for (;;) {
-      const known = this.#counted
+      const known = this.#counted.ask()
       const read = await this.#readMeta(known.changes)
       const partial = read.isLost ? await this.#met.lacking() : []
       if (read.meta.due > 0) {
@@ -223,7 +223,7 @@ export class ExperimentCounters {
         continue
       }
       const counted = await refreshRows(this.#clients.reading, this.#experiment, this.keys, known, read)
-      this.#counted = counted ?? NO_ROWS
+      this.#counted.know(counted)
       if (counted === undefined) continue
       const rows = [...counted.rows.values()].flat().filter(({ metric }) => isAsked(metric, query))
       const lacks = partial.length === 0 ? {} : { partial }
@@ -316,6 +316,7 @@ export class ExperimentCounters {
    * @param forgettableTo epoch milliseconds up to which tokens may be forgotten
    */
   async tidyUp(nowSeconds: number, forgettableTo: number): Promise<void> {
+    this.#counted.forgetUnasked(nowSeconds)
     const { folding } = this.#clients
     const { generation } = (await this.#readMeta(0)).meta
     if (generation === undefined) return
