@@ -7,6 +7,8 @@ import { Script } from "./script.ts"
 
 /** How long a log is taken for alive after it was heard of, without asking again. */
 const BELIEVED_MS = 60_000
+/** A gateway that writes to a log says so at least this often, with time to spare. */
+const WRITES_WITHIN_MS = 120_000
 
 const ALIVE = new Script("alive")
 
@@ -52,10 +54,17 @@ export class LogLife {
     return { lapsed: false }
   }
 
+  /** Whether it was said lately up to when a log is folded, and that this is not for good. */
+  async isWritten(log: LogId): Promise<boolean> {
+    const { at } = await this.#time()
+    const [seen = 0, foldedTo = -1] = numbersIn((await this.#client.hget(LOGS.seen, log)) ?? "")
+    return at - seen <= WRITES_WITHIN_MS && foldedTo >= 0 && foldedTo <= at
+  }
+
   /** Up to when (epoch milliseconds) credits may be forgotten: surely passed, and folded by every log that has not lapsed. */
   async forgettableTo(): Promise<number> {
     const { at, passedMs } = await this.#time()
-    const logs = Object.values(await this.#client.hgetall(LOGS.seen)).map((text) => text.split(" ").map(Number))
+    const logs = Object.values(await this.#client.hgetall(LOGS.seen)).map(numbersIn)
     const living = logs.filter(([seen = 0]) => at - seen <= LAPSED_AFTER_MS)
     return Math.min(passedMs, ...living.map(([, foldedTo = -1]) => foldedTo))
   }
@@ -75,4 +84,9 @@ export class LogLife {
     const passedMs = this.#trusted.advance(wall, monotonic)
     return { at: this.#trusted.at, passedMs }
   }
+}
+
+/** When a log was last heard of and up to when it is folded; nothing where it never was. */
+function numbersIn(text: string): number[] {
+  return text === "" ? [] : text.split(" ").map(Number)
 }
