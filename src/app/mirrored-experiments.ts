@@ -65,11 +65,13 @@ export function createMirroredExperiments(
 
   /** The shared store's newest revisions, once it has again what it lacks. */
   async function newest() {
-    const found = await shared.newest()
-    const known = new Map(found.map(({ experiment, revision }) => [experiment, revision]))
-    if ((await own.newest()).every(({ experiment, revision }) => (known.get(experiment) ?? 0) >= revision)) return found
-    await giveBack(known)
-    return await shared.newest()
+    for (;;) {
+      const found = await shared.newest()
+      const known = new Map(found.map(({ experiment, revision }) => [experiment, revision]))
+      const copied = await own.newest()
+      if (copied.every(({ experiment, revision }) => (known.get(experiment) ?? 0) >= revision)) return found
+      await giveBack(known)
+    }
   }
 
   return {

@@ -242,6 +242,8 @@ export class Publisher {
       served !== undefined && served.snapshot.revision === previous
         ? withRevision(served.definitions, definition, clock.now())
         : await this.#definitions(definition, experiment.id)
+    // Another gateway has removed it meanwhile.
+    if (this.#newest.get(experiment.id)?.document === null) return
     experiments.publish({ snapshot, endpoints, definitions })
     void this.#keepResolution(experiment)
   }

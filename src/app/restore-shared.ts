@@ -76,10 +76,11 @@ export class SharedRestore {
     let restored = false
     for (const loss of open) {
       const { experiment, mark, isAbandoned } = loss
-      this.#compared.set(experiment, mark)
       const has = checkpoint !== undefined && hasMore(checkpoint, loss)
-      if (!has && !isAbandoned) continue
-      if (!(await store.restoreLost(loss, has ? checkpoint.contents : NOTHING))) continue
+      const isRestored = (has || isAbandoned) && (await store.restoreLost(loss, has ? checkpoint.contents : NOTHING))
+      // Not before: a restoring that the way to the store kept from beginning is tried again.
+      this.#compared.set(experiment, mark)
+      if (!isRestored) continue
       restored = true
       logger.warn(
         { experiment, ...(has ? { foldedTo: new Date(checkpoint.foldedTo).toISOString() } : {}) },

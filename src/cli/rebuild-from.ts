@@ -128,7 +128,7 @@ function sentences(
     `Counted what was lacking of ${plural(events, "event")}${damage}.`,
     ...missing.map(describeMissing),
     ...(missing.length === 0 ? [] : [overGaps ? OVER_GAPS : UP_TO_GAPS]),
-    ...running.map((log) => `The log ${log} was not counted: a gateway writes to it, or did two minutes ago.`),
+    ...running.map((log) => `The log ${log} was not counted: a gateway writes to it, or did a minute ago.`),
     ...lapsed.map(
       (log) =>
         `The log ${log} was not counted: it was silent for more than a week. Stop the gateways and rebuild --log`,

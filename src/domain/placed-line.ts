@@ -26,8 +26,15 @@ const MEMBER = /,"log":"([\w-]{22}):(\d{1,12}):(\d{1,15})(?::(\d{1,12}):(\d{1,15
 /** What takes the place of a line's closing brace: the member `log`, and the brace. */
 export function placeMember({ log, end, after }: PlacedLine): string {
   const before = after === undefined ? "" : `:${after.file}:${after.offset}`
-  return `,"log":"${log}:${end.file}:${end.offset}${before}"}`
+  return `${memberBegin(log, end.file)}${end.offset}${before}${MEMBER_END}`
 }
+
+/** A member up to the offset: the same for all lines of a file. */
+export function memberBegin(log: LogId, file: number): string {
+  return `,"log":"${log}:${file}:`
+}
+
+export const MEMBER_END = '"}'
 
 /**
  * Reads the member `log` at the end of a line.

@@ -9,7 +9,7 @@ import type { UnitSketch } from "../domain/unit-sketch.ts"
 
 export type { Resolution }
 
-/** What a reward did: `applied` changed (or created) the credit of its decision, `duplicate` was there before. */
+/** What a reward did: `applied` changed (or created) the credit of its decision, `duplicate` was there before, or can't be told from one that was. */
 export type RewardAnswer = "applied" | "duplicate"
 
 /** A decision and metric, the key under which rewards have one effect, and the postback asked about. */

@@ -1,3 +1,4 @@
+import { setImmediate as nextRound } from "node:timers/promises"
 import { expect, it } from "vitest"
 import { createMemoryExperimentStore } from "#src/adapters/memory/experiment-store.ts"
 import { createMirroredExperiments } from "#src/app/mirrored-experiments.ts"
@@ -13,6 +14,11 @@ const refuses = async () => {
   throw new GatewayError("store_unavailable", { detail: "told to" })
 }
 const AWAY: ExperimentStore = { latest: refuses, newest: refuses, history: refuses, append: refuses }
+
+/** So many rounds of the event loop. */
+async function rounds(count: number): Promise<void> {
+  for (let done = 0; done < count; done++) await nextRound()
+}
 
 /** What a gateway has copied of a shared store with two revisions. */
 async function copied(): Promise<ExperimentStore> {
@@ -44,6 +50,26 @@ it.each([
   expect(await mirrored.latest()).toEqual([SECOND])
   expect(await shared.history(SECOND.experiment)).toEqual([FIRST, SECOND])
   expect(await own.latest()).toEqual([SECOND])
+})
+
+it("serves nothing earlier while several give back the same to a store that was emptied", async () => {
+  const all = Array.from({ length: 5 }, (_, index) => revision("banner", index + 1, { holdout: index / 10 }))
+  const shared = createMemoryExperimentStore()
+  const gateways = await Promise.all(
+    Array.from({ length: 3 }, async (_, index) => {
+      const own = createMemoryExperimentStore()
+      for (const one of all) await own.append(one, one.revision - 1)
+      const append: ExperimentStore["append"] = async (one, after) => {
+        await rounds(index)
+        await shared.append(one, after)
+        await rounds(2)
+      }
+      return createMirroredExperiments({ ...shared, append }, own, createRememberingLogger())
+    }),
+  )
+  const latest = await Promise.all(gateways.map((gateway) => gateway.latest()))
+  expect(latest).toEqual(gateways.map(() => all.slice(-1)))
+  expect(await shared.history(FIRST.experiment)).toEqual(all)
 })
 
 it("takes what others have published meanwhile", async () => {

@@ -36,6 +36,23 @@ it("serves an edit that is stored though the log refuses it, and logs it later u
   expect(late?.at).toBe(new Date((await rig.store.latest())[0]?.at ?? 0).toISOString())
 })
 
+it("doesn't serve again what another gateway removes while it waits for the log", async () => {
+  const store = createMemoryExperimentStore()
+  const [rig, other] = [createRig({ store }), createRig({ store })]
+  await other.publish()
+  await rig.publisher.load()
+  const { experiment } = other.experiments.get("e")?.snapshot ?? {}
+  if (experiment === undefined) throw new Error("not published")
+  const release = rig.holdLog()
+  const serving = rig.publisher.serve(experiment)
+  await other.publisher.remove(experiment.id, { actor: "Ann", source: "api" })
+  await rig.publisher.catchUp()
+  release()
+  await serving
+  expect(rig.experiments.get("e")).toBeUndefined()
+  expect(rig.experiments.wasRemoved("e")).toBe(true)
+})
+
 it("compares the first edit after a start with what is stored, whoever forgot to load it", async () => {
   const store = createMemoryExperimentStore()
   await createRig({ store }).publish()

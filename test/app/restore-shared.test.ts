@@ -5,6 +5,8 @@ import { createRedisAllocationStore } from "#src/adapters/redis/allocation-store
 import { createRedisCounterStore } from "#src/adapters/redis/counter-store.ts"
 import { catchUp } from "#src/app/catch-up.ts"
 import { countGoneLogs } from "#src/app/count-gone-logs.ts"
+import { SharedRestore } from "#src/app/restore-shared.ts"
+import { GatewayError } from "#src/domain/errors.ts"
 import { connectClients } from "#test/adapters/redis/connected.ts"
 import { startCluster } from "#test/adapters/redis/redis-servers.ts"
 import { SuiteRedis } from "#test/adapters/redis/suite-redis.ts"
@@ -129,6 +131,51 @@ describe("given a Redis that is emptied under gateways with checkpoints", () => 
     await b.start()
     await untilWhole([a, b])
     expect(await countedIn(b.store)).toEqual(before)
+  })
+
+  it("offers its checkpoint again where the way to Redis was cut before the restoring began", async () => {
+    const [a] = await started({}, 1)
+    for (let index = 0; index < 30; index++) {
+      a.take(`a${index}`)
+      if (index % 5 === 0) await a.flush()
+    }
+    await a.checkpoint()
+    const before = await countedIn(a.store)
+    // The log alone doesn't have all of it any more.
+    for (const { file } of (await a.segments.list()).slice(0, 2)) await a.segments.remove(file)
+    await redis.server.admin.flushall()
+    let cuts = 1
+    const { reader, segments, store, checkpoints, logger } = a
+    const restoreLost: typeof store.restoreLost = async (loss, contents) => {
+      if (cuts-- > 0) throw new GatewayError("store_unavailable", { detail: "the way to Redis was cut" })
+      return await store.restoreLost(loss, contents)
+    }
+    a.sharing = new SharedRestore({
+      logs: [{ reader, segments }],
+      store: { ...store, restoreLost },
+      checkpoints,
+      logger,
+    })
+    await expect(a.look()).rejects.toThrow("the way to Redis was cut")
+    await untilWhole([a])
+    expect(await countedIn(a.store)).toEqual(before)
+  })
+
+  it("writes no checkpoint of counters that have taken the place of others, before anybody else has noticed", async () => {
+    const [a, b] = await started({ checkpointMs: 0 })
+    b.take("b1")
+    await b.flush()
+    await statistics(a)
+    await redis.server.admin.flushall()
+    const [newcomer] = await started({}, 1)
+    newcomer.take("n1")
+    await newcomer.flush()
+    await expect(a.store.pack()).rejects.toMatchObject({ code: "store_unavailable" })
+    expect(a.logger.messages).toContainEqual(expect.stringContaining("counters were lost"))
+    await untilWhole([a, b, newcomer])
+    expect((await a.store.pack()).positions.map(({ log }) => log).toSorted()).toEqual(
+      [b.log.id, newcomer.log.id].toSorted(),
+    )
   })
 
   it("begins at the logs where no gateway has a checkpoint", async () => {

@@ -43,9 +43,10 @@ export function createRig(options: { readonly store?: ExperimentStore } = {}) {
   const logger = createRememberingLogger()
   const log = createMemoryOutcomeLog()
   const refusing = { log: false }
+  let held: Promise<void> | undefined
   const counters = createMemoryCounterStore()
   const recorder = createRecorder({
-    log: { ...log, append: (line) => (refusing.log ? DROPPED : log.append(line)) },
+    log: { ...log, append: (line) => (refusing.log ? DROPPED : log.append(line)), sync: () => held ?? log.sync() },
     store: counters,
     clock,
     logger,
@@ -107,6 +108,12 @@ export function createRig(options: { readonly store?: ExperimentStore } = {}) {
     /** Whether the log takes no line from now on. */
     refuseLog: (refuse: boolean) => {
       refusing.log = refuse
+    },
+    /** Its syncs wait until the returned function is called. */
+    holdLog: () => {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      held = promise
+      return resolve
     },
     publish: async (changes: Record<string, unknown> = {}) => {
       const parsed = parseExperiment(documentWith(changes))

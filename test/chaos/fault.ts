@@ -15,8 +15,8 @@ export interface Pace {
 }
 
 /**
- * Lets faults happen one after another, chosen and timed by `random`, until it is `enough`. Whatever was begun is healed, also when something
- * throws.
+ * Lets faults happen one after another, in an order and for a time that `random` gives, until it is `enough`; each happens before any comes again.
+ * Whatever was begun is healed, also when something throws.
  *
  * @param tell hears of each strike
  */
@@ -28,8 +28,10 @@ export async function letFaultsHappen(
   tell: (line: string) => void,
 ): Promise<void> {
   const between = ([least, most]: readonly [number, number]): number => least + (most - least) * random()
+  let left: Fault[] = []
   while (!enough()) {
-    const fault = faults[Math.floor(random() * faults.length)] as Fault
+    if (left.length === 0) left = [...faults]
+    const [fault] = left.splice(Math.floor(random() * left.length), 1) as [Fault]
     const lastsMs = between(pace.lasts)
     tell(`${fault.name}, ${(lastsMs / 1000).toFixed(1)} s`)
     try {

@@ -1,3 +1,5 @@
+import { rmSync } from "node:fs"
+import { join } from "node:path"
 import type { RedisServer } from "#test/adapters/redis/redis-servers.ts"
 import type { Fault } from "./fault.ts"
 import type { FaultProxy, Faults } from "./fault-proxy.ts"
@@ -50,6 +52,22 @@ export function kills({ fleet, redis, afterKill }: Victims): {
     heal: () => redis.restart(),
   }
   return { ofGateways, ofRedis: [ofRedis] }
+}
+
+/** Redis forgets everything. The gateways' folders are there: nothing is lost with it. */
+export function emptyings({ redis }: Victims): readonly Fault[] {
+  return [
+    { name: "Redis is emptied", strike: async () => void (await redis.admin.flushall()), heal: () => {} },
+    {
+      name: "Redis is killed and loses its files",
+      strike: async () => {
+        redis.signal("SIGKILL")
+        await redis.ended()
+        rmSync(join(redis.folder, "appendonlydir"), { recursive: true })
+      },
+      heal: () => redis.restart(),
+    },
+  ]
 }
 
 export function freezes({ fleet, redis }: Victims): readonly Fault[] {

@@ -120,6 +120,13 @@ describe("finds what was planted", () => {
 })
 
 describe("finds no fault in", () => {
+  it("postbacks that were applied once more after the store had lost everything", () => {
+    const { clients, observed } = inOrder()
+    const twice = { ...clients, postbacks: clients.postbacks.map((one) => ({ ...one, applied: 2 })) }
+    expect(reconcile(twice, { ...observed, emptied: 1 })).toEqual([])
+    expect(reconcile(twice, observed)).not.toEqual([])
+  })
+
   it("decisions that a power failure took before they were synced, and finds lost rewards all the same", () => {
     const { clients, observed } = inOrder()
     const events = observed.events.filter(({ eventId }) => eventId !== "d-D2")

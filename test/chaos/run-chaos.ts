@@ -10,9 +10,10 @@ import { addressOf, startRedis } from "#test/adapters/redis/redis-servers.ts"
 import { AdTraffic } from "#test/crash/ad-traffic.ts"
 import { realClock } from "#test/real-clock.ts"
 import { createRememberingLogger } from "#test/remembering-logger.ts"
+import { CountedDecisions } from "./counted-decisions.ts"
 import { type Fault, letFaultsHappen } from "./fault.ts"
 import { FaultProxy } from "./fault-proxy.ts"
-import { freezes, kills, networkFaults, type Victims } from "./faults.ts"
+import { emptyings, freezes, kills, networkFaults, type Victims } from "./faults.ts"
 import { Fleet } from "./fleet.ts"
 import { observe } from "./observe.ts"
 import { type LogLoss, reconcile } from "./reconcile.ts"
@@ -46,7 +47,7 @@ export interface ChaosReport {
 
 const GATEWAYS = 3
 /** Rewards come by the million only where a request has those of several decisions. */
-const DECISIONS_AT_ONCE = 12
+const DECISIONS_AT_ONCE = 60
 const PACE = { lasts: [500, 3_000], quiet: [200, 1_500] } as const
 const KILLING_PACE = { lasts: [0, 500], quiet: [200, 1_500] } as const
 /** Longer than anything that a healed fault leaves to be done. */
@@ -64,12 +65,15 @@ export async function runChaos(plan: ChaosPlan): Promise<ChaosReport> {
   const pick = () => fleet.addresses[Math.floor(target() * fleet.addresses.length)] ?? ""
   let running = true
   const playing = traffic.play(pick, plan.kills === undefined ? 4 : 12, () => running)
+  const counted = new CountedDecisions()
+  const watching = counted.watch(pick, () => running)
   const happened = await strike(plan, world, traffic)
   running = false
-  await playing
+  await Promise.all([playing, watching])
   // Clients that try again go to other gateways than before, until every reward is acknowledged.
   const settled = { timeout: SETTLED_WITHIN_MS, interval: 500 }
   await expect.poll(() => traffic.insist(pick()), settled).toBe(0)
+  await expect.poll(() => counted.areWhole(fleet.addresses), settled).toBe(true)
   await expect.poll(() => allocationsOf(fleet), settled).toHaveProperty("size", 1)
   expect(await fleet.stop()).toEqual(Array(GATEWAYS).fill(0))
 
@@ -78,14 +82,19 @@ export async function runChaos(plan: ChaosPlan): Promise<ChaosReport> {
   const store = createRedisCounterStore(clients, realClock, createRememberingLogger())
   const { checked, events, counters } = await observe(fleet.dataDirs, store)
   const stream = kinesis === undefined ? undefined : await streamedBy(kinesis)
-  const wrong = reconcile(traffic, { events, counters, streamed: stream?.ids }, power && LOSS[power])
+  const emptied = happened.filter((line) => /^Redis is (emptied|killed and loses)/.test(line)).length
+  const wrong = [
+    ...reconcile(traffic, { events, counters, streamed: stream?.ids, emptied }, power && LOSS[power]),
+    ...counted.wrong,
+  ]
   if (power !== "store" && !(checked.equal && checked.unfolded === 0))
     wrong.push(`a rebuild would change the counters: ${JSON.stringify(checked)}`)
   const { requests, decisions, unanswered, postbacks, rewardsSent, replays } = traffic
   const cuts = proxies.reduce((sum, proxy) => sum + proxy.cuts, 0)
   const summary = [
     `${happened.length} faults, of them ${happened.filter((line) => /^gateway \d+ is killed/.test(line)).length} kills of gateways and`,
-    `${happened.filter((line) => line.startsWith("Redis is killed")).length} of Redis; ${cuts} replies cut; ${world.bytesCut()} unsynced bytes cut.`,
+    `${happened.filter((line) => line.startsWith("Redis is killed")).length} of Redis, which lost everything ${emptied} times; ${cuts} replies cut; ${world.bytesCut()} unsynced bytes cut.`,
+    `Statistics were whole ${counted.looks.whole} times, and lacking ${counted.looks.lacking} times.`,
     `Starts of gateways took at most ${(fleet.slowestStartMs / 1000).toFixed(1)} s.`,
     `${requests} requests: ${decisions.length} decisions answered and ${unanswered} not; ${rewardsSent} rewards sent, of them ${replays} replays,`,
     `for ${postbacks.length} acknowledged postbacks.`,
@@ -168,7 +177,15 @@ async function strike(plan: ChaosPlan, world: World, traffic: AdTraffic): Promis
   const { ofGateways, ofRedis } = kills(world)
   const lanes =
     plan.kills === undefined
-      ? [[...world.network, ...ofGateways, ...ofRedis, ...freezes(world)]]
+      ? [
+          [
+            ...world.network,
+            ...ofGateways,
+            ...ofRedis,
+            ...freezes(world),
+            ...(plan.power === "store" ? [] : emptyings(world)),
+          ],
+        ]
       : [ofGateways, ofRedis]
   const happened = lanes.map((faults, lane) => {
     const lines: string[] = []

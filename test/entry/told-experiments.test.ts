@@ -118,6 +118,29 @@ it("lets no thread decide by a revision before all know what its rewards mean, a
   )
 })
 
+it("tells what is published in the very moment in which the last is acknowledged", async () => {
+  for (let steps = 0; steps < 12; steps++) {
+    const thread = new Thread(() => 3)
+    const calls: Promise<void>[] = []
+    const told = new ToldExperiments(undefined, {
+      callAll: async (name, argument) => {
+        const call = thread.call(name, structuredClone(argument))
+        calls.push(call)
+        await call
+        return []
+      },
+    })
+    take({ kind: "edit", id: "e" }, 1, told)
+    // The second is the last of a revision.
+    while (calls.length < 2) await nextRound()
+    await calls[1]
+    for (let step = 0; step < steps; step++) await Promise.resolve()
+    take({ kind: "edit", id: "e" }, 2, told)
+    await told.told()
+    expect([steps, thread.experiments.get("e")?.snapshot.revision]).toEqual([steps, 2])
+  }
+})
+
 function take({ kind, id }: Step, revision: number, told: ToldExperiments): void {
   const served = told.get(id)
   if (kind === "edit") told.publish(nextRevision(id, told.definitionsOf(id), revision))

@@ -1,13 +1,23 @@
 import { isAfter, type LogSpan } from "../../domain/log-position.ts"
 import { EVENT_BEGIN } from "../../domain/outcome-line.ts"
-import { isSamePlace, type LinePlace, LOG_BEGIN, PLACE_BYTES, placeMember } from "../../domain/placed-line.ts"
+import {
+  isSamePlace,
+  type LinePlace,
+  LOG_BEGIN,
+  MEMBER_END,
+  memberBegin,
+  PLACE_BYTES,
+  placeMember,
+} from "../../domain/placed-line.ts"
 import type { LinesRead, OutcomeReader } from "../../ports/outcome-reader.ts"
 import { endOfLines, isAbsent, logFile } from "./log-files.ts"
 import { createOutcomeReader, ReadLines } from "./outcome-reader.ts"
 
 const LINE_FEED = 10
 const CLOSING_BRACE = 125
+const ZERO = 48
 const BEGIN = Buffer.from(EVENT_BEGIN)
+const MEMBER_ENDS = Buffer.from(`${MEMBER_END}\n`)
 
 /**
  * Reads the outcome log of a folder for whoever keeps a copy of it elsewhere: each event says, as its last member, which line of which log it is
@@ -72,8 +82,10 @@ class LinePlacer {
   #withPlaces(read: LinesRead, spans: readonly LogSpan[]): Buffer {
     const { file, offset } = read.end
     const bytes = Buffer.from(read.bytes.buffer, read.bytes.byteOffset, read.bytes.length)
-    const placed = Buffer.allocUnsafe(bytes.length + PLACE_BYTES * linesIn(bytes))
+    // No event is shorter than its place.
+    const placed = Buffer.allocUnsafe(2 * bytes.length)
     let used = 0
+    let member = { log: "", begin: Buffer.alloc(0) }
     for (let begin = 0; begin < bytes.length; ) {
       const feed = bytes.indexOf(LINE_FEED, begin)
       const start = { file, offset: offset - bytes.length + begin }
@@ -82,9 +94,14 @@ class LinePlacer {
       else {
         const end = { file, offset: offset - bytes.length + feed + 1 }
         const before = isFirstOf(span, this.#lastEvent ?? start) ? LOG_BEGIN : this.#lastEvent
-        const after = isSamePlace(before, start) ? undefined : before
         used += bytes.copy(placed, used, begin, feed - 1)
-        used += placed.write(`${placeMember({ log: span.id, end, after })}\n`, used, "latin1")
+        if (isSamePlace(before, start)) {
+          if (member.log !== span.id) member = { log: span.id, begin: Buffer.from(memberBegin(span.id, file)) }
+          used += member.begin.copy(placed, used)
+          used = writeEnd(placed, used, end.offset)
+        } else {
+          used += placed.write(`${placeMember({ log: span.id, end, after: before })}\n`, used, "latin1")
+        }
         this.#lastEvent = end
       }
       begin = feed + 1
@@ -93,19 +110,24 @@ class LinePlacer {
   }
 }
 
-function linesIn(bytes: Buffer): number {
-  let lines = 0
-  for (let feed = bytes.indexOf(LINE_FEED); feed >= 0; feed = bytes.indexOf(LINE_FEED, feed + 1)) lines += 1
-  return lines
+/** What ends a member, and its line. By hand, since a text for each line would take several times as long. @returns where it ends */
+function writeEnd(bytes: Buffer, from: number, offset: number): number {
+  let digits = 1
+  for (let rest = offset; rest >= 10; rest = Math.floor(rest / 10)) digits += 1
+  const end = from + digits
+  let rest = offset
+  for (let at = end - 1; at >= from; at--) {
+    const next = Math.floor(rest / 10)
+    bytes[at] = ZERO + rest - 10 * next
+    rest = next
+  }
+  return end + MEMBER_ENDS.copy(bytes, end)
 }
 
 function isEvent(bytes: Buffer, begin: number, feed: number): boolean {
-  const isLong = feed - begin > BEGIN.length
-  return (
-    isLong &&
-    bytes[feed - 1] === CLOSING_BRACE &&
-    bytes.compare(BEGIN, 0, BEGIN.length, begin, begin + BEGIN.length) === 0
-  )
+  if (feed - begin < PLACE_BYTES || bytes[feed - 1] !== CLOSING_BRACE) return false
+  for (let index = 0; index < BEGIN.length; index++) if (bytes[begin + index] !== BEGIN[index]) return false
+  return true
 }
 
 function spanAt(spans: readonly LogSpan[], start: LinePlace): LogSpan | undefined {

@@ -158,8 +158,9 @@ export function createRedisCounterStore(
       }),
     tidyUp: () =>
       asking("upkeep", async () => {
-        const forgettableTo = await life.forgettableTo()
-        for (const experiment of await all()) await counters(experiment).tidyUp(life.settledSeconds(), forgettableTo)
+        for (const experiment of await all()) {
+          await counters(experiment).tidyUp(life.settledSeconds(), (lacking) => life.forgettableTo(lacking))
+        }
       }),
     close: async () => {},
   }

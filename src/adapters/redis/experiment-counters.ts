@@ -18,6 +18,7 @@ import {
   readContents,
   readHeld,
   readMeta,
+  readResolution,
   resultsOf,
   sketchOf,
 } from "./experiment-reader.ts"
@@ -62,6 +63,7 @@ export class ExperimentCounters {
   readonly #waits: LossWaits
   readonly #met: MetCounters
   readonly #packed: PackedCounters
+  readonly #logger: Logger
   #counted = NO_ROWS
   #steps: readonly WidthStep[] | undefined
   #resolution: Resolution | undefined
@@ -72,6 +74,7 @@ export class ExperimentCounters {
     this.#experiment = experiment
     this.#clients = clients
     this.#waits = waits
+    this.#logger = logger
     const keys = new ExperimentKeys(experiment)
     this.keys = keys
     this.#hours = new CreditHours(clients.folding, keys)
@@ -103,18 +106,25 @@ export class ExperimentCounters {
   async #foldParts(batch: FoldBatch, parts: readonly FoldPart[]): Promise<FoldAnswer | "again"> {
     const answers: RewardAnswer[] = []
     for (const part of parts) {
-      const [status, detail] = await this.#foldPart(batch, part, answers.length)
+      const [status, detail, dropped] = await this.#foldPart(batch, part, answers.length)
       if (status === "elsewhere") return { status, position: parsePosition(String(detail)) }
-      if (status === "lapsed") return { status }
       if (status !== "folded") {
         await this.#learn(status, detail)
         return "again"
       }
+      if (Number(dropped) > 0) this.#reportDropped(batch.log, Number(dropped))
       for (const letter of String(detail)) answers.push(letter === "d" ? "duplicate" : "applied")
     }
     this.#met.saw([[batch.log, batch.end]])
     if (parts.some(({ due }) => due.length > 0)) await this.applyDue()
     return { status: "folded", answers }
+  }
+
+  #reportDropped(log: LogId, rewards: number): void {
+    this.#logger.error(
+      { experiment: this.#experiment, log, rewards },
+      "[redis] rewards aren't counted that came after their credits were forgotten: nobody can tell whether they are repeated. Rebuild counts them",
+    )
   }
 
   async #foldPart(batch: FoldBatch, part: FoldPart, offset: number): Promise<readonly unknown[]> {
@@ -205,8 +215,7 @@ export class ExperimentCounters {
       ]
       const keys = [meta, hours, expiry, ...part.credits]
       const [status, detail] = await REMEMBER.run(this.#clients.folding, keys, values)
-      // What is forgotten everywhere needn't be remembered.
-      if (status === "remembered" || status === "lapsed") continue
+      if (status === "remembered") continue
       await this.#learn(status, detail)
       return false
     }
@@ -268,8 +277,9 @@ export class ExperimentCounters {
   async pack(): Promise<Packed> {
     await this.applyDue()
     const packed = await this.#packed.read(this.#clients.reading)
-    // What is being brought back is no checkpoint.
-    if (packed.isLost) await this.#met.lacking()
+    // What is being brought back is no checkpoint, nor what has taken its place unnoticed.
+    const lacks = await this.#met.adopt(packed.origins?.[0]?.mark)
+    if (lacks || packed.isLost) await this.#met.lacking()
     return packed
   }
 
@@ -313,17 +323,19 @@ export class ExperimentCounters {
   /**
    * Keeps the counters small and forgets credits, where no other gateway has done it lately.
    *
-   * @param forgettableTo epoch milliseconds up to which tokens may be forgotten
+   * @param forgettableTo up to when (epoch milliseconds) tokens may be forgotten, where counters lack something of some logs
    */
-  async tidyUp(nowSeconds: number, forgettableTo: number): Promise<void> {
+  async tidyUp(nowSeconds: number, forgettableTo: (lacking: readonly LogId[]) => Promise<number>): Promise<void> {
     const { folding } = this.#clients
-    const { generation } = (await this.#readMeta(0)).meta
+    const { meta, isLost } = await this.#readMeta(0)
+    const { generation } = meta
     if (generation === undefined) return
     if ((await folding.set(this.keys.tidied, "1", "PX", TIDY_EVERY_MS, "NX")) !== "OK") return
     const { steps } = await this.#layout([], nowSeconds)
     const tidied = { client: folding, keys: this.keys, generation, steps }
     await widen(tidied, nowSeconds, !this.#tidied)
-    await purge(tidied, Math.floor(forgettableTo / 1000))
+    const lacking = isLost ? (await this.#met.lack()).logs : []
+    await purge(tidied, Math.floor((await forgettableTo(lacking)) / 1000))
     this.#tidied = true
   }
 
@@ -361,17 +373,10 @@ export class ExperimentCounters {
 
   /** How the counters are laid out, with the hours of these credits. */
   async #layout(hours: readonly string[], nowSeconds: number): Promise<Layout> {
-    this.#steps ??= widthSteps(await this.#readResolution())
+    this.#steps ??= widthSteps(await readResolution(this.#clients.folding, this.keys))
     await this.#hours.learn(hours)
     const bucketsOf = (hour: string) => this.#hours.bucketsOf(hour)
     return { keys: this.keys, steps: this.#steps, nowSeconds, bucketsOf }
-  }
-
-  async #readResolution(): Promise<Resolution | undefined> {
-    const text = await this.#clients.folding.hget(this.keys.meta, "resolution")
-    if (text === null) return undefined
-    const { memorySeconds, forgottenAfterSeconds, maturationSeconds } = JSON.parse(text) as Resolution
-    return { memorySeconds, forgottenAfterSeconds, maturationSeconds }
   }
 
   /** Learns what a script refused by. */

@@ -1,4 +1,4 @@
-import { WIDTHS } from "../../domain/bucket-widths.ts"
+import { type Resolution, WIDTHS } from "../../domain/bucket-widths.ts"
 import type { CounterContents } from "../../domain/counter-contents.ts"
 import type { CounterCell } from "../../domain/counter-table.ts"
 import { entryOf } from "../../domain/entry-of.ts"
@@ -76,6 +76,14 @@ function metaOf(values: unknown, due: unknown): Meta {
     isLost: (lost ?? null) !== null,
     due: Number(due),
   }
+}
+
+/** Reads how fine the counters have to stay; undefined where nobody has said it. */
+export async function readResolution(client: RedisClient, keys: ExperimentKeys): Promise<Resolution | undefined> {
+  const text = await client.hget(keys.meta, "resolution")
+  if (text === null) return undefined
+  const { memorySeconds, forgottenAfterSeconds, maturationSeconds } = JSON.parse(text) as Resolution
+  return { memorySeconds, forgottenAfterSeconds, maturationSeconds }
 }
 
 /** Reads hashes and sketches; those that are gone are left out. */

@@ -7,8 +7,11 @@ import { Script } from "./script.ts"
 
 /** How long a log is taken for alive after it was heard of, without asking again. */
 const BELIEVED_MS = 60_000
-/** A gateway that writes to a log says so at least this often, with time to spare. */
-const WRITES_WITHIN_MS = 120_000
+/** A gateway says every ten seconds how far its log is folded. */
+const SAID_WITHIN_MS = 60_000
+
+/** Before all times: no credit is forgotten. */
+const NOTHING = -1
 
 const ALIVE = new Script("alive")
 
@@ -20,6 +23,8 @@ export class LogLife {
   #trusted: TrustedTime | undefined
   /** By log the trusted time at which it was last known to be alive. */
   readonly #known = new Map<LogId, number>()
+  /** What Redis last said of all logs. */
+  #registered: ReadonlyMap<LogId, string> = new Map()
 
   constructor(client: RedisClient, clock: Clock) {
     this.#client = client
@@ -57,21 +62,44 @@ export class LogLife {
   /** Whether it was said lately up to when a log is folded, and that this is not for good. */
   async isWritten(log: LogId): Promise<boolean> {
     const { at } = await this.#time()
-    const [seen = 0, foldedTo = -1] = numbersIn((await this.#client.hget(LOGS.seen, log)) ?? "")
-    return at - seen <= WRITES_WITHIN_MS && foldedTo >= 0 && foldedTo <= at
+    const [seen = 0, foldedTo = NOTHING] = numbersIn((await this.#client.hget(LOGS.seen, log)) ?? "")
+    return at - seen <= SAID_WITHIN_MS && foldedTo > NOTHING && foldedTo <= at
   }
 
-  /** Up to when (epoch milliseconds) credits may be forgotten: surely passed, and folded by every log that has not lapsed. */
-  async forgettableTo(): Promise<number> {
+  /**
+   * Up to when (epoch milliseconds) credits may be forgotten: surely passed, and folded by every log that has not lapsed.
+   *
+   * @param lacking logs of which counters that were lost lack something: what those say of themselves is older than the loss
+   */
+  async forgettableTo(lacking: readonly LogId[]): Promise<number> {
     const { at, passedMs } = await this.#time()
-    const logs = Object.values(await this.#client.hgetall(LOGS.seen)).map(numbersIn)
-    const living = logs.filter(([seen = 0]) => at - seen <= LAPSED_AFTER_MS)
-    return Math.min(passedMs, ...living.map(([, foldedTo = -1]) => foldedTo))
+    const logs = await this.#readLogs(lacking)
+    const living = new Map(
+      Array.from(logs, ([log, text]) => [log, numbersIn(text)] as const).filter(
+        ([, [seen = 0]]) => at - seen <= LAPSED_AFTER_MS,
+      ),
+    )
+    if (lacking.some((log) => living.has(log))) return NOTHING
+    return Math.min(passedMs, ...Array.from(living.values(), ([, foldedTo = NOTHING]) => foldedTo))
+  }
+
+  /** All logs. A Redis that was emptied gets back what was last read, and learns of those that are lacking: each is waited for from now on. */
+  async #readLogs(lacking: readonly LogId[]): Promise<ReadonlyMap<LogId, string>> {
+    const read = async () => new Map(Object.entries(await this.#client.hgetall(LOGS.seen)))
+    let logs = await read()
+    const forgotten = [...this.#registered].filter(([log]) => !logs.has(log))
+    for (const [log, text] of forgotten) await this.#client.hsetnx(LOGS.seen, log, text)
+    const unheard = lacking.filter((log) => !logs.has(log) && !this.#registered.has(log))
+    for (const log of unheard) await this.alive(log, undefined)
+    if (forgotten.length + unheard.length > 0) logs = await read()
+    this.#registered = logs
+    return logs
   }
 
   /** Forgets all logs, here and in Redis. */
   async reset(): Promise<void> {
     this.#known.clear()
+    this.#registered = new Map()
     await this.#client.del(LOGS.seen)
   }
 

@@ -77,13 +77,18 @@ export class MetCounters {
    * @throws GatewayError `store_unavailable` while more of it is waited for: the experiment would begin anew without a word
    */
   async lacking(): Promise<readonly LogId[]> {
-    const { client, keys, experiment } = this.#options
-    const loss = await readLoss(client, keys)
-    const logs = [...new Set([...loss.missing.keys(), ...loss.owed.keys()])]
-    if (!isAwaited(loss)) return logs
+    const { logs, isMoreAwaited } = await this.lack()
+    if (!isMoreAwaited) return logs
     throw new GatewayError("store_unavailable", {
-      detail: `[redis] the counters of ${experiment} were lost and are brought back, not yet all of the logs ${logs.join(", ")}`,
+      detail: `[redis] the counters of ${this.#options.experiment} were lost and are brought back, not yet all of the logs ${logs.join(", ")}`,
     })
+  }
+
+  /** The same logs, and whether more of them is waited for. */
+  async lack(): Promise<{ readonly logs: readonly LogId[]; readonly isMoreAwaited: boolean }> {
+    const { client, keys } = this.#options
+    const loss = await readLoss(client, keys)
+    return { logs: [...new Set([...loss.missing.keys(), ...loss.owed.keys()])], isMoreAwaited: isAwaited(loss) }
   }
 
   /** What the counters lack; undefined where they are whole. @param read the last that was read of them */

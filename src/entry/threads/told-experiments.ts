@@ -43,17 +43,22 @@ export class ToldExperiments extends ServedExperiments {
   }
 
   #tell(id: Experiment["id"]): void {
-    if (this.#telling.has(id)) return
-    const telling = this.#tellNewest(id).finally(() => this.#telling.delete(id))
+    if (this.#telling.has(id) || this.#now(id) === this.#told.get(id)) return
+    const telling = this.#tellNewest(id)
     this.#telling.set(id, telling)
     // A thread that ends says so itself, and ends the process.
     telling.catch(() => {})
   }
 
   async #tellNewest(id: Experiment["id"]): Promise<void> {
-    for (let now = this.#now(id); now !== this.#told.get(id); now = this.#now(id)) {
-      await this.#tellOne(id, this.#told.get(id), now)
-      this.#told.set(id, now)
+    try {
+      for (let now = this.#now(id); now !== this.#told.get(id); now = this.#now(id)) {
+        await this.#tellOne(id, this.#told.get(id), now)
+        this.#told.set(id, now)
+      }
+    } finally {
+      // In the same step as the last look: what is published after that is told by another.
+      this.#telling.delete(id)
     }
   }
 

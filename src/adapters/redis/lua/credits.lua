@@ -186,8 +186,10 @@ end
 
 -- Adds a reward to its credit, which is in one of the script's hashes. Returns the hash's index, whether the credit is new, whether the reward was a
 -- duplicate, and the credit's worth and its arrival before and after.
-local function fold_credit(packed)
+-- @param gone keys of KEYS whose credits are forgotten: what would be added to them is dropped, as a duplicate that changes nothing
+local function fold_credit(packed, gone)
   local field, index, aggregation, at, packed_value = struct.unpack(REWARD, packed)
+  if gone[index] then return index, false, true end
   local key = KEYS[index]
   if aggregation == FIRST then
     -- Most are the first of their decision: one command, and nothing to compare.

@@ -1,7 +1,8 @@
 -- Atomic: a part of one log that concerns one experiment. Everything that could refuse it is looked at first, since a script that fails half-way
 -- keeps what it has written.
 --
--- Rewards may be folded again and again without harm; what decisions add comes with the last part, which moves the position.
+-- Rewards may be folded again and again without harm; what decisions add comes with the last part, which moves the position. Answers: a letter for
+-- each reward, and how many were dropped because nobody could tell whether they are repeated.
 --
 -- KEYS[1] meta (hash): generation, version, changes, purged   KEYS[2] logs (hash): log -> position and answers
 -- KEYS[3] changed (sorted set): key -> number of its last change   KEYS[4] hours (hash): metric and hour -> buckets
@@ -40,10 +41,11 @@ for _, before in ipairs({ stand or false, kept(log .. '\n') or false }) do
 end
 if position == stop or position ~= from then return { 'elsewhere', position } end
 
-refusal = refuse_hours(meta, hours_key, expiry, plan.hours)
+local gone = {}
+refusal = refuse_hours(meta, hours_key, expiry, plan.hours, gone)
 if refusal then return refusal end
 
-local fresh, answers, counted = {}, {}, plan.counted
+local fresh, answers, counted, dropped = {}, {}, plan.counted, 0
 -- What rewards add: by counter and bucket, by group row and group (indexes that are put together), and delays by key and field.
 local by_bucket, by_group, delays = {}, {}, {}
 local MOST = 65536
@@ -112,7 +114,8 @@ end
 
 for i = first_reward, #ARGV do
   local packed = ARGV[i]
-  local key, is_new, duplicate, before, after, arrived_before, arrived_after = fold_credit(packed)
+  local key, is_new, duplicate, before, after, arrived_before, arrived_after = fold_credit(packed, gone)
+  if gone[key] then dropped = dropped + 1 end
   if is_new then fresh[key] = (fresh[key] or 0) + 1 end
   if before ~= after or arrived_before ~= arrived_after then add_reward(packed, before, after, arrived_before, arrived_after) end
   answers[#answers + 1] = duplicate and 'd' or 'a'
@@ -134,7 +137,7 @@ for key, fields in pairs(delays) do
     if count ~= 0 then add_to_cell(KEYS[key], field, count) end
   end
 end
-note_hours(hours_key, expiry, plan.hours, fresh)
+note_hours(hours_key, expiry, plan.hours, fresh, gone)
 add_all(plan.additions, KEYS)
 for i = 10, first_reward - 1 do redis.call('RPUSH', due, ARGV[i]) end
 note_changed(meta, changed, 7, plan.last)
@@ -152,4 +155,4 @@ if is_last then
 else
   redis.call('HSET', logs, log .. '\n', stop .. '\n' .. total .. '\n' .. all)
 end
-return { 'folded', answered }
+return { 'folded', answered, dropped }

@@ -28,25 +28,30 @@ local function refuse_counting(meta, expected, fresh)
   return nil
 end
 
--- Nil where the credits of these hours can be changed; else { 'buckets' }: somebody else has divided an hour otherwise, or { 'lapsed' }: an
--- hour's credits are forgotten, or about to be. @param hours lists of name, number of buckets, when its last token dies (epoch seconds)
-local function refuse_hours(meta, key, expiry, hours)
+-- Nil where the credits of these hours can be changed; else { 'buckets' }: somebody else has divided an hour otherwise.
+-- @param hours lists of name, number of buckets, when its last token dies (epoch seconds), first and last of its keys in KEYS
+-- @param gone gets the keys of hours whose credits are forgotten, or about to be: nobody could tell a repeated reward of theirs
+local function refuse_hours(meta, key, expiry, hours, gone)
   local purged = tonumber(redis.call('HGET', meta, 'purged') or 0)
   for _, hour in ipairs(hours) do
     local buckets = redis.call('HGET', key, hour[1])
     if buckets and tonumber(buckets) ~= hour[2] then return { 'buckets' } end
-    if hour[3] < purged and tonumber(redis.call('ZSCORE', expiry, hour[1]) or 0) < purged then return { 'lapsed' } end
+    if hour[3] < purged and tonumber(redis.call('ZSCORE', expiry, hour[1]) or 0) < purged then
+      for index = hour[4], hour[5] do gone[index] = true end
+    end
   end
   return nil
 end
 
--- @param fresh how many credits each of KEYS has gained; an hour's keys are those from its fourth value to its fifth
-local function note_hours(key, expiry, hours, fresh)
+-- @param fresh how many credits each of KEYS has gained
+local function note_hours(key, expiry, hours, fresh, gone)
   for _, hour in ipairs(hours) do
-    redis.call('HSETNX', key, hour[1], hour[2])
-    redis.call('ZADD', expiry, 'GT', hour[3], hour[1])
-    local gained = 0
-    for index = hour[4], hour[5] do gained = gained + (fresh[index] or 0) end
-    if gained > 0 then redis.call('HINCRBY', key, 'n:' .. hour[1], gained) end
+    if not gone[hour[4]] then
+      redis.call('HSETNX', key, hour[1], hour[2])
+      redis.call('ZADD', expiry, 'GT', hour[3], hour[1])
+      local gained = 0
+      for index = hour[4], hour[5] do gained = gained + (fresh[index] or 0) end
+      if gained > 0 then redis.call('HINCRBY', key, 'n:' .. hour[1], gained) end
+    end
   end
 end
