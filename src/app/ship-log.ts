@@ -126,9 +126,9 @@ export class LogShipper {
       reader,
       logger,
       take: async (read) => {
-        this.#since ??= timeOf(read)
         // What a power failure may take from the log again is in no stream: another line would come to its place. Nor does the cursor pass it.
         await segments.sync(read.end.file)
+        this.#since ??= timeOf(read)
         const { sentEvents } = stream.counts
         await stream.send(read.bytes, this.#aborting.signal)
         this.#read.bytes += read.bytes.length

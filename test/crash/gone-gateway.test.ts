@@ -109,7 +109,10 @@ it("has all that was counted, when Redis was emptied, from the stream's copy of 
   // Until the survivor has restored its checkpoint and its own credits, nothing can be counted. And the other may seem to run for a minute.
   await expect
     .poll(rebuilt, POLL)
-    .toMatchObject([0, { missing: [], contradicted: [], lapsed: [], unplacedLines: 0, damagedLines: 0 }])
+    .toMatchObject([
+      0,
+      { running: [own], missing: [], contradicted: [], lapsed: [], unplacedLines: 0, damagedLines: 0 },
+    ])
   await expect.poll(() => counted(survivor), POLL).toEqual({ decisions: 60, rewards: 60, partial: undefined })
   for (const reward of rewards) {
     expect(await answerOf(await fetch(`${survivor.address}${reward}`))).toMatchObject({ status: "duplicate" })
