@@ -21,7 +21,7 @@ const MEMBER_ENDS = Buffer.from(`${MEMBER_END}\n`)
 
 /**
  * Reads the outcome log of a folder for whoever keeps a copy of it elsewhere: each event says, as its last member, which line of which log it is
- * (`placeMember`). Lines that are no whole event stay as they are.
+ * (`placeMember`). Lines that are no whole event stay as they are. What was read is good until more is.
  *
  * @param chunkBytes how much is read at once
  */
@@ -44,6 +44,8 @@ class LinePlacer {
   readonly #folder: string
   #lastEvent: LinePlace | undefined
   #end: LinePlace | undefined
+  /** For the lines of one chunk after the other: memory that is asked for again costs as much as what is written to it. */
+  #room = Buffer.alloc(0)
 
   constructor(folder: string) {
     this.#folder = folder
@@ -83,7 +85,8 @@ class LinePlacer {
     const { file, offset } = read.end
     const bytes = Buffer.from(read.bytes.buffer, read.bytes.byteOffset, read.bytes.length)
     // No event is shorter than its place.
-    const placed = Buffer.allocUnsafe(2 * bytes.length)
+    if (this.#room.length < 2 * bytes.length) this.#room = Buffer.allocUnsafe(2 * bytes.length)
+    const placed = this.#room
     let used = 0
     let member = { log: "", begin: Buffer.alloc(0) }
     for (let begin = 0; begin < bytes.length; ) {
