@@ -11,16 +11,14 @@ import type { RedisClient } from "./connection.ts"
 import { KnownRows, readCalls, refreshRows } from "./counted-rows.ts"
 import { CreditHours, hourOfCredit, hoursOf } from "./credit-hours.ts"
 import {
-  groupRowsOf,
   type MetaAndChanges,
   parsePosition,
   positionText,
   readContents,
-  readHeld,
+  readGroups,
   readMeta,
   readResolution,
   resultsOf,
-  sketchOf,
 } from "./experiment-reader.ts"
 import { type Additions, type FoldPart, type Layout, planFold, planRewards } from "./fold-plan.ts"
 import { ExperimentKeys } from "./keys.ts"
@@ -139,9 +137,10 @@ export class ExperimentCounters {
       additions: { cells: additions.cells, sketches: additions.sketches },
       due: part.due.length,
     }
+    const [mark, fresh] = [this.#met.mark, newMark()]
     const values: ScriptArgument[] = [
-      this.#met.mark,
-      newMark(),
+      mark,
+      fresh,
       batch.log,
       positionText(batch.from),
       positionText(batch.end),
@@ -153,7 +152,10 @@ export class ExperimentCounters {
       ...part.packed,
     ]
     const keys = [meta, logs, changed, hours, expiry, due, ...part.chunks, ...part.credits]
-    return await FOLD.run(this.#clients.folding, keys, values)
+    const answer = await FOLD.run(this.#clients.folding, keys, values)
+    // Nobody had made them: what takes their place from now on is a loss.
+    if (mark === "" && (answer[0] === "folded" || answer[0] === "elsewhere")) await this.#met.adopt(fresh)
+    return answer
   }
 
   /** Makes what is due, whoever left it. */
@@ -286,16 +288,7 @@ export class ExperimentCounters {
   async groups(): Promise<GroupStatistics> {
     const { meta, changed } = await this.#readMeta(0)
     if (meta.due > 0) await this.applyDue()
-    const wanted = changed.filter((key) => this.keys.read(key).kind !== "c")
-    const held = await readHeld(this.#clients.reading, this.keys, wanted)
-    return {
-      rows: [...held].flatMap(([key, fields]) => {
-        return Buffer.isBuffer(fields) ? [] : groupRowsOf(this.keys.read(key).names, fields)
-      }),
-      sketches: [...held].flatMap(([key, registers]) => {
-        return Buffer.isBuffer(registers) ? [sketchOf(this.keys.read(key).names, registers)] : []
-      }),
-    }
+    return await readGroups(this.#clients.reading, this.keys, changed)
   }
 
   async calls(): Promise<CounterRow[]> {
@@ -374,10 +367,19 @@ export class ExperimentCounters {
 
   /** How the counters are laid out, with the hours of these credits. */
   async #layout(hours: readonly string[], nowSeconds: number): Promise<Layout> {
-    this.#steps ??= widthSteps(await readResolution(this.#clients.folding, this.keys))
+    const steps = await this.#knownSteps()
     await this.#hours.learn(hours)
     const bucketsOf = (hour: string) => this.#hours.bucketsOf(hour)
-    return { keys: this.keys, steps: this.#steps, nowSeconds, bucketsOf }
+    return { keys: this.keys, steps, nowSeconds, bucketsOf }
+  }
+
+  /** Where nobody has said yet how fine counters have to stay, somebody is about to: it is asked for again. */
+  async #knownSteps(): Promise<readonly WidthStep[]> {
+    if (this.#steps !== undefined) return this.#steps
+    const resolution = await readResolution(this.#clients.folding, this.keys)
+    const steps = widthSteps(resolution)
+    if (resolution !== undefined) this.#steps = steps
+    return steps
   }
 
   /** Learns what a script refused by. */
