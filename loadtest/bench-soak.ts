@@ -1,14 +1,16 @@
 /**
  * Memory over time: a gateway with a stream, and Redis or SQLite, under a steady load, one request in ten a reward. Looks every half minute at what lives on the
- * heap after a full collection, and at the memory of the process; prints how fast both grow once it is warm, and how long 1 GiB of outcome log lasts at
- * that rate. Prints figures; asserts none.
+ * heap of each thread after a full collection, and at the memory of the process; prints how fast they grow once it is warm, and how long 1 GiB of
+ * outcome log lasts at that rate. With --kinds it also prints of what there is more on the heaps at the end than after the warm-up: that takes
+ * memory of the process, whose own figures say nothing then. Prints figures; asserts none.
  *
- *   npm run bench:soak -- [--minutes 30] [--rate 1000] [--warm-up 5] [--store redis|sqlite] [--json]
+ *   npm run bench:soak -- [--minutes 30] [--rate 1000] [--warm-up 5] [--store redis|sqlite] [--kinds] [--json]
  */
 import { rm } from "node:fs/promises"
 import { parseArgs } from "node:util"
 import { type Gateway, startGateway } from "./gateway.ts"
-import { type HeapProbe, probeHeap } from "./heap-probe.ts"
+import { grownKinds, type HeapKinds } from "./heap-kinds.ts"
+import { type HeapProbe, type LiveMemory, probeHeap } from "./heap-probe.ts"
 import { type PacedFigures, runPaced } from "./paced-run.ts"
 import { type RedisProcess, startRedisProcess } from "./redis-process.ts"
 import { freePort, type ServerProcess, startServer } from "./server-process.ts"
@@ -19,10 +21,12 @@ const PART_SECONDS = 30
 const REWARD_SHARE = 0.1
 const MIB = 1 << 20
 const GIB = 1 << 30
+const MOST_KINDS = 25
 
 interface Sample {
   readonly seconds: number
-  readonly liveBytes: number
+  /** By thread. */
+  readonly live: ReadonlyMap<string, LiveMemory>
   readonly residentBytes: number
   readonly logBytes: number
   readonly cpuUs: number
@@ -36,6 +40,7 @@ async function main(): Promise<void> {
       rate: { type: "string", default: "1000" },
       "warm-up": { type: "string", default: "5" },
       store: { type: "string", default: "redis" },
+      kinds: { type: "boolean", default: false },
       json: { type: "boolean", default: false },
     },
   })
@@ -46,11 +51,15 @@ async function main(): Promise<void> {
   const stream = await startSink()
   const gateway = await startGateway(SERVER_CORE, ".", settingsOf(redis, stream, inspectPort))
   const probe = await probeHeap(inspectPort)
+  const soak = { gateway, probe, requestsPerSecond: Number(values.rate) }
   try {
-    const samples = await soak(gateway, probe, Number(values.minutes), Number(values.rate))
-    if (values.json) console.log(JSON.stringify(samples))
-    else console.table(samples.filter((_, index) => index % 2 === 1).map(rowOf))
-    report(samples, Number(values["warm-up"]) * 60)
+    const cold = await samplesOf(soak, Number(values["warm-up"]))
+    const before = values.kinds ? await probe.kinds() : undefined
+    const warm = await samplesOf(soak, Number(values.minutes) - Number(values["warm-up"]))
+    if (values.json) console.log(JSON.stringify([...cold, ...warm].map(toJson)))
+    else console.table([...cold, ...warm].filter((_, index) => index % 2 === 1).map(rowOf))
+    report(warm)
+    if (before !== undefined) reportKinds(before, await probe.kinds())
   } finally {
     probe.close()
     await gateway.stop()
@@ -83,14 +92,20 @@ function settingsOf(
   }
 }
 
-async function soak(gateway: Gateway, probe: HeapProbe, minutes: number, rate: number): Promise<readonly Sample[]> {
-  const startedMs = performance.now()
+interface Soak {
+  readonly gateway: Gateway
+  readonly probe: HeapProbe
+  readonly requestsPerSecond: number
+}
+
+async function samplesOf({ gateway, probe, requestsPerSecond }: Soak, minutes: number): Promise<readonly Sample[]> {
+  const until = performance.now() + minutes * 60_000
   const samples: Sample[] = []
-  while (performance.now() - startedMs < minutes * 60_000) {
-    const figures = await play(gateway, rate)
+  while (performance.now() < until) {
+    const figures = await play(gateway, requestsPerSecond)
     samples.push({
-      seconds: (performance.now() - startedMs) / 1000,
-      liveBytes: await probe.liveBytes(),
+      seconds: performance.now() / 1000,
+      live: await probe.live(),
       residentBytes: await gateway.residentBytes(),
       logBytes: await logBytes(gateway),
       cpuUs: figures?.cpuUs ?? Number.NaN,
@@ -124,36 +139,57 @@ async function logBytes({ url }: Gateway): Promise<number> {
   return Number(/^bandit_log_bytes (\S+)$/m.exec(text)?.[1])
 }
 
-function rowOf({ seconds, liveBytes, residentBytes, cpuUs, servedPerSecond }: Sample): object {
+function rowOf({ seconds, live, residentBytes, cpuUs, servedPerSecond }: Sample): object {
   return {
     minute: Number((seconds / 60).toFixed(1)),
     "served/s": Math.round(servedPerSecond),
-    "live heap MiB": Number((liveBytes / MIB).toFixed(2)),
-    "resident MiB": Math.round(residentBytes / MIB),
+    ...Object.fromEntries(Array.from(live, ([thread, { heap }]) => [`${thread} heap MiB`, mebibytes(heap, 2)])),
+    "code MiB": mebibytes(sumOf(live, "code"), 2),
+    "outside heaps MiB": mebibytes(sumOf(live, "outside"), 2),
+    "resident MiB": mebibytes(residentBytes, 0),
     "processor us per request": Math.round(cpuUs),
   }
 }
 
-function report(samples: readonly Sample[], warmUpSeconds: number): void {
-  const warm = samples.filter(({ seconds }) => seconds >= warmUpSeconds)
-  const [first, last] = [warm[0], warm.at(-1)]
-  if (first === undefined || last === undefined || warm.length < 3) {
+function toJson({ live, ...rest }: Sample): object {
+  return { ...rest, live: Object.fromEntries(live) }
+}
+
+function sumOf(live: Sample["live"], what: keyof LiveMemory): number {
+  return live.values().reduce((sum, memory) => sum + memory[what], 0)
+}
+
+function mebibytes(bytes: number, digits: number): number {
+  return Number((bytes / MIB).toFixed(digits))
+}
+
+function report(samples: readonly Sample[]): void {
+  const [first, last] = [samples[0], samples.at(-1)]
+  if (first === undefined || last === undefined || samples.length < 3) {
     console.log("too short for a slope: --minutes has to be some minutes more than --warm-up")
     return
   }
-  for (const [what, of] of [
-    ["live heap", (sample: Sample) => sample.liveBytes],
-    ["resident memory", (sample: Sample) => sample.residentBytes],
-  ] as const) {
-    const { perSecond, standardError } = slopeOf(warm.map((sample) => [sample.seconds, of(sample)]))
-    const [hourly, error] = [perSecond, standardError].map((slope) => ((slope * 3600) / MIB).toFixed(2))
-    const [from, to] = [first, last].map((sample) => (of(sample) / MIB).toFixed(1))
+  const say = (what: string, of: (sample: Sample) => number): void => {
+    const { perSecond, standardError } = slopeOf(samples.map((sample) => [sample.seconds, of(sample)]))
+    const [hourly, error] = [perSecond, standardError].map((slope) => mebibytes(slope * 3600, 2))
+    const [from, to] = [first, last].map((sample) => mebibytes(of(sample), 1))
     console.log(
-      `${what}: ${hourly} MiB an hour (standard error ${error}), from ${from} to ${to} MiB in ${warm.length} looks`,
+      `${what}: ${hourly} MiB an hour (standard error ${error}), from ${from} to ${to} MiB in ${samples.length} looks`,
     )
   }
+  for (const thread of last.live.keys()) say(`heap of ${thread}`, ({ live }) => live.get(thread)?.heap ?? 0)
+  say("compiled code", ({ live }) => sumOf(live, "code"))
+  say("outside the heaps", ({ live }) => sumOf(live, "outside"))
+  say("resident memory", ({ residentBytes }) => residentBytes)
   const bytesPerSecond = (last.logBytes - first.logBytes) / (last.seconds - first.seconds)
   console.log(`1 GiB of outcome log lasts ${(GIB / bytesPerSecond / 60).toFixed(0)} minutes at this rate`)
+}
+
+function reportKinds(before: ReadonlyMap<string, HeapKinds>, after: ReadonlyMap<string, HeapKinds>): void {
+  for (const [thread, kinds] of after) {
+    console.log(`more on the heap of ${thread} than after the warm-up:`)
+    console.table(grownKinds(before.get(thread) ?? new Map(), kinds).slice(0, MOST_KINDS))
+  }
 }
 
 /** Least squares through (x, y). */

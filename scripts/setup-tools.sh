@@ -2,10 +2,11 @@
 # Installs what tests, load tests and benchmarks need beside npm packages, where it is missing, and says what it does.
 # Needs nothing when all is there. Without root or network it says what to install and exits 1.
 #
-#   scripts/setup-tools.sh [tool...]     default: all of redis-server chromium curl jq script promtool ip nginx wrk taskset cc java k6 and the Python tools
+#   scripts/setup-tools.sh [tool...]     default: all of redis-server chromium curl jq script promtool ip nginx wrk taskset cc java k6 redis-server-8
+#                                        valkey-server and the Python tools
 #
 # k6 is built from source into ${XDG_CACHE_HOME:-$HOME/.cache}/bandit-gateway/bin, where loadtest/ looks first; each Python tool is installed with
-# pip into a virtual environment of its own beside it, where test/tools/ looks.
+# pip into a virtual environment of its own beside it, where test/tools/ looks. redis-server-8 and valkey-server are unpacked there too.
 set -euo pipefail
 
 K6_MODULE=go.k6.io/k6
@@ -77,6 +78,45 @@ install_k6() {
   fi
 }
 
+# Servers of a newer Debian, with the libraries that they need: unpacked, so that nothing of the system changes and nothing is started.
+NEWER_DEBIAN=trixie
+NEWER_SERVERS=(redis-server-8 valkey-server)
+NEWER_PACKAGES=(redis-server redis-tools valkey-server valkey-tools libc6 libgcc-s1 libstdc++6 libatomic1 libssl3t64 zlib1g libzstd1 libjemalloc2 liblzf1 libsystemd0 libcap2)
+
+is_newer_server() { case " ${NEWER_SERVERS[*]} " in *" $1 "*) return 0 ;; *) return 1 ;; esac; }
+
+install_newer_servers() {
+  local folder="$CACHE/newer-servers" mirror apt loader server
+  # The mirror that this machine uses has the other releases too.
+  mirror=$(apt-get indextargets --format '$(LABEL) $(COMPONENT) $(REPO_URI)' 'Created-By: Packages' 2>/dev/null | sed -n 's/^Debian main //p' | head -n 1 || true)
+  if [ -z "$mirror" ]; then
+    say "missing: ${NEWER_SERVERS[*]}. This script unpacks them from Debian's packages only; put a redis-server 8 and a valkey-server by these names on the PATH"
+    return 1
+  fi
+  say "unpacking Redis and Valkey of Debian $NEWER_DEBIAN into $folder"
+  rm -rf "$folder"
+  mkdir -p "$folder/packages" "$folder/lists/partial" "$folder/cache" "$CACHE_BIN"
+  echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $NEWER_DEBIAN main" >"$folder/sources.list"
+  apt=(apt-get --quiet=2 -o "Dir::Etc::sourcelist=$folder/sources.list" -o Dir::Etc::sourceparts=- -o "Dir::State::lists=$folder/lists" -o "Dir::Cache=$folder/cache"
+    -o Dir::State::status=/dev/null -o Acquire::Languages=none -o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false -o APT::Sandbox::User=root)
+  if ! "${apt[@]}" update || ! (cd "$folder/packages" && "${apt[@]}" download "${NEWER_PACKAGES[@]}"); then
+    say "that failed (is there a network?). When it works again, run: scripts/setup-tools.sh ${NEWER_SERVERS[*]}"
+    return 1
+  fi
+  for package in "$folder"/packages/*.deb; do dpkg --extract "$package" "$folder"; done
+  rm -rf "$folder/packages" "$folder/lists" "$folder/cache"
+  loader=$(find "$folder/usr/lib" -mindepth 2 -name 'ld-linux-*.so.*' | head -n 1)
+  for server in "${NEWER_SERVERS[@]}"; do
+    printf '#!/bin/sh\nexec "%s" --argv0 "%s" --library-path "%s" "%s/usr/bin/%s" "$@"\n' "$loader" "$server" "$(dirname "$loader")" "$folder" "${server%-8}" >"$CACHE_BIN/$server"
+    chmod +x "$CACHE_BIN/$server"
+    if ! "$CACHE_BIN/$server" --version >/dev/null; then
+      rm "$CACHE_BIN/$server"
+      say "$server of Debian $NEWER_DEBIAN doesn't run here; put one by this name on the PATH"
+      return 1
+    fi
+  done
+}
+
 PYTHON_TOOLS=(schemathesis moto vowpalwabbit open-bandit-pipeline pyspark clients seldon mlserver)
 
 python_packages_of() {
@@ -125,12 +165,12 @@ install_python_tool() {
 }
 
 tools=("$@")
-if [ ${#tools[@]} -eq 0 ]; then tools=(redis-server chromium curl jq script promtool nginx wrk taskset cc java k6 "${PYTHON_TOOLS[@]}"); fi
+if [ ${#tools[@]} -eq 0 ]; then tools=(redis-server chromium curl jq script promtool nginx wrk taskset cc java k6 "${NEWER_SERVERS[@]}" "${PYTHON_TOOLS[@]}"); fi
 
 packages=()
 failed=0
 for tool in "${tools[@]}"; do
-  if has "$tool" || [ "$tool" = k6 ] || is_python_tool "$tool"; then continue; fi
+  if has "$tool" || [ "$tool" = k6 ] || is_newer_server "$tool" || is_python_tool "$tool"; then continue; fi
   read -ra names <<<"$(packages_of "$tool")"
   packages+=("${names[@]}")
 done
@@ -138,6 +178,13 @@ if [ ${#packages[@]} -gt 0 ]; then install_packages "${packages[@]}" || failed=1
 case " ${tools[*]} " in
   *" k6 "*) has k6 || install_k6 || failed=1 ;;
 esac
+
+for tool in "${tools[@]}"; do
+  if is_newer_server "$tool" && ! has "$tool"; then
+    install_newer_servers || failed=1
+    break
+  fi
+done
 
 for tool in "${tools[@]}"; do
   if is_python_tool "$tool"; then has_python_tool "$tool" || install_python_tool "$tool" || failed=1; fi

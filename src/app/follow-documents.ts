@@ -31,7 +31,7 @@ const AUTHOR = { actor: "experiments-folder", source: "folder" } as const
  */
 export class DocumentFollower {
   readonly #deps: FollowDeps
-  /** Version of each file that was dealt with. */
+  /** Version of each file that is there and was dealt with. */
   readonly #done = new Map<string, string>()
   /** Files that were there at the start and are not dealt with yet; undefined before the history is known. */
   #atStart: Set<string> | undefined
@@ -40,6 +40,7 @@ export class DocumentFollower {
   /** Experiments whose files are gone. */
   readonly #missing = new Set<string>()
   #problems: readonly DocumentProblem[] = []
+  #written: readonly Experiment[] = []
   #underWay: Promise<void> | undefined
 
   constructor(deps: FollowDeps) {
@@ -55,6 +56,11 @@ export class DocumentFollower {
   /** What is wrong with the documents as they are now. */
   get problems(): readonly DocumentProblem[] {
     return this.#problems
+  }
+
+  /** The documents that can be served, published or not. */
+  get written(): readonly Experiment[] {
+    return this.#written
   }
 
   /** Looks for changes and publishes them; one look at a time. Never rejects. */
@@ -89,6 +95,7 @@ export class DocumentFollower {
     await attempt(source.name, "can't be read", async () => {
       const documents = await source.look()
       invalid = documents.flatMap((document) => (document.ok ? [] : document.problems))
+      this.#written = documents.flatMap((document) => (document.ok ? [document.experiment] : []))
       if (publisher.loaded) this.#atStart ??= new Set(documents.map(({ file }) => file))
       for (let from = 0; from < documents.length; from += AT_ONCE) {
         const some = documents.slice(from, from + AT_ONCE)
@@ -154,6 +161,8 @@ export class DocumentFollower {
     const before = new Set(this.#idOf.values())
     const files = new Set(documents.map(({ file }) => file))
     for (const file of this.#idOf.keys()) if (!files.has(file)) this.#idOf.delete(file)
+    // One that comes back as it was is dealt with anew.
+    for (const file of this.#done.keys()) if (!files.has(file)) this.#done.delete(file)
     for (const document of documents) {
       const id = document.ok ? document.experiment.id : document.id
       // A file that has become unreadable is still the experiment's that it was.

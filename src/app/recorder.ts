@@ -131,11 +131,26 @@ export function createRecorder(options: RecorderOptions): Recorder {
       throw new GatewayError("log_unavailable", { detail: "the outcome log doesn't become durable now" })
     }
     await Promise.all(Array.from(new Set(waiting.map(({ pending }) => pending.part)), (part) => part.settled()))
-    if (durability === "store" && waiting.some(({ pending }) => pending.answer === undefined)) throw notCounted()
+    if (durability === "store") {
+      if (waiting.some(({ pending }) => pending.answer === undefined)) throw notCounted()
+      await untilSynced(new Set(waiting.map(({ pending }) => pending.event.experiment)))
+    }
     return waiting.map(({ pending: { answer }, first }) => {
       if (answer === undefined) return "accepted"
       return first ? answer : "duplicate"
     })
+  }
+
+  /** A duplicate waits as well: what it repeats may not be on the store's disk yet. */
+  async function untilSynced(experiments: ReadonlySet<string>): Promise<void> {
+    try {
+      await Promise.all(Array.from(experiments, async (experiment) => await store.synced?.(experiment)))
+    } catch (cause) {
+      throw new GatewayError("store_unavailable", {
+        detail: "rewards can't be made durable now: send them again",
+        cause,
+      })
+    }
   }
 
   /** Finds or starts the pending reward of each event. Synchronous up to the registration, so that no two calls start the same one. */

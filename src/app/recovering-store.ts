@@ -50,6 +50,7 @@ export function createRecoveringStore(store: CounterStore, catchUp: () => Promis
     keep: (experiment, resolution) => store.keep(experiment, resolution),
     // What is folded says nothing yet of what was logged before.
     alive: (log, foldedTo) => store.alive(log, recovered ? foldedTo : 0),
+    synced: async (experiment) => await store.synced?.(experiment),
     close: () => store.close(),
   }
 }

@@ -71,7 +71,7 @@ export class TargetGuard {
   readonly outbound: OutboundHttp
   readonly clock: Clock
   readonly #random: () => number
-  readonly #models: GuardedModel[] = []
+  readonly #models = new Set<GuardedModel>()
 
   /** @param random uniform in [0, 1): gateways that leave a target alone come back at different times */
   constructor({ name, outbound, maxConcurrent }: GuardedTarget, clock: Clock, random: () => number) {
@@ -84,13 +84,18 @@ export class TargetGuard {
 
   forModel(): GuardedModel {
     const model = new GuardedModel(this, new Circuit(this.#random))
-    this.#models.push(model)
+    this.#models.add(model)
     return model
+  }
+
+  /** The model is asked no more, or only by what was begun before. */
+  forget(model: GuardedModel): void {
+    this.#models.delete(model)
   }
 
   /** Models that are left alone now, or about to be tried. */
   get failing(): readonly CallHealth[] {
-    return this.#models.map((model) => model.health()).filter(({ circuit }) => circuit !== "closed")
+    return Array.from(this.#models, (model) => model.health()).filter(({ circuit }) => circuit !== "closed")
   }
 
   /** By circuit state: how many models of the target there are. */

@@ -18,6 +18,12 @@ export class Backends {
     return backend.kind === "embedded" ? await this.#models.check(backend) : this.#targets.problem(backend)
   }
 
+  /** Lets go of what nobody needs: models come and go with the documents that name them. @param needed what documents name */
+  forgetUnused(needed: readonly Backend[]): void {
+    this.#models.forgetUnused(needed)
+    this.#targets.forgetUnused(needed)
+  }
+
   /** @throws an error for what `check` refuses */
   endpointOf(backend: Backend): ModelEndpoint {
     return backend.kind === "embedded" ? this.#models.endpoint(backend.model) : this.#targets.endpointOf(backend)

@@ -1,8 +1,9 @@
 import type { EmbeddedModel } from "../adapters/embedded-scorer/artifact.ts"
 import { loadModelFolder, modelFolderMark } from "../adapters/embedded-scorer/folder.ts"
-import type { EmbeddedBackend } from "../domain/backends/backend.ts"
+import type { Backend, EmbeddedBackend } from "../domain/backends/backend.ts"
 import { GatewayError } from "../domain/errors.ts"
 import type { Logger } from "../ports/logger.ts"
+import { KeptWhileUsed } from "./kept-while-used.ts"
 
 /** A model as it was last read: what answers for it, or why nothing does. */
 interface ReadModel {
@@ -18,11 +19,13 @@ interface ReadModel {
 export class ModelFolder {
   readonly #path: string
   readonly #logger: Logger | undefined
-  readonly #read = new Map<string, ReadModel>()
+  readonly #read: KeptWhileUsed<ReadModel>
 
-  constructor(path: string, logger?: Logger) {
+  /** @param nowMs a time that only moves forward */
+  constructor(path: string, logger?: Logger, nowMs?: () => number) {
     this.#path = path
     this.#logger = logger
+    this.#read = new KeptWhileUsed(nowMs)
   }
 
   /** Reads the model of a backend: why it can't be served, undefined where it can. */
@@ -49,6 +52,11 @@ export class ModelFolder {
       if (!(error instanceof GatewayError)) throw error
       return { mark, endpoint: undefined, problem: `"${model}" can't be served: ${error.message}` }
     }
+  }
+
+  /** Models have megabytes, and each deployment may name another. @param needed what documents name */
+  forgetUnused(needed: readonly Backend[]): void {
+    this.#read.forgetUnused(new Set(needed.flatMap((backend) => (backend.kind === "embedded" ? [backend.model] : []))))
   }
 
   /** @throws GatewayError `config_invalid` for a model that isn't loaded; documents are checked by `check` before they are published */

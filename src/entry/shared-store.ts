@@ -4,6 +4,7 @@ import { connect, type RedisAddress, untilReady, whyClusterFails } from "../adap
 import { createRedisCounterStore } from "../adapters/redis/counter-store.ts"
 import { createRedisExperimentStore } from "../adapters/redis/experiment-store.ts"
 import { explainLoss } from "../adapters/redis/explain-loss.ts"
+import { FileSync, ROUND_WITHIN_MS, withFileSync } from "../adapters/redis/file-sync.ts"
 import { createRedisKeyStore } from "../adapters/redis/key-store.ts"
 import { PUBLISHED } from "../adapters/redis/keys.ts"
 import { missingRights } from "../adapters/redis/rights.ts"
@@ -29,6 +30,8 @@ const READ_WITHIN_MS = 2_000
 const START_WITHIN_MS = 1_000
 /** A failover or an edit of the server's settings is noticed so soon. */
 const INSPECT_EVERY_MS = 5_000
+
+const SILENT: Logger = { info: () => {}, warn: () => {}, error: () => {} }
 
 /** The store that several gateways share. */
 export interface SharedStore {
@@ -59,7 +62,11 @@ export async function openSharedStore(
   const folding = connect(address, FOLD_WITHIN_MS, logger)
   const reading = connect(address, READ_WITHIN_MS, logger)
   const clients = [folding, reading]
-  const archive = createRedisCounterStore({ folding, reading }, clock, logger)
+  const counters = createRedisCounterStore({ folding, reading }, clock, logger)
+  // The connections above say what is lost.
+  const connectToWait = () => connect(address, ROUND_WITHIN_MS, SILENT)
+  const sync = durability === "store" ? new FileSync({ folding, connect: connectToWait, clock }) : undefined
+  const archive = sync === undefined ? counters : withFileSync(counters, sync)
   let problems: readonly string[] = []
   let reached = false
   /** Undefined until they could be tried. */
@@ -74,7 +81,9 @@ export async function openSharedStore(
     try {
       const servers = await serverFacts()
       if (lacking?.length !== 0) lacking = await missingRights(reading)
+      sync?.learn(servers)
       const found = unkeptPromises(servers, durability)
+      if (sync?.problem !== undefined) found.push(sync.problem)
       if (lacking.length > 0) {
         found.unshift(
           `the user in REDIS_URL lacks rights (${lacking.join(", ")}); docs/redis.md lists all that it needs`,
@@ -94,10 +103,10 @@ export async function openSharedStore(
   /** Asks again after a loss: a replica's refusal of a write makes a client connect anew, and takes what else it was asked with it. */
   async function serverFacts(): Promise<readonly ServerFacts[]> {
     try {
-      return await readServerFacts(reading)
+      return await readServerFacts(reading, durability)
     } catch (error) {
       if (reading.status === "ready" || !(await untilReady(reading, START_WITHIN_MS))) throw error
-      return await readServerFacts(reading)
+      return await readServerFacts(reading, durability)
     }
   }
 
@@ -109,6 +118,7 @@ export async function openSharedStore(
 
   async function close(): Promise<void> {
     clearInterval(timer)
+    sync?.close()
     for (const client of clients) client.disconnect()
   }
 
@@ -129,11 +139,12 @@ export async function openSharedStore(
       const isAway = !reached || reading.status !== "ready"
       const away = isAway ? [`Redis can't be reached${loss === undefined ? "" : `: ${loss}`}`] : []
       const where = durability === "log" ? "the log in DATA_DIR" : "Redis"
+      const how = sync?.isNeeded === true ? ", answered once its append-only file is synced" : ""
       const wrong = [...away, ...problems, ...losses.map(describeLoss)]
       return {
         ready: wrong.length === 0,
         required: false,
-        detail: [`rewards are durable in ${where} (${durability})`, ...wrong].join("; "),
+        detail: [`rewards are durable in ${where} (${durability})${how}`, ...wrong].join("; "),
       }
     },
     tidyUp: async () => {

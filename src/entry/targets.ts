@@ -2,14 +2,14 @@ import { createHttpModel } from "../adapters/http-model/model-endpoint.ts"
 import type { SageMakerModels } from "../adapters/sagemaker/sdk.ts"
 import { readTargetsFile } from "../adapters/targets/targets-file.ts"
 import { createOutboundHttp } from "../adapters/undici/outbound-http.ts"
-import { TargetGuard } from "../app/target-guard.ts"
+import { type GuardedModel, TargetGuard } from "../app/target-guard.ts"
 import type { Config } from "../config.ts"
-import type { RemoteBackend } from "../domain/backends/backend.ts"
+import type { Backend, RemoteBackend } from "../domain/backends/backend.ts"
 import { targetNameProblem } from "../domain/backends/fit.ts"
 import type { LocatedTarget } from "../domain/backends/target.ts"
-import { entryOf } from "../domain/entry-of.ts"
 import type { Clock } from "../ports/clock.ts"
 import type { ModelEndpoint } from "../ports/model-endpoint.ts"
+import { KeptWhileUsed } from "./kept-while-used.ts"
 
 export interface TargetsOptions {
   readonly targets: ReadonlyMap<string, LocatedTarget>
@@ -37,17 +37,24 @@ async function loadSdk() {
   return await import("../adapters/sagemaker/sdk.ts")
 }
 
+interface KnownModel {
+  readonly endpoint: ModelEndpoint
+  readonly guard: TargetGuard
+  readonly calls: GuardedModel
+}
+
 /** The targets of TARGETS_FILE as one thread calls them: connections, limits and circuits by target and model. */
 export class Targets {
   readonly #options: TargetsOptions
   readonly #sagemaker: SageMakerModels | undefined
   readonly #guards = new Map<string, TargetGuard>()
   /** By backend as it is written: what is known of a model outlives the revisions that name it. */
-  readonly #endpoints = new Map<string, ModelEndpoint>()
+  readonly #endpoints: KeptWhileUsed<KnownModel>
 
   private constructor(options: TargetsOptions, sagemaker: SageMakerModels | undefined) {
     this.#options = options
     this.#sagemaker = sagemaker
+    this.#endpoints = new KeptWhileUsed(() => options.clock.monotonicMs())
   }
 
   static async open(options: TargetsOptions): Promise<Targets> {
@@ -70,11 +77,16 @@ export class Targets {
     const problem = this.problem(backend)
     const target = this.#options.targets.get(backend.target)
     if (problem !== undefined || target === undefined) throw new Error(`the backend ${problem}`)
-    const key = JSON.stringify(backend)
-    const endpoint = entryOf(this.#endpoints, key, () => this.#create(backend, target))
+    const { endpoint } = this.#endpoints.get(nameOf(backend)) ?? this.#create(backend, target)
     // Documents are about to be published or reviewed.
     void endpoint.describe?.()
     return endpoint
+  }
+
+  /** Forgets models that no document names any more. @param needed what documents name */
+  forgetUnused(needed: readonly Backend[]): void {
+    const names = needed.flatMap((backend) => (backend.kind === "embedded" ? [] : [nameOf(backend)]))
+    for (const { guard, calls } of this.#endpoints.forgetUnused(new Set(names))) guard.forget(calls)
   }
 
   /** Ends all connections. */
@@ -82,8 +94,15 @@ export class Targets {
     await Promise.all(this.guards.map(({ outbound }) => outbound.close()))
   }
 
-  #create(backend: RemoteBackend, target: LocatedTarget): ModelEndpoint {
-    const calls = this.#guardOf(backend.target, target).forModel()
+  #create(backend: RemoteBackend, target: LocatedTarget): KnownModel {
+    const guard = this.#guardOf(backend.target, target)
+    const calls = guard.forModel()
+    const known = { endpoint: this.#endpointFor(backend, target, calls), guard, calls }
+    this.#endpoints.set(nameOf(backend), known)
+    return known
+  }
+
+  #endpointFor(backend: RemoteBackend, target: LocatedTarget, calls: GuardedModel): ModelEndpoint {
     if (backend.kind === "http" && target.kind === "http") {
       return createHttpModel({ backend, target, calls, clock: this.#options.clock })
     }
@@ -109,4 +128,9 @@ export class Targets {
     }
     return guard
   }
+}
+
+/** A backend as it is written. */
+function nameOf(backend: RemoteBackend): string {
+  return JSON.stringify(backend)
 }

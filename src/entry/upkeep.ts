@@ -138,6 +138,7 @@ export class Upkeep {
       setInterval(() => void storage.restoreLost(), LOOK_FOR_LOSSES_EVERY_MS),
       setInterval(() => {
         void storage.noteUnwritten()
+        this.#forgetBackends()
         // What a store holds that has not caught up is no checkpoint.
         if (recovery.recovered) void this.#retention.look()
       }, RETAIN_EVERY_MS),
@@ -152,6 +153,13 @@ export class Upkeep {
   /** What is under way has ended, or `timeoutMs` have passed: a folder on a device that hangs must not keep the process. */
   async settled(timeoutMs: number): Promise<void> {
     await within(Promise.all([this.#documents.settled(), this.#retention.settled()]), timeoutMs)
+  }
+
+  #forgetBackends(): void {
+    const { backends, experiments } = this.#parts
+    const served = experiments.all().map(({ snapshot }) => snapshot.experiment)
+    const needed = [...served, ...this.#documents.written].flatMap(({ variants }) => variants)
+    backends.forgetUnused(needed.map(({ backend }) => backend))
   }
 
   /** What a full disk refused at the start is tried until there is room. */

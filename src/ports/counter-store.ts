@@ -86,5 +86,12 @@ export interface CounterStore {
    * @returns whether the log has lapsed: it was silent for more than a week
    */
   alive(log: LogId, foldedTo: number): Promise<{ readonly lapsed: boolean }>
+  /**
+   * Settles once what was folded of an experiment until now is on the disk of the store, where that may be later than the answer of its fold. Absent:
+   * it is no later.
+   *
+   * @throws GatewayError `store_unavailable`: it isn't yet
+   */
+  synced?(experiment: string): Promise<void>
   close(): Promise<void>
 }

@@ -25,6 +25,8 @@ const experiment = (id: string, description = "") => {
 class Folder {
   readonly name = "folder"
   readonly #files = new Map<string, SourceDocument>()
+  /** Files that were taken away. */
+  readonly #away = new Map<string, SourceDocument>()
   #writes = 0
 
   write(file: string, id: string, description = ""): void {
@@ -37,7 +39,15 @@ class Folder {
   }
 
   delete(file: string): void {
+    const document = this.#files.get(file)
+    if (document !== undefined) this.#away.set(file, document)
     this.#files.delete(file)
+  }
+
+  /** As it was: nobody has written to it since. */
+  putBack(file: string): void {
+    const document = this.#away.get(file)
+    if (document !== undefined) this.#files.set(file, document)
   }
 
   look = async () => [...this.#files.values()]
@@ -106,6 +116,18 @@ describe("given a folder and a store", () => {
     expect(await gateway.eventIds()).toEqual(["e-e-1", "e-f-1", "e-e-2", "e-e-3"])
   })
 
+  it("tells which documents can be served, published or not", async () => {
+    const folder = new Folder()
+    const { follower, publisher } = gatewayOver(createMemoryExperimentStore(), folder)
+    folder.write("e.yaml", "e", "one")
+    folder.write("f.yaml", "f", "one")
+    await follower.look()
+    await publisher.publish(experiment("e", "by Ann"), API)
+    folder.spoil("f.yaml", "f")
+    await follower.look()
+    expect(follower.written.map(({ id, description }) => `${id} ${description}`)).toEqual(["e one"])
+  })
+
   it("keeps experiments that were made over the API, and those that the API has changed", async () => {
     const folder = new Folder()
     const gateway = gatewayOver(createMemoryExperimentStore(), folder)
@@ -163,6 +185,18 @@ describe("given a folder and a store", () => {
     folder.delete("e.yaml")
     await gateway.follower.look()
     folder.write("e.yaml", "e", "one")
+    await gateway.follower.look()
+    expect([gateway.served(), gateway.experiments.wasRemoved("e")]).toEqual(["3 one", false])
+  })
+
+  it("brings a removed experiment back when its file is there again as it was: a volume that was away for a moment", async () => {
+    const folder = new Folder()
+    const gateway = gatewayOver(createMemoryExperimentStore(), folder)
+    folder.write("e.yaml", "e", "one")
+    await gateway.follower.look()
+    folder.delete("e.yaml")
+    await gateway.follower.look()
+    folder.putBack("e.yaml")
     await gateway.follower.look()
     expect([gateway.served(), gateway.experiments.wasRemoved("e")]).toEqual(["3 one", false])
   })

@@ -25,6 +25,7 @@ export class GatedStore implements Store {
   pack: Store["pack"] = () => this.#pass(() => this.#store.pack())
   restore: Store["restore"] = (contents) => this.#pass(() => this.#store.restore(contents))
   remember: Store["remember"] = (rewards) => this.#pass(() => this.#store.remember(rewards))
+  synced?: NonNullable<Store["synced"]>
   reset: Store["reset"] = () => this.#pass(() => this.#store.reset())
   /** The store outlives whoever uses it through this gate. */
   close: Store["close"] = async () => {}

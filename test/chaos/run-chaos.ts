@@ -34,6 +34,8 @@ export interface ChaosPlan {
   readonly kills?: number | undefined
   /** Undefined: what was written stays. */
   readonly power?: PowerFailure | undefined
+  /** A Redis whose file is synced every second, so that answers wait for that under `store`. Undefined: `redis-server`, synced before each answer. */
+  readonly everySecond?: string | undefined
 }
 
 export interface ChaosReport {
@@ -47,7 +49,7 @@ export interface ChaosReport {
 
 const GATEWAYS = 3
 /** Rewards come by the million only where a request has those of several decisions. */
-const DECISIONS_AT_ONCE = 12
+const DECISIONS_AT_ONCE = 60
 const PACE = { lasts: [500, 3_000], quiet: [200, 1_500] } as const
 const KILLING_PACE = { lasts: [0, 500], quiet: [200, 1_500] } as const
 /** Longer than anything that a healed fault leaves to be done. */
@@ -111,16 +113,16 @@ interface World extends Victims {
   bytesCut(): number
 }
 
-async function createWorld({ seed, kills: only, power }: ChaosPlan): Promise<World> {
+async function createWorld({ seed, kills: only, power, everySecond }: ChaosPlan): Promise<World> {
   const synced = power === undefined ? undefined : await SyncedBytes.watch()
   const watched = synced?.environment ?? {}
   // A file that Redis makes anew could take the number of one that is gone.
   const settings = [
     "appendonly yes",
-    "appendfsync always",
+    `appendfsync ${everySecond === undefined ? "always" : "everysec"}`,
     ...(power === undefined ? [] : ["auto-aof-rewrite-percentage 0"]),
   ]
-  const redis = await startRedis(settings, [], watched)
+  const redis = await startRedis(settings, [], watched, everySecond)
   onTestFinished(() => redis.stop())
   const redisProxy = await FaultProxy.start(redis.port, seedrandom(`${seed}-redis`))
   const proxies = [redisProxy]

@@ -27,20 +27,27 @@ export class SyncedBytes {
     return new SyncedBytes(await builtOnce("lib/synced-bytes.so", SOURCE, compile))
   }
 
-  /** Cuts off what no sync had reached, of every such file in a folder whose process has ended. @returns bytes */
+  /** Bytes that no sync has reached, of every such file in a folder. */
+  unsynced(folder: string, ending: string): number {
+    return this.#unsynced(folder, ending).reduce((sum, { bytes }) => sum + bytes, 0)
+  }
+
+  /** Cuts them off, where the process has ended. @returns bytes */
   cut(folder: string, ending: string): number {
-    const synced = this.#synced()
-    let bytes = 0
-    for (const name of readdirSync(folder, { recursive: true, encoding: "utf8" })) {
-      if (!name.endsWith(ending)) continue
+    const files = this.#unsynced(folder, ending)
+    for (const { path, synced } of files) truncateSync(path, synced)
+    return files.reduce((sum, { bytes }) => sum + bytes, 0)
+  }
+
+  #unsynced(folder: string, ending: string) {
+    const most = this.#synced()
+    return readdirSync(folder, { recursive: true, encoding: "utf8" }).flatMap((name) => {
+      if (!name.endsWith(ending)) return []
       const path = join(folder, name)
       const { ino, size } = statSync(path)
-      const kept = synced.get(ino) ?? 0
-      if (kept >= size) continue
-      truncateSync(path, kept)
-      bytes += size - kept
-    }
-    return bytes
+      const synced = most.get(ino) ?? 0
+      return synced >= size ? [] : [{ path, synced, bytes: size - synced }]
+    })
   }
 
   /** The most by inode. */

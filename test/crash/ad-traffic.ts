@@ -19,6 +19,9 @@ interface Decision {
 /** How long a client waits for an answer: far longer than a gateway that is not frozen takes. */
 const GIVE_UP_AFTER_MS = 10_000
 
+/** Where an answer waits for a sync, one after the other would take as many seconds as there are. */
+const MOST_AT_ONCE = 100
+
 /** Uniform in [0, 1). */
 type Random = () => number
 
@@ -56,7 +59,10 @@ export class AdTraffic {
 
   /** Sends everything that was never acknowledged. @returns how much of it still isn't */
   async insist(address: string): Promise<number> {
-    for (const postback of this.#unacknowledged) await this.#send(address, [postback])
+    const all = [...this.#unacknowledged]
+    for (let sent = 0; sent < all.length; sent += MOST_AT_ONCE) {
+      await this.#send(address, all.slice(sent, sent + MOST_AT_ONCE))
+    }
     return this.#unacknowledged.size
   }
 

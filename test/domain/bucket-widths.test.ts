@@ -45,6 +45,25 @@ describe("given what an experiment remembers", () => {
     expect(steps.map(({ width }) => width)).toEqual([10, 60, 600])
   })
 
+  it("has at most 768 buckets in the last three days, and 24 in each before, where everything is alike", () => {
+    // Seconds for a minute, tens for ten minutes and so on, and of each width what waits for a wider bucket to be old as a whole.
+    const most = 60 + 54 + 350 + 252 + 24 + (9 + 5 + 9 + 5)
+    fc.assert(
+      fc.property(fc.nat(DAY), fc.integer({ min: 4, max: 400 }), (later, days) => {
+        const now = NOW + later
+        const begins: number[] = []
+        for (let second = now - days * DAY; second <= now; ) {
+          const { bucket, width } = bucketAt(second, now, widthSteps())
+          begins.push(bucket)
+          second = bucket + width
+        }
+        const young = begins.filter((begin) => begin > now - 3 * DAY).length
+        expect(young).toBeLessThanOrEqual(most)
+        expect(begins.length - young).toBeLessThanOrEqual(24 * (days - 3) + 1)
+      }),
+    )
+  })
+
   it("is never wider than a sixtieth of either while it matters, whatever they are", () => {
     const seconds = fc.integer({ min: 1, max: 40 * DAY })
     const resolutions = fc.record({

@@ -85,7 +85,7 @@ const INPUTS = [{ name: "x", datatype: "FP64", features: FEATURES }]
 const TENSOR = '{"inputs":[{"name":"x","shape":[2,3],"datatype":"FP64","data":[1,2,3,0,-4,0.5]}]}'
 
 describe("given MLServer", () => {
-  it("asks with tensors, passes bodies on, and says what the server doesn't take", async () => {
+  it("asks with tensors, passes bodies on, and says what the server doesn't take and where a document differs from it", async () => {
     const probe = "/v2/models/second/ready"
     const baseUrl = await startServer("mlserver", "mlserver_models.py", probe, [temporaryFolder()])
     const target = { kind: "http", protocol: "open-inference-v2", baseUrl }
@@ -95,7 +95,16 @@ describe("given MLServer", () => {
       model_name: "first",
       outputs: [{ name: "score", data: SCORES }],
     })
+    expect(await model.describe?.()).toMatchObject({ misfits: [], unread: undefined, reached: true })
+    const misnamed = { inputs: [{ name: "y", datatype: "FP32", features: FEATURES }] }
+    const other = await modelAt(target, { kind: "http", model: "first", request: misnamed, response: { column: 1 } })
+    expect((await other.describe?.())?.misfits.map(({ pointer }) => pointer)).toEqual([
+      "/request/inputs/0/name",
+      "/request",
+      "/response/column",
+    ])
     const unknown = await modelAt(target, { kind: "http", model: "third", request: { inputs: INPUTS } })
+    expect(await unknown.describe?.()).toMatchObject({ unread: expect.stringContaining("status 404"), reached: true })
     await expect(ask(unknown, { instances: INSTANCES })).rejects.toMatchObject({ code: "backend_failed" })
     const narrow = { ...INPUTS[0], features: ["a", "b"] }
     const wrong = await modelAt(target, { kind: "http", model: "first", request: { inputs: [narrow] } })
@@ -139,9 +148,15 @@ describe("given KServe", () => {
 })
 
 describe("given Seldon's microservice", () => {
-  it("asks with named rows and passes messages on", async () => {
+  it("asks with named rows, passes messages on, and says where a document differs from the server", async () => {
     const baseUrl = await startServer("seldon", "seldon_model.py", "/health/ping")
     const model = await modelAt({ kind: "http", protocol: "seldon-v1", baseUrl }, { kind: "http", request: ROWS })
+    expect(await model.describe?.()).toMatchObject({ misfits: [], unread: undefined, reached: true })
+    const wide = await modelAt(
+      { kind: "http", protocol: "seldon-v1", baseUrl },
+      { kind: "http", request: { form: "row", features: ["a", "b"] } },
+    )
+    expect((await wide.describe?.())?.misfits.map(({ pointer }) => pointer)).toEqual(["/request/features"])
     const numbers = INSTANCES.map((instance) => ({ ...instance, c: Number(instance.c) }))
     expect(await ask(model, { instances: numbers })).toEqual({ kind: "scores", scores: SCORES, status: 200 })
     const message = '{"meta":{"puid":"p"},"data":{"names":["a","b","c"],"tensor":{"shape":[1,3],"values":[1,2,3]}}}'

@@ -7,25 +7,42 @@ import { salvageFile, settleSalvage } from "./salvage.ts"
 
 const LINE_FEED = 10
 
+/** The next file is made when this share of a file is left, so that it is there in time. */
+const LEFT_FOR_MAKING_THE_NEXT = 1 / 8
+
+/** A file that lines are written to, or were last. */
+interface WrittenFile {
+  readonly number: number
+  readonly file: number
+  end: number
+  durableEnd: number
+  /** What comes after `durableEnd`. */
+  unsynced: Uint8Array[]
+}
+
 /**
  * The files of the log as one place to append to: whole chunks of lines or nothing.
  *
  * Remembers what isn't durable yet. When the device fails to sync, the kernel may have dropped those bytes and call the next sync a success,
  * so they are written again into a new file and cut off here (salvage.ts). Callers append one at a time, and sync one at a time; both may
  * overlap.
+ *
+ * A file that is full is followed by one that was made before: no line waits for the change. The file that was left is synced with the next sync,
+ * before the new one is, so that what is durable has no gap.
  */
 export class LogFile {
   readonly #disk: Disk
   readonly #folder: string
   readonly #maxBytes: number
-  #number: number
-  #file: number
-  #end: number
-  /** Set while the file may have more bytes than `#end`: part of a failed write, or a line torn by a crash. */
+  #current: WrittenFile
+  /** The one before, until it is durable. */
+  #left: WrittenFile | undefined
+  /** The one after: empty. It may be used when its name is durable. */
+  #next: { readonly file: number; isNamed: boolean } | undefined
+  #makingNext: Promise<void> | undefined
+  /** Set while the file may have more bytes than its `end`: part of a failed write, or a line torn by a crash. */
   #ragged: boolean
-  #durableEnd: number
   #durable: LogPosition
-  #unsynced: Uint8Array[] = []
   #unsyncedBytes = 0
   #syncFailed = false
   #syncing: Promise<void> | undefined
@@ -41,11 +58,9 @@ export class LogFile {
     this.#disk = disk
     this.#folder = folder
     this.#maxBytes = maxBytes
-    this.#number = opened.durable.file
-    this.#file = opened.file
-    this.#end = opened.durable.offset
+    const { file: number, offset: end } = opened.durable
+    this.#current = { number, file: opened.file, end, durableEnd: end, unsynced: [] }
     this.#ragged = opened.ragged
-    this.#durableEnd = opened.durable.offset
     this.#durable = opened.durable
   }
 
@@ -55,12 +70,13 @@ export class LogFile {
    */
   static async open(disk: Disk, folder: string, maxBytes: number): Promise<LogFile> {
     await settleSalvage(disk, folder)
-    const number = (await logFileNumbers(folder)).at(-1)
+    const [number, before] = (await logFileNumbers(folder)).toReversed()
     if (number === undefined) {
       const file = await disk.open(logFile(folder, 1), "wx+")
       await disk.syncFolder(folder)
       return new LogFile(disk, folder, maxBytes, { file, durable: { file: 1, offset: 0, hash: "" }, ragged: false })
     }
+    if (before !== undefined) await syncLeftFile(disk, logFile(folder, before))
     const path = logFile(folder, number)
     const { size, end } = await endOfLines(path)
     const durable = (await positionAt(path, number, end)) ?? { file: number, offset: end, hash: "" }
@@ -71,7 +87,7 @@ export class LogFile {
 
   /** Where the next line will be written. */
   get end(): LogEnd {
-    return { file: this.#number, offset: this.#end }
+    return { file: this.#current.number, offset: this.#current.end }
   }
 
   /** Up to where everything is durable. */
@@ -91,7 +107,8 @@ export class LogFile {
   /** Writes all of `bytes` or none. @throws what the device said; the log is as it was before */
   async append(bytes: Uint8Array): Promise<void> {
     if (this.#syncFailed) await this.#moveOn()
-    if (this.#end >= this.#maxBytes) await this.#rotate()
+    if (this.#ragged) await this.#cutOff()
+    if (this.#isFull) await this.#waitForNext()
     await this.#write(bytes)
   }
 
@@ -102,11 +119,11 @@ export class LogFile {
    * @throws what the device said; the log is as it was before
    */
   appendNow(bytes: Uint8Array): boolean {
-    if (this.#syncFailed || this.#ragged || this.#end >= this.#maxBytes) return false
+    if (this.#syncFailed || this.#ragged || (this.#isFull && !this.#goOnInNext())) return false
     let done = 0
     try {
       while (done < bytes.length) {
-        const written = this.#disk.writeNow(this.#file, bytes, done, this.#end + done)
+        const written = this.#disk.writeNow(this.#current.file, bytes, done, this.#current.end + done)
         if (written === undefined) {
           this.#ragged = done > 0
           return false
@@ -134,34 +151,49 @@ export class LogFile {
   }
 
   async close(): Promise<void> {
-    await this.#disk.close(this.#file)
+    await Promise.allSettled([this.#makingNext])
+    await this.#closeAll([this.#left, this.#current, this.#next])
+  }
+
+  get #isFull(): boolean {
+    return this.#current.end >= this.#maxBytes
   }
 
   async #syncNow(): Promise<void> {
     if (this.#syncFailed) throw new Error("what the device refused to sync is not written again yet")
-    const chunks = this.#unsynced.length
-    if (chunks === 0) return
-    const end = this.end
-    const last = this.#unsynced.at(-1)
+    const left = this.#left
+    if (left !== undefined) {
+      await this.#syncFile(left)
+      this.#left = undefined
+      await this.#disk.close(left.file)
+    }
+    await this.#syncFile(this.#current)
+  }
+
+  async #syncFile(written: WrittenFile): Promise<void> {
+    const chunks = written.unsynced.length
+    const last = written.unsynced.at(-1)
+    if (last === undefined) return
+    const { end } = written
     try {
-      await this.#disk.datasync(this.#file)
+      await this.#disk.datasync(written.file)
     } catch (error) {
       this.#syncFailed = true
       throw error
     }
-    for (const chunk of this.#unsynced.splice(0, chunks)) this.#unsyncedBytes -= chunk.length
-    this.#durableEnd = end.offset
-    this.#durable = { ...end, hash: last === undefined ? this.#durable.hash : hashOfLastLine(last) }
+    for (const chunk of written.unsynced.splice(0, chunks)) this.#unsyncedBytes -= chunk.length
+    written.durableEnd = end
+    this.#durable = { file: written.number, offset: end, hash: hashOfLastLine(last) }
+  }
+
+  async #cutOff(): Promise<void> {
+    await this.#disk.truncate(this.#current.file, this.#current.end)
+    this.#ragged = false
   }
 
   async #write(bytes: Uint8Array): Promise<void> {
-    if (this.#ragged) {
-      await this.#disk.truncate(this.#file, this.#end)
-      this.#ragged = false
-    }
-    if (bytes.length === 0) return
     try {
-      await this.#writeAll(this.#file, bytes, this.#end)
+      await this.#writeAll(this.#current.file, bytes, this.#current.end)
     } catch (error) {
       this.#ragged = true
       throw error
@@ -179,30 +211,75 @@ export class LogFile {
 
   #appended(bytes: Uint8Array): void {
     if (bytes.length === 0) return
-    this.#end += bytes.length
-    this.#unsynced.push(bytes)
+    this.#current.end += bytes.length
+    this.#current.unsynced.push(bytes)
     this.#unsyncedBytes += bytes.length
+    // Never two files that may not be durable, and an empty one: a start syncs the last two.
+    if (this.#current.end < this.#maxBytes * (1 - LEFT_FOR_MAKING_THE_NEXT) || this.#left !== undefined) return
+    // What fails here fails again, and is told, where the file is needed.
+    if (this.#next?.isNamed !== true) void Promise.allSettled([this.#makeNext()])
   }
 
-  async #rotate(): Promise<void> {
-    await this.sync()
-    const file = await this.#disk.open(logFile(this.#folder, this.#number + 1), "wx+")
-    await this.#goOnIn(file, new Uint8Array(0))
+  #makeNext(): Promise<void> {
+    this.#makingNext ??= this.#openNext().finally(() => {
+      this.#makingNext = undefined
+    })
+    return this.#makingNext
   }
 
-  /** Gives up a file that failed to sync. Each step may fail and be tried again, and the process may end after any: see salvage.ts. */
+  async #openNext(): Promise<void> {
+    if (this.#next === undefined) {
+      const file = await this.#disk.open(logFile(this.#folder, this.#current.number + 1), "wx+")
+      this.#next = { file, isNamed: false }
+    }
+    await this.#disk.syncFolder(this.#folder)
+    this.#next.isNamed = true
+  }
+
+  /** @returns false where it isn't there yet, or the file before this one is still to be synced */
+  #goOnInNext(): boolean {
+    if (this.#left !== undefined || this.#next?.isNamed !== true) return false
+    this.#left = this.#current
+    const number = this.#left.number + 1
+    this.#current = { number, file: this.#next.file, end: 0, durableEnd: 0, unsynced: [] }
+    this.#next = undefined
+    return true
+  }
+
+  async #waitForNext(): Promise<void> {
+    if (this.#left !== undefined) await this.sync()
+    await this.#makeNext()
+    this.#goOnInNext()
+  }
+
+  /** Gives up files that failed to sync. Each step may fail and be tried again, and the process may end after any: see salvage.ts. */
   async #moveOn(): Promise<void> {
-    this.#salvage ??= await this.#writeAside(Buffer.concat(this.#unsynced))
+    await Promise.allSettled([this.#makingNext])
+    const givenUp = [this.#left, this.#current, this.#next]
+    const first = this.#left ?? this.#current
+    this.#salvage ??= await this.#writeAside(first)
     const { path, file, bytes } = this.#salvage
-    await this.#disk.truncate(this.#file, this.#durableEnd)
-    await this.#disk.rename(path, logFile(this.#folder, this.#number + 1))
+    await this.#disk.truncate(first.file, first.durableEnd)
+    // Nothing of it is durable, since the file before it isn't.
+    if (first !== this.#current) await this.#disk.truncate(this.#current.file, 0)
+    const number = this.#current.number + (this.#next === undefined ? 1 : 2)
+    await this.#disk.rename(path, logFile(this.#folder, number))
     this.#salvage = undefined
-    await this.#goOnIn(file, bytes)
+    this.#left = undefined
+    this.#next = undefined
+    this.#current = { number, file, end: bytes.length, durableEnd: 0, unsynced: bytes.length === 0 ? [] : [bytes] }
+    this.#ragged = false
+    try {
+      await this.#disk.syncFolder(this.#folder)
+    } finally {
+      await this.#closeAll(givenUp)
+    }
     this.#syncFailed = false
   }
 
-  async #writeAside(bytes: Uint8Array) {
-    const path = salvageFile(this.#folder, this.#number + 1, this.#durableEnd)
+  async #writeAside(first: WrittenFile) {
+    const bytes = Buffer.concat([...first.unsynced, ...(first === this.#current ? [] : this.#current.unsynced)])
+    const path = salvageFile(this.#folder, first.number, first.durableEnd)
     const file = await this.#disk.open(path, "w+")
     try {
       await this.#writeAll(file, bytes, 0)
@@ -213,20 +290,18 @@ export class LogFile {
     return { path, file, bytes }
   }
 
-  /** @param head what the file begins with, not durable yet */
-  async #goOnIn(file: number, head: Uint8Array): Promise<void> {
-    const old = this.#file
-    this.#file = file
-    this.#number += 1
-    this.#end = head.length
-    this.#durableEnd = 0
-    this.#unsynced = head.length === 0 ? [] : [head]
-    this.#ragged = false
-    try {
-      await this.#disk.syncFolder(this.#folder)
-    } finally {
-      await this.#disk.close(old)
-    }
+  async #closeAll(files: readonly ({ readonly file: number } | undefined)[]): Promise<void> {
+    for (const opened of files) if (opened !== undefined) await this.#disk.close(opened.file)
+  }
+}
+
+/** A process that is killed may have changed from this file to the last one, and synced neither. */
+async function syncLeftFile(disk: Disk, path: string): Promise<void> {
+  const file = await disk.open(path, "r")
+  try {
+    await disk.datasync(file)
+  } finally {
+    await disk.close(file)
   }
 }
 

@@ -1,4 +1,4 @@
-import { type FileHandle, open, readdir } from "node:fs/promises"
+import { type FileHandle, open, readdir, stat } from "node:fs/promises"
 import { join } from "node:path"
 import type { LogPosition } from "../../domain/log-position.ts"
 import { MAX_LINE_BYTES } from "../../domain/outcome-line.ts"
@@ -25,6 +25,17 @@ export async function logFileNumbers(folder: string): Promise<number[]> {
     if (isAbsent(error)) return []
     throw error
   }
+}
+
+/**
+ * The same without the last one while it is empty and another is before it: it was made before it is needed. So every file but the last is one that
+ * will not change any more, since nothing is written to it once the next one has lines.
+ */
+export async function writtenLogFiles(folder: string): Promise<number[]> {
+  const files = await logFileNumbers(folder)
+  const last = files.at(-1)
+  if (files.length <= 1 || last === undefined) return files
+  return (await stat(logFile(folder, last))).size === 0 ? files.slice(0, -1) : files
 }
 
 /** Whether a file system says that there is no such file or folder. */

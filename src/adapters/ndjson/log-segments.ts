@@ -3,7 +3,7 @@ import { GatewayError } from "../../domain/errors.ts"
 import type { LogPosition } from "../../domain/log-position.ts"
 import { MAX_LINE_BYTES, parseOutcomeLine } from "../../domain/outcome-line.ts"
 import type { LogSegment, LogSegments } from "../../ports/log-segments.ts"
-import { isAbsent, logFile, logFileNumbers } from "./log-files.ts"
+import { isAbsent, logFile, logFileNumbers, writtenLogFiles } from "./log-files.ts"
 
 /** Enough for hundreds of lines. Lines are in the order in which they were taken but for seconds, so that the newest is among the last. */
 const TAIL_BYTES = 1 << 18
@@ -13,7 +13,7 @@ export function createLogSegments(folder: string): LogSegments {
   const sealed = new Map<number, LogSegment>()
 
   async function list(): Promise<LogSegment[]> {
-    const files = await logFileNumbers(folder)
+    const files = await writtenLogFiles(folder)
     const segments: LogSegment[] = []
     for (const [index, file] of files.entries()) {
       const path = logFile(folder, file)

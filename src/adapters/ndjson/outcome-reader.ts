@@ -4,7 +4,15 @@ import { type LogPosition, samePosition } from "../../domain/log-position.ts"
 import { MAX_LINE_BYTES } from "../../domain/outcome-line.ts"
 import type { LinesRead, OutcomeReader } from "../../ports/outcome-reader.ts"
 import { lineHash } from "./line-hash.ts"
-import { endOfLines, isAbsent, type LineEnds, logFile, logFileNumbers, positionAt } from "./log-files.ts"
+import {
+  endOfLines,
+  isAbsent,
+  type LineEnds,
+  logFile,
+  logFileNumbers,
+  positionAt,
+  writtenLogFiles,
+} from "./log-files.ts"
 import { readLogSpans } from "./log-identity.ts"
 
 const LINE_FEED = 10
@@ -22,7 +30,7 @@ export function createOutcomeReader(folder: string, chunkBytes = CHUNK_BYTES): O
   }
 
   async function end(): Promise<LogPosition | undefined> {
-    const file = (await logFileNumbers(folder)).at(-1)
+    const file = (await writtenLogFiles(folder)).at(-1)
     if (file === undefined) return undefined
     const path = logFile(folder, file)
     return await positionAt(path, file, (await endOfLines(path)).end)
@@ -36,7 +44,7 @@ export function createOutcomeReader(folder: string, chunkBytes = CHUNK_BYTES): O
   }
 
   async function* read(from: LogPosition | undefined, until: LogPosition | undefined): AsyncGenerator<LinesRead> {
-    const files = await logFileNumbers(folder)
+    const files = await writtenLogFiles(folder)
     const last = files.at(-1)
     for (const file of files) {
       if (file < (from?.file ?? 0) || file > (until?.file ?? file)) continue

@@ -26,7 +26,7 @@ const decompress = promisify(gunzip)
 export function createCheckpointFiles(dataDir: string, logger: Logger): Checkpoints {
   const folder = join(dataDir, "checkpoints")
   const marker = join(folder, "restoring")
-  /** Heads of files that were read or written by this process; undefined: can't be read. */
+  /** Heads of the files that are there, as far as this process has read or written them; undefined: can't be read. */
   const known = new Map<number, CheckpointHead | undefined>()
 
   const pathOf = (number: number): string => join(folder, `${String(number).padStart(8, "0")}.json.gz`)
@@ -86,7 +86,10 @@ export function createCheckpointFiles(dataDir: string, logger: Logger): Checkpoi
         const readable: number[] = []
         for (const number of before) if ((await headOf(number)) !== undefined) readable.push(number)
         const kept = readable.slice(0, KEPT - 1)
-        for (const number of before.filter((one) => !kept.includes(one))) await rm(pathOf(number), { force: true })
+        for (const number of before.filter((one) => !kept.includes(one))) {
+          await rm(pathOf(number), { force: true })
+          known.delete(number)
+        }
         return head
       }),
     setRestoring: (restoring) =>

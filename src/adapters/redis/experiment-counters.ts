@@ -8,7 +8,7 @@ import type { CreditKey, FoldAnswer, FoldBatch, GroupStatistics, RewardAnswer } 
 import type { Logger } from "../../ports/logger.ts"
 import type { Loss } from "../../ports/shared-counters.ts"
 import type { RedisClient } from "./connection.ts"
-import { NO_ROWS, readCalls, refreshRows } from "./counted-rows.ts"
+import { KnownRows, readCalls, refreshRows } from "./counted-rows.ts"
 import { CreditHours, hourOfCredit, hoursOf } from "./credit-hours.ts"
 import {
   type MetaAndChanges,
@@ -62,7 +62,7 @@ export class ExperimentCounters {
   readonly #met: MetCounters
   readonly #packed: PackedCounters
   readonly #logger: Logger
-  #counted = NO_ROWS
+  readonly #counted = new KnownRows()
   #steps: readonly WidthStep[] | undefined
   #resolution: Resolution | undefined
   /** Whether this gateway has been through all counters since its start. */
@@ -226,7 +226,7 @@ export class ExperimentCounters {
 
   async statistics(query: StatisticsQuery): Promise<Statistics> {
     for (;;) {
-      const known = this.#counted
+      const known = this.#counted.ask()
       const read = await this.#readMeta(known.changes)
       const partial = read.isLost ? await this.#met.lacking() : []
       if (read.meta.due > 0) {
@@ -234,7 +234,7 @@ export class ExperimentCounters {
         continue
       }
       const counted = await refreshRows(this.#clients.reading, this.#experiment, this.keys, known, read)
-      this.#counted = counted ?? NO_ROWS
+      this.#counted.know(counted)
       if (counted === undefined) continue
       const rows = [...counted.rows.values()].flat().filter(({ metric }) => isAsked(metric, query))
       const lacks = partial.length === 0 ? {} : { partial }
@@ -319,6 +319,7 @@ export class ExperimentCounters {
    * @param forgettableTo up to when (epoch milliseconds) tokens may be forgotten, where counters lack something of some logs
    */
   async tidyUp(nowSeconds: number, forgettableTo: (lacking: readonly LogId[]) => Promise<number>): Promise<void> {
+    this.#counted.forgetUnasked(nowSeconds)
     const { folding } = this.#clients
     const { meta, isLost } = await this.#readMeta(0)
     const { generation } = meta

@@ -32,6 +32,7 @@ export class ExperimentKeys {
   readonly due: string
   readonly allocation: string
   readonly tidied: string
+  readonly synced: string
   readonly missing: string
   readonly owed: string
   readonly #prefix: string
@@ -45,6 +46,7 @@ export class ExperimentKeys {
     this.expiry = `${this.#prefix}expiry`
     this.due = `${this.#prefix}due`
     this.tidied = `${this.#prefix}tidied`
+    this.synced = `${this.#prefix}synced`
     this.missing = `${this.#prefix}missing`
     this.owed = `${this.#prefix}owed`
     this.allocation = `${this.#prefix}allocation`

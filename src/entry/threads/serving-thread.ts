@@ -94,6 +94,8 @@ async function openThread(settings: ThreadSettings, control: Control) {
     serve: (plain) => {
       const known = experiments.all().flatMap(({ endpoints }) => endpoints)
       experiments.publish(fromPlain(plain, known, (backend) => targets.endpointOf(backend)))
+      const served = experiments.all().flatMap(({ snapshot }) => snapshot.experiment.variants)
+      targets.forgetUnused(served.map(({ backend }) => backend))
     },
     replan: (plan) => {
       const served = experiments.get(plan.experiment)

@@ -113,14 +113,6 @@ describe("given a file that has reached its size", () => {
     expect(contents(folder)).toBe("12345\n67890\nx\ny\n")
     expect(again.durable.at(-1)).toMatchObject({ file: 2, offset: 4 })
   })
-
-  it("has made it durable before it leaves it", async () => {
-    const { log, disk } = await openLog({ maxFileBytes: 1 })
-    await log.append("a").answered
-    await log.append("b").answered
-    expect(disk.synced).toHaveLength(1)
-    await log.close()
-  })
 })
 
 describe("given lines that a killed process left to the operating system", () => {

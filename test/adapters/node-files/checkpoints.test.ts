@@ -122,6 +122,20 @@ it("keeps one that can be read when the next is written, not a damaged one", asy
   expect((await open().list()).map(({ number }) => number)).toEqual([3, 1])
 })
 
+it("remembers nothing of those that it has deleted: one that is put back under such a number is read", async () => {
+  const { open, revisions, files, path } = given()
+  const checkpoints = open()
+  for (let number = 1; number <= 3; number++) await checkpoints.write(HEAD, revisions, new Uint8Array(0))
+  writeFileSync(path(1), readFileSync(path(3)))
+  change(path(1), '"foldedTo":5000', '"foldedTo":7')
+  expect(readdirSync(files)).toHaveLength(3)
+  expect((await checkpoints.list()).map(({ number, foldedTo }) => [number, foldedTo])).toEqual([
+    [3, 5_000],
+    [2, 5_000],
+    [1, 7],
+  ])
+})
+
 it("takes no notice of what a killed process left half written", async () => {
   const { open, files, write } = given()
   mkdirSync(files)

@@ -194,7 +194,7 @@ describe("given a log that is folded into Redis while something goes wrong", () 
     expect(await createRedisAllocationStore(clients.reading).read("banner-ctr")).toMatchObject({
       allocation: undefined,
     })
-    expect(unkeptPromises(await readServerFacts(clients.reading), "store")).toEqual([
+    expect(unkeptPromises(await readServerFacts(clients.reading, "store"), "store")).toEqual([
       "appendonly is off: an answered reward is lost with the server; set appendonly yes",
     ])
     const hints = connect(address, 1_000, createRememberingLogger())

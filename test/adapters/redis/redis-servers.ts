@@ -44,18 +44,25 @@ export async function freePort(): Promise<number> {
   }
 }
 
-/** @param settings lines of a configuration file, such as `appendonly yes` @param environment beside that of this process */
+/**
+ * @param settings lines of a configuration file, such as `appendonly yes`
+ * @param environment beside that of this process
+ * @param program of another version or make
+ */
 export async function startRedis(
   settings: readonly string[] = [],
   mode: readonly string[] = [],
   environment: Readonly<Record<string, string>> = {},
+  program = "redis-server",
 ): Promise<RedisServer> {
   const folder = mkdtempSync(join(tmpdir(), "bandit-gateway-"))
   const port = await freePort()
   const file = join(folder, "redis.conf")
   const lines = [`port ${port}`, "bind 127.0.0.1", `dir ${folder}`, 'save ""', ...settings]
   writeFileSync(file, `${lines.join("\n")}\n`)
-  let process = await run(file, mode, () => untilAnswers(port), environment)
+  const start = (more: readonly string[], isReady: boolean) =>
+    run(program, [file, ...mode, ...more], () => untilAnswers(port, isReady), environment)
+  let process = await start([], true)
   const ended = async () => {
     if (process.exitCode === null && process.signalCode === null) await once(process, "exit")
   }
@@ -70,11 +77,11 @@ export async function startRedis(
     ended,
     restart: async () => {
       await ended()
-      process = await run(file, mode, () => untilAnswers(port), environment)
+      process = await start([], true)
     },
     restartLoading: async (more) => {
       await ended()
-      process = await run(file, [...mode, ...more], () => untilAnswers(port, false), environment)
+      process = await start(more, false)
     },
     stop: async () => {
       admin.disconnect()
@@ -86,19 +93,17 @@ export async function startRedis(
 }
 
 async function run(
-  file: string,
-  mode: readonly string[],
+  program: string,
+  values: readonly string[],
   untilUp: () => Promise<void>,
   environment: Readonly<Record<string, string>>,
 ): Promise<ChildProcess> {
   const env = { ...process.env, ...environment }
-  const child = spawn("redis-server", [file, ...mode], { stdio: "ignore", env })
+  const child = spawn(program, values, { stdio: "ignore", env })
   const failed = Promise.withResolvers<never>()
   failed.promise.catch(() => {})
-  child.once("error", (cause) =>
-    failed.reject(new Error("redis-server can't be run: scripts/setup-tools.sh", { cause })),
-  )
-  child.once("exit", (code) => failed.reject(new Error(`redis-server ended with ${code}`)))
+  child.once("error", (cause) => failed.reject(new Error(`${program} can't be run: scripts/setup-tools.sh`, { cause })))
+  child.once("exit", (code) => failed.reject(new Error(`${program} ended with ${code}`)))
   try {
     await Promise.race([untilUp(), failed.promise])
   } catch (error) {
@@ -109,7 +114,7 @@ async function run(
 }
 
 /** @param isReady whether an answer that it is loading isn't enough */
-async function untilAnswers(port: number, isReady = true): Promise<void> {
+async function untilAnswers(port: number, isReady: boolean): Promise<void> {
   const client = new Redis({ port, retryStrategy: () => 20, maxRetriesPerRequest: null, enableReadyCheck: isReady })
   client.on("error", () => {})
   const timeout = setTimeout(() => client.disconnect(), START_WITHIN_MS)
@@ -139,11 +144,16 @@ export interface RedisCluster {
 }
 
 /** Masters that share the slots in equal parts. @param certificate of all of them, who go by the name `localhost` then */
-export async function startCluster(count = 3, certificate?: Certificate): Promise<RedisCluster> {
+export async function startCluster(
+  count = 3,
+  certificate?: Certificate,
+  { settings = [], program }: { readonly settings?: readonly string[]; readonly program?: string } = {},
+): Promise<RedisCluster> {
   const masters: Master[] = []
   const stop = async () => void (await Promise.all(masters.map((server) => server.stop())))
+  const start = (more: readonly string[]) => startRedis([...more, ...settings], [], {}, program)
   try {
-    await startMasters(masters, count, certificate)
+    await startMasters(masters, count, certificate, start)
   } catch (error) {
     await stop()
     throw error
@@ -171,14 +181,19 @@ interface Master extends RedisServer {
   readonly clientPort: number
 }
 
-async function startMasters(masters: Master[], count: number, certificate: Certificate | undefined): Promise<void> {
+async function startMasters(
+  masters: Master[],
+  count: number,
+  certificate: Certificate | undefined,
+  start: (settings: readonly string[]) => Promise<RedisServer>,
+): Promise<void> {
   const settings = ["cluster-enabled yes", "cluster-node-timeout 2000", "cluster-require-full-coverage no"]
   for (let index = 0; index < count; index++) {
     // Usually it is the port and 10,000 more, which is none for high ports.
     const busPort = await freePort()
     const tlsPort = await freePort()
     const secured = certificate === undefined ? [] : [...tlsSettings(tlsPort, certificate), ...NAMED]
-    const server = await startRedis([...settings, ...secured, `cluster-port ${busPort}`])
+    const server = await start([...settings, ...secured, `cluster-port ${busPort}`])
     masters.push({ ...server, busPort, clientPort: certificate === undefined ? server.port : tlsPort })
   }
   for (const [index, { admin }] of masters.entries()) {

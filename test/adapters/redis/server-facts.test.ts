@@ -8,7 +8,7 @@ async function started(...settings: readonly string[]) {
   onTestFinished(() => server.stop())
   const clients = await connectClients(addressOf(server))
   onTestFinished(() => clients.end())
-  return { server, promises: async () => unkeptPromises(await readServerFacts(clients.reading), "store") }
+  return { server, promises: async () => unkeptPromises(await readServerFacts(clients.reading, "store"), "store") }
 }
 
 const KEPT = ["appendonly yes", "appendfsync always"] as const

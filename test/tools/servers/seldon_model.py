@@ -16,6 +16,14 @@ class Scorer:
     def class_names(self):
         return ["score"]
 
+    def init_metadata(self):
+        return {
+            "name": "scorer",
+            "versions": ["v1"],
+            "inputs": [{"messagetype": "ndarray", "schema": {"names": ["a", "b", "c"], "shape": [3]}}],
+            "outputs": [{"messagetype": "ndarray", "schema": {"names": ["score"], "shape": [1]}}],
+        }
+
 
 def main(port):
     import seldon_core.gunicorn_utils as gunicorn_utils
