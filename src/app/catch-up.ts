@@ -19,6 +19,10 @@ export interface FoldedLog {
   readonly skipped: number
 }
 
+export function addFolded(a: FoldedLog, b: FoldedLog): FoldedLog {
+  return { events: a.events + b.events, skipped: a.skipped + b.skipped }
+}
+
 export type Progress = (folded: FoldedLog) => void
 
 /** Where an experiment stands in a log. */

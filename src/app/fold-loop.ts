@@ -23,7 +23,7 @@ export interface FoldLoopOptions {
   readonly foldEveryMs: number
   /** Rewards that wait in memory beyond which they are forgotten, and read from the log when the store takes them again. */
   readonly maxWaitingRewards: number
-  /** Where the store stands at the start, by experiment. */
+  /** Where the store stood in what earlier starts have logged, by experiment. May be filled later. */
   readonly positions: ReadonlyMap<string, LogPosition>
 }
 
@@ -48,7 +48,14 @@ export class FoldLoop {
 
   constructor(options: FoldLoopOptions) {
     this.#options = options
-    for (const [experiment, position] of options.positions) this.#open(experiment, position)
+    this.#openKnown()
+  }
+
+  /** Of experiments without traffic too it is noted where they stand: a store that was emptied needs them. */
+  #openKnown(): void {
+    for (const [experiment, position] of this.#options.positions) {
+      if (!this.#folds.has(experiment)) this.#open(experiment, position)
+    }
   }
 
   /** Whether the last try of any experiment failed. */
@@ -100,6 +107,7 @@ export class FoldLoop {
     this.#toReach = this.#durable
     this.#noteReached()
     await this.#noting
+    this.#openKnown()
     await Promise.all(Array.from(this.#folds.values(), (fold) => fold.check()))
   }
 
@@ -116,6 +124,7 @@ export class FoldLoop {
     const nowMs = clock.monotonicMs()
     if (marks !== undefined && nowMs - this.#markedAtMs >= MARK_EVERY_MS) {
       this.#markedAtMs = nowMs
+      this.#openKnown()
       const positions: Record<string, LogPosition> = {}
       for (const [experiment, { position }] of this.#folds) if (position !== undefined) positions[experiment] = position
       await marks.save({ log: log.id, watermark: end, positions })

@@ -8,7 +8,7 @@ import type { Checkpoint, Checkpoints } from "../ports/checkpoints.ts"
 import type { CounterArchive } from "../ports/counter-archive.ts"
 import type { CounterStore } from "../ports/counter-store.ts"
 import type { OutcomeReader } from "../ports/outcome-reader.ts"
-import { catchUp, eachSegment, type FoldedLog, isBehind, type Progress, type Stand } from "./catch-up.ts"
+import { addFolded, catchUp, eachSegment, type FoldedLog, isBehind, type Progress, type Stand } from "./catch-up.ts"
 import { experimentOf } from "./log-entry.ts"
 import { isInside, type LogPart, limitsOf, partsOf } from "./log-parts.ts"
 import { PendingFold } from "./pending-fold.ts"
@@ -75,10 +75,10 @@ export async function rebuild(
   for (const part of parts) {
     const { reader, span, until } = part
     const begin = { readFrom: span.since, position: undefined }
-    const report = (folded: FoldedLog): void => progress(sum(total, folded))
+    const report = (folded: FoldedLog): void => progress(addFolded(total, folded))
     const stands = await standsAfter(checkpoint, part)
     const folded = await catchUp({ reader, store, log: span.id, stands, others: begin, until, restore }, report)
-    Object.assign(total, sum(total, folded))
+    Object.assign(total, addFolded(total, folded))
   }
   // A restore that was broken off is made good by any rebuild.
   if (await checkpoints?.isRestoring()) await checkpoints?.setRestoring(false)
@@ -119,7 +119,7 @@ export async function check(
     const limits = await limitsOf(part, contents.positions)
     const counted = await limitsOf(part, checkpoint?.contents.positions ?? [])
     const pending = new Map<string, PendingFold>()
-    const report = (folded: FoldedLog): void => progress(sum(total, folded))
+    const report = (folded: FoldedLog): void => progress(addFolded(total, folded))
     const folded = await eachSegment(
       part.reader,
       { from: [part.span.since, ...limits.values(), ...counted.values()].filter(isInside(part)), until: part.until },
@@ -135,7 +135,7 @@ export async function check(
       },
       report,
     )
-    Object.assign(total, sum(total, folded))
+    Object.assign(total, addFolded(total, folded))
   }
   const differences = [
     ...counterDifferences(contents.cells, fold.table, deps.now / 1000),
@@ -169,10 +169,6 @@ function foldInto(fold: CounterFold, pending: ReadonlyMap<string, PendingFold>, 
     for (const addition of batch.groups) fold.addGroup(addition)
     for (const event of batch.rewards) fold.addReward(event)
   }
-}
-
-function sum(a: FoldedLog, b: FoldedLog): FoldedLog {
-  return { events: a.events + b.events, skipped: a.skipped + b.skipped }
 }
 
 function counterDifferences(cells: readonly CounterCell[], logged: CounterTable, now: number): CounterDifference[] {

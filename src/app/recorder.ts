@@ -61,7 +61,7 @@ export interface RecorderOptions {
   /** Reads the log again where the store has fallen behind it. */
   readonly reader?: OutcomeReader
   readonly marks?: FoldMarkStore
-  /** Where the store stands, by experiment: what `recover` found. Default: nowhere. */
+  /** Where the store stands, by experiment: what `recover` found, which may come later. Default: nowhere. */
   readonly positions?: ReadonlyMap<string, LogPosition>
   /** How long decisions gather before they are folded. Default 200. */
   readonly foldEveryMs?: number

@@ -112,7 +112,7 @@ export async function bringBack(
   losses: readonly Loss[],
   { logs, store, logger }: Pick<RestoreSharedDeps, "logs" | "store" | "logger">,
 ): Promise<boolean> {
-  const since = Math.min(...losses.map(({ creditedSince }) => creditedSince)) * 1_000 - CLOCKS_DIFFER_MS
+  const since = creditsSince(losses)
   const parts = await partsOf(logs.map(({ reader }) => reader))
   const ids = new Set(parts.map(({ span }) => span.id))
   const owed: StoredPosition[] = losses.flatMap(({ experiment, owed: positions }) =>
@@ -127,6 +127,11 @@ export async function bringBack(
     logger.info({ experiment, log }, "credits of a log are back")
   }
   return true
+}
+
+/** No earlier outcome has to do with credits that are owed. @returns epoch milliseconds */
+export function creditsSince(losses: readonly Loss[]): number {
+  return Math.min(...losses.map(({ creditedSince }) => creditedSince)) * 1_000 - CLOCKS_DIFFER_MS
 }
 
 /** Where the first file begins that has an outcome of this time or later. @param since epoch milliseconds */

@@ -8,6 +8,7 @@ import { LogFollower } from "./follow-log.ts"
 
 /** One of a folder's logs, and how far the stream has it. */
 export interface ShippedLog {
+  /** Its lines go to the stream as it gives them: each says which line of the log it is. */
   readonly reader: OutcomeReader
   readonly segments: LogSegments
   readonly cursor: LogCursor
@@ -125,6 +126,8 @@ export class LogShipper {
       reader,
       logger,
       take: async (read) => {
+        // What a power failure may take from the log again is in no stream: another line would come to its place. Nor does the cursor pass it.
+        await segments.sync(read.end.file)
         this.#since ??= timeOf(read)
         const { sentEvents } = stream.counts
         await stream.send(read.bytes, this.#aborting.signal)
@@ -134,10 +137,8 @@ export class LogShipper {
       },
       cursor: {
         load: () => cursor.load(),
-        // A cursor beyond what a power failure leaves of the log would be in no log.
         save: async (position) => {
           try {
-            await segments.sync(position.file)
             await cursor.save(position)
             this.#cursorFailure = undefined
             this.#told = undefined

@@ -34,6 +34,7 @@ export async function tailOutcomes(args: readonly string[], io: Io): Promise<num
       from: { type: "string" },
       experiment: { type: "string" },
       type: { type: "string" },
+      "every-line": { type: "boolean", default: false },
     },
   })
   const { cursor, follow, experiment, type } = values
@@ -44,6 +45,7 @@ export async function tailOutcomes(args: readonly string[], io: Io): Promise<num
   const source = outcomeSource(values, io)
   const print = createPrinter(
     io,
+    values["every-line"],
     (event) =>
       (experiment === undefined || (event.type !== "audit" && event.experiment === experiment)) &&
       (type === undefined || event.type === type) &&
@@ -90,8 +92,8 @@ async function tailFolder(dataDir: string, { io, print, follow, cursor: file }: 
   }
 }
 
-/** Prints lines that are events, each event id once. */
-function createPrinter(io: Io, wanted: (event: OutcomeEvent) => boolean): Print {
+/** Prints lines that are events, each event id once unless every line is wanted. */
+function createPrinter(io: Io, everyLine: boolean, wanted: (event: OutcomeEvent) => boolean): Print {
   let printed = new Set<string>()
   let before = new Set<string>()
   const printedRevisions = new Set<string>()
@@ -100,6 +102,10 @@ function createPrinter(io: Io, wanted: (event: OutcomeEvent) => boolean): Print 
     for (const line of lines) {
       const event = parseOutcomeLine(line)
       if (event === undefined || !wanted(event)) continue
+      if (everyLine) {
+        texts.push(`${line}\n`)
+        continue
+      }
       const seen = event.type === "experiment" ? printedRevisions : printed
       if (seen.has(event.eventId) || before.has(event.eventId)) continue
       seen.add(event.eventId)

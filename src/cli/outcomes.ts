@@ -10,7 +10,7 @@ export const outcomes: Command = {
   summary: "Print the outcome log or stream, each event once; or copy it as Parquet",
   usage: `npm run cli -- outcomes tail [--data-dir DIR | --stream NAME] [--follow]
                              [--from TIME] [--experiment ID] [--type TYPE]
-                             [--cursor FILE]
+                             [--cursor FILE] [--every-line]
 npm run cli -- outcomes copy --to FOLDER [--data-dir DIR | --stream NAME]
 
 tail prints the outcome log in DIR/outcomes as it is, one JSON object a line,
@@ -33,6 +33,9 @@ optional package @duckdb/node-api.
                    there the next time; made where it isn't there. In
                    DIR/cursors, named *.json, it keeps the log's files from
                    being deleted until they were printed
+  --every-line     also events that were printed before: rebuild --from needs all
+                   lines of a stream, which has an event of several logs several
+                   times
   --to FOLDER      where copies go; made where it isn't there
 
   npm run cli -- outcomes tail --type reward | head

@@ -3,28 +3,26 @@ import { join } from "node:path"
 import { parseArgs } from "node:util"
 import { logFolders } from "../adapters/ndjson/log-folders.ts"
 import { keepLogSpan, newLogSpan, readLogSpans } from "../adapters/ndjson/log-identity.ts"
-import { createLogSegments } from "../adapters/ndjson/log-segments.ts"
 import { createOutcomeReader } from "../adapters/ndjson/outcome-reader.ts"
 import { createCheckpointFiles } from "../adapters/node-files/checkpoints.ts"
 import { lockFolder } from "../adapters/sqlite/folder-lock.ts"
-import type { FoldedLog, Progress } from "../app/catch-up.ts"
-import { countGoneLogs } from "../app/count-gone-logs.ts"
+import type { FoldedLog } from "../app/catch-up.ts"
 import { type CheckedCounters, check, type Origin, rebuild as rebuildCounters } from "../app/rebuild.ts"
 import { createRestoreRevisions } from "../app/restore-revisions.ts"
-import type { Logger } from "../ports/logger.ts"
 import type { OutcomeReader } from "../ports/outcome-reader.ts"
-import type { Command, Io, Output } from "./command.ts"
+import type { Command, Io } from "./command.ts"
+import { rebuildFrom } from "./rebuild-from.ts"
+import { count, loggerTo, plural, showProgress } from "./rebuild-report.ts"
 import { openRebuiltStore } from "./rebuilt-store.ts"
-import { refuse } from "./refusal.ts"
+import { Refusal, refuse } from "./refusal.ts"
 
 const SHOWN_DIFFERENCES = 20
-const PROGRESS_AFTER_MS = 2_000
 
 export const rebuild: Command = {
   name: "rebuild",
   summary: "Make the counters anew from the outcome log, or check them",
   usage: `npm run cli -- rebuild [--check] [--data-dir DIR] [--log OTHER]... [--json]
-       npm run cli -- rebuild --from DIR [--from DIR]... [--json]
+       npm run cli -- rebuild --from PLACE [--from PLACE]... [--over-gaps] [--json]
 
 Makes the counters in DIR/gateway.db anew from the outcome log in DIR/outcomes,
 with the logs of all threads that ever served (THREADS), and the revisions of experiments that it lacks. Where log files were deleted, it
@@ -40,15 +38,24 @@ again by themselves, and allocate nothing new until they have.
   --log OTHER     the data folder of another gateway whose outcomes belong to the
                   same counters; may be given several times. What a copied folder
                   has in common with its original counts once
-  --from DIR      with REDIS_URL: counts what the logs in DIR/outcomes have and the
-                  shared counters lack, and resets nothing. For the data folders
-                  of gateways that are gone, after Redis was emptied; the others
-                  may run. May be given several times
+  --from PLACE    with REDIS_URL: counts what the logs of gateways that are gone
+                  have and the shared counters lack, and resets nothing; the
+                  others may run. PLACE is a data folder, or a file or folder of
+                  the stream's lines (JSON lines, plain or gzipped), in any order
+                  and with repetitions. These are put together in TMPDIR, which
+                  takes as much room as the logs. Lines of gateways that run are
+                  left to them. Exits 1 where lines are missing: it says which,
+                  and counts up to there. May be given several times
+  --over-gaps     counts what comes after missing lines, too. These can't be
+                  counted later
   --json          one JSON document: {"events","skipped","checkpoint",
                   "lostFiles","rebuilt"}, and with --check {"events","skipped",
                   "checkpoint","lostFiles","unfolded","equal",
                   "differences":[…]}. lostFiles: log files that are gone and in
-                  no checkpoint
+                  no checkpoint. With --from copies {"events","skipped",
+                  "rebuilt","missing":[{"log","from","to","bytes",
+                  "experiments"}],"running","lapsed","contradicted",
+                  "unplacedLines","damagedLines"}
 
   npm run cli -- rebuild --check --data-dir ./data`,
   run: async (args, io) => {
@@ -59,10 +66,14 @@ again by themselves, and allocate nothing new until they have.
         "data-dir": { type: "string" },
         log: { type: "string", multiple: true, default: [] },
         from: { type: "string", multiple: true, default: [] },
+        "over-gaps": { type: "boolean", default: false },
         json: { type: "boolean", default: false },
       },
     })
-    if (values.from.length > 0) return await runFrom(values.from, values.json, io)
+    if (values.from.length > 0) {
+      const order = { places: values.from, overGaps: values["over-gaps"], json: values.json }
+      return await refusing(() => rebuildFrom(order, io), io)
+    }
     const folder = values["data-dir"] ?? io.env["DATA_DIR"] ?? "./data"
     const path = join(folder, "gateway.db")
     const missing = missingPart(folder, path, values.check && !io.env["REDIS_URL"])
@@ -83,38 +94,13 @@ again by themselves, and allocate nothing new until they have.
   },
 }
 
-/** Counts what shared counters lack of the logs of some folders. */
-async function runFrom(folders: readonly string[], json: boolean, io: Io): Promise<number> {
-  if (!io.env["REDIS_URL"]) {
-    refuse(io, "rebuild", "--from is for counters in Redis. Set REDIS_URL, or use --log")
-    return 1
-  }
-  const without = folders.find((dataDir) => !existsSync(join(dataDir, "outcomes")))
-  if (without !== undefined) {
-    refuse(io, "rebuild", `${without} has no outcome log. Name a gateway's data folder with --from`)
-    return 1
-  }
-  const locks = await Promise.all(folders.map(lockFolder))
-  const logger = loggerTo(io.stderr)
-  const opened = await openRebuiltStore(io.env, "", false, logger)
-  const { shared: store, experiments } = opened
+async function refusing(work: () => Promise<number>, io: Io): Promise<number> {
   try {
-    if (store === undefined) throw new TypeError("REDIS_URL names a store that gateways share")
-    const logs = (await Promise.all(folders.map(logFolders))).flat().map(({ folder }) => ({
-      reader: createOutcomeReader(folder),
-      segments: createLogSegments(folder),
-    }))
-    const restore = createRestoreRevisions(experiments, logger)
-    const clock = { now: () => Date.now() }
-    const folded = await countGoneLogs({ logs, store, clock, logger, restore }, showProgress(io.stderr))
-    const events = plural(folded.events, "event")
-    io.stdout.write(
-      json ? `${JSON.stringify({ ...folded, rebuilt: false })}\n` : `Counted what was lacking of ${events}.\n`,
-    )
-    return 0
-  } finally {
-    await opened.close()
-    for (const lock of locks) lock.release()
+    return await work()
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error
+    refuse(io, "rebuild", error.message)
+    return 1
   }
 }
 
@@ -168,13 +154,6 @@ async function runCheck(
   }
 }
 
-function loggerTo(stderr: Output): Logger {
-  const say = (fields: Readonly<Record<string, unknown>>, message: string): void => {
-    stderr.write(`${message} ${JSON.stringify(fields)}\n`)
-  }
-  return { info: say, warn: say, error: say }
-}
-
 function sentences(checked: CheckedCounters & Origin): string {
   const unfolded =
     checked.unfolded === 0 ? "" : ` What waits for the next start: ${plural(checked.unfolded, "later event")}.`
@@ -197,21 +176,4 @@ function describe({ events, skipped, checkpoint, lostFiles }: FoldedLog & Origin
   const origin = checkpoint === undefined ? "" : `checkpoint ${checkpoint} and `
   const lost = lostFiles === 0 ? "" : `, without ${plural(lostFiles, "log file")} that went and are in no checkpoint`
   return `${origin}${plural(events, "event")}${skipped === 0 ? "" : ` (${plural(skipped, "damaged line")} skipped)`}${lost}`
-}
-
-function plural(value: number, noun: string): string {
-  return `${count(value)} ${noun}${value === 1 ? "" : "s"}`
-}
-
-function count(value: number): string {
-  return value.toLocaleString("en")
-}
-
-/** On a terminal only, and only once the work has taken long enough to wonder. */
-function showProgress(stderr: Output): Progress {
-  const startedAt = performance.now()
-  return ({ events }) => {
-    if (stderr.isTTY === true && performance.now() - startedAt > PROGRESS_AFTER_MS)
-      stderr.write(`\r${count(events)} events…  `)
-  }
 }

@@ -7,6 +7,9 @@ import { UNIT_GROUPS } from "./unit.ts"
 /** Longest line of the outcome log, bytes. Longer runs without a line feed are damage, not events. */
 export const MAX_LINE_BYTES = 8 << 20
 
+/** Every event begins so (`OutcomeEvent`), and ends with a brace: what doesn't is no whole line. */
+export const EVENT_BEGIN = '{"v":1,'
+
 /**
  * Reads one line of the outcome log.
  *

@@ -73,11 +73,12 @@ export async function openRecording(options: RecordingOptions): Promise<Recordin
   const until = await reader.end()
   const restore = createRestoreRevisions(options.experimentStore, logger)
   const marks = foldMarksOf(dataDir, thread, logger)
-  let positions: ReadonlyMap<string, LogPosition> = new Map()
+  /** What catching up has found, which may be long after the recorder is made. */
+  const positions = new Map<string, LogPosition>()
   const catchUp = async (): Promise<void> => {
     await prepare()
     const recovered = await recover({ reader, log, store: archive, marks, logger, restore, until })
-    positions = recovered.positions
+    for (const [experiment, position] of recovered.positions) positions.set(experiment, position)
   }
   // Folding what a long outage has left may take any time; while it serves, the gateway waits for nobody that long.
   const patient = { fold: FOLD_WITHIN_MS, recover: Number.POSITIVE_INFINITY, close: Number.POSITIVE_INFINITY }

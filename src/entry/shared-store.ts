@@ -166,8 +166,8 @@ export async function openSharedStore(
 }
 
 function describeLoss({ experiment, isAwaited, missing, owed }: Loss): string {
-  if (isAwaited) return `the counters of ${experiment} were lost and are restored now`
   const logs = [...new Set([...missing.keys(), ...owed.keys()])].join(", ")
+  if (isAwaited) return `the counters of ${experiment} were lost and are restored now, from the logs ${logs}`
   return `the counters of ${experiment} are partial: they lack something of the logs ${logs} (rebuild --from)`
 }
 

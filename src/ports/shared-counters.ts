@@ -42,6 +42,8 @@ export interface SharedCounters {
    * @returns whether it was done
    */
   restoreLost(loss: Pick<Loss, "experiment" | "mark">, contents: CounterContents): Promise<boolean>
+  /** Whether a gateway has said in the last minute up to when a log is folded (`CounterStore.alive`), and may say more. */
+  isWritten(log: LogId): Promise<boolean>
   /** Says that the credits of a log are back, up to where it was owed. */
   settle(experiment: string, log: LogId, upTo: LogPosition): Promise<void>
 }

@@ -64,6 +64,13 @@ describe("given the folder of a gateway", () => {
     expect(idsOf(out)).toEqual(["d-D1", "d-D2", "r-D1-click", "d-D3"])
   })
 
+  it("prints every line where that is asked for, and still no damage", async () => {
+    const gateway = await served()
+    gateway.append(decisionEvent({ decisionId: "D1" }), { damaged: true })
+    const { out } = await run("tail", "--every-line", "--data-dir", gateway.folder)
+    expect(idsOf(out)).toEqual(["d-D1", "d-D2", "r-D1-click", "d-D1"])
+  })
+
   it("prints only what was asked for", async () => {
     const { folder } = await served()
     expect(idsOf((await run("tail", "--type", "reward", "--data-dir", folder)).out)).toEqual(["r-D1-click"])

@@ -1,4 +1,4 @@
-import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { appendFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it, onTestFinished } from "vitest"
 import { openOutcomeLog } from "#src/adapters/ndjson/outcome-log.ts"
@@ -8,6 +8,7 @@ import { Database } from "#src/adapters/sqlite/database.ts"
 import { lockFolder } from "#src/adapters/sqlite/folder-lock.ts"
 import { createRecorder } from "#src/app/recorder.ts"
 import { rebuild } from "#src/cli/rebuild.ts"
+import { shippedLines } from "#test/adapters/ndjson/shipped-lines.ts"
 import { connectClients } from "#test/adapters/redis/connected.ts"
 import { addressOf, startRedis } from "#test/adapters/redis/redis-servers.ts"
 import { GatewayLog } from "#test/contract/gateway-log.ts"
@@ -155,4 +156,88 @@ it("counts with --from what counters in Redis lack of a folder, once, and resets
   expect(variants).toMatchObject([{ n: 4, sum: 2 }])
   expect(await run(["--from", gone], env)).toMatchObject(counted)
   expect((await running.statistics("banner-ctr", ALL_OF_CHAMPION)).variants).toEqual(variants)
+})
+
+describe("given lines of the stream of a gateway that is gone", () => {
+  /** A Redis that has counted nothing, and what the gateway's log had. */
+  async function given() {
+    const redis = await startRedis()
+    onTestFinished(() => redis.stop())
+    const clients = await connectClients(addressOf(redis))
+    onTestFinished(() => clients.end())
+    const store = createRedisCounterStore(clients, realClock, createRememberingLogger())
+    const statistics = async () => (await store.statistics("banner-ctr", ALL_OF_CHAMPION)).variants
+    const lines = await shippedLines(join(await servedFolder(), "outcomes"))
+    const copy = join(temporaryFolder(), "copy")
+    const from = async (copied: readonly string[], ...args: readonly string[]) => {
+      writeFileSync(copy, copied.map((line) => `${line}\n`).join(""))
+      return await run(["--from", copy, ...args], { REDIS_URL: `redis://127.0.0.1:${redis.port}` })
+    }
+    return { from, lines, statistics, copy }
+  }
+
+  it("counts them, and leaves nothing in the temporary folder", async () => {
+    const { from, lines, statistics } = await given()
+    const temporary = temporaryFolder()
+    const environment = { ...process.env }
+    onTestFinished(() => {
+      process.env = environment
+    })
+    process.env = { ...environment, TMPDIR: temporary }
+    expect(await from(lines.toReversed(), "--json")).toEqual({
+      code: 0,
+      out: `${JSON.stringify({
+        events: 5,
+        skipped: 0,
+        rebuilt: false,
+        missing: [],
+        running: [],
+        lapsed: [],
+        contradicted: [],
+        unplacedLines: 0,
+        damagedLines: 0,
+      })}\n`,
+      err: "",
+    })
+    expect(await statistics()).toMatchObject([{ n: 3, sum: 2 }])
+    expect(readdirSync(temporary)).toEqual([])
+  })
+
+  it("exits 1 and says which are missing, until they are there or given up", async () => {
+    const { from, lines, statistics } = await given()
+    const without = [...lines.toSpliced(1, 1), "foreign"]
+    const { code, out } = await from(without)
+    expect(code).toBe(1)
+    expect(out.replaceAll(/[\w-]{22}/g, "LOG").split("\n")).toEqual([
+      "Counted what was lacking of 1 event.",
+      expect.stringMatching(
+        /^No copy has the log LOG from file 1, byte \d+ to file 1, byte \d+, \d+ bytes \(banner-ctr\)\.$/,
+      ),
+      expect.stringContaining("--over-gaps"),
+      "Not counted: 1 line without a place in a log.",
+      "",
+    ])
+    expect(await statistics()).toMatchObject([{ n: 1, sum: 0 }])
+    expect((await from(without, "--over-gaps")).code).toBe(0)
+    expect(await statistics()).toMatchObject([{ n: 2, sum: 2 }])
+    expect((await from(lines)).code).toBe(0)
+    expect(await statistics()).toMatchObject([{ n: 2, sum: 2 }])
+  })
+
+  it("says what can't be counted from", async () => {
+    const { from, lines, copy } = await given()
+    const place = /,"log":"[^"]*"\}$/
+    const unplaced = await from(lines.map((line) => line.replace(place, "}")))
+    expect([unplaced.code, unplaced.err.replaceAll("\n", " ")]).toEqual([
+      1,
+      expect.stringContaining("no line there says which line of a log it is"),
+    ])
+    const changed = lines[1]?.replace('"revision":1', '"revision":2') ?? ""
+    const contradicted = await from([...lines, changed])
+    expect([contradicted.code, contradicted.out]).toEqual([
+      1,
+      expect.stringContaining("its lines differ between copies"),
+    ])
+    await expect(from(["PAR1"])).rejects.toThrow(`${copy} is Parquet`)
+  })
 })

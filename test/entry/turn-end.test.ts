@@ -1,5 +1,5 @@
 import { expect, it } from "vitest"
-import { MOST_PIECES, TurnEnd } from "#src/entry/turn-end.ts"
+import { MOST_PIECES, PIECES_BETWEEN_LOOKS, TurnEnd } from "#src/entry/turn-end.ts"
 
 const nextTurn = () => new Promise<void>((resolve) => void setTimeout(resolve, 5))
 
@@ -63,26 +63,67 @@ it("takes work that work brings up in the next turn", async () => {
   expect(done).toEqual(["done"])
 })
 
-it("leaves what is too much for one turn to the next ones, each with what is due after it", async () => {
+it.each([false, true])(
+  "leaves what is too much for one turn to the next ones, each with what is due after it, looking in between or not: %s",
+  async (looksInBetween) => {
+    const turnEnd = new TurnEnd()
+    turnEnd.looksInBetween = looksInBetween
+    const done: string[] = []
+    await inOneTurn(() => {
+      for (let i = 0; i < 2 * MOST_PIECES + 1; i++) {
+        turnEnd.work(() => {
+          if (i % MOST_PIECES === 0) turnEnd.afterwards(() => done.push("after"))
+          done.push(String(i))
+        })
+      }
+    })
+    const numbers = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => String(from + i))
+    expect(done).toEqual([
+      ...numbers(0, MOST_PIECES),
+      "after",
+      ...numbers(MOST_PIECES, 2 * MOST_PIECES),
+      "after",
+      String(2 * MOST_PIECES),
+      "after",
+    ])
+  },
+)
+
+it("looks at what has arrived between pieces of one turn where it is told to", async () => {
   const turnEnd = new TurnEnd()
+  turnEnd.looksInBetween = true
   const done: string[] = []
   await inOneTurn(() => {
-    for (let i = 0; i < 2 * MOST_PIECES + 1; i++) {
+    for (let i = 0; i < MOST_PIECES; i++) {
       turnEnd.work(() => {
-        if (i % MOST_PIECES === 0) turnEnd.afterwards(() => done.push("after"))
-        done.push(String(i))
+        if (i % PIECES_BETWEEN_LOOKS === 0) turnEnd.afterwards(() => done.push("after"))
+        done.push("work")
+      })
+    }
+    setImmediate(() => done.push("arrived"))
+  })
+  const looks = MOST_PIECES / PIECES_BETWEEN_LOOKS
+  const works = Array.from({ length: PIECES_BETWEEN_LOOKS }, () => "work")
+  const afters = Array.from({ length: looks }, () => "after")
+  const rest = Array.from({ length: looks - 1 }, () => works).flat()
+  expect(done).toEqual([...works, "arrived", ...rest, ...afters])
+})
+
+it("tells of a piece that was worked on in a turn when that turn is over", async () => {
+  const turnEnd = new TurnEnd()
+  turnEnd.looksInBetween = true
+  const done: string[] = []
+  turnEnd.onWaited = (_, ahead) => done.push(`told of ${ahead}`)
+  await inOneTurn(() => {
+    for (let i = 0; i <= PIECES_BETWEEN_LOOKS; i++) {
+      turnEnd.work(() => {
+        turnEnd.afterwards(() => done.push("after"))
+        done.push("work")
       })
     }
   })
-  const numbers = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => String(from + i))
-  expect(done).toEqual([
-    ...numbers(0, MOST_PIECES),
-    "after",
-    ...numbers(MOST_PIECES, 2 * MOST_PIECES),
-    "after",
-    String(2 * MOST_PIECES),
-    "after",
-  ])
+  const times = (word: string) => Array.from({ length: PIECES_BETWEEN_LOOKS + 1 }, () => word)
+  expect(done).toEqual([...times("work"), ...times("after"), "told of 0"])
 })
 
 it("tells how long work waited, and for how many before it", async () => {
@@ -98,7 +139,7 @@ it("tells how long work waited, and for how many before it", async () => {
     for (let i = 0; i < 2 * MOST_PIECES; i++) turnEnd.work(takeAMillisecond)
   }, 1)
   await expect.poll(() => waits.length).toBe(2)
-  // The first piece came before all others; while it ran, one came after those that were left for later turns.
+  // The first piece came before all others; while it ran, one came after those that were left.
   expect(waits.map(({ ahead }) => ahead)).toEqual([0, MOST_PIECES + 1])
   expect(waits[1]?.waitedMs).toBeGreaterThanOrEqual(2 * MOST_PIECES - 1)
 })

@@ -6,21 +6,19 @@ import { describe, expect, it, onTestFinished } from "vitest"
 import { parseConfig } from "#src/config.ts"
 import { startGateway } from "#src/entry/node.ts"
 import type { RunningGateway } from "#src/entry/running-gateway.ts"
+import { GatewayProcess } from "#test/crash/gateway-process.ts"
 import { temporaryFolder } from "#test/temporary-folder.ts"
 
 const MODELS_DIR = fileURLToPath(new URL("../../examples/models", import.meta.url))
 const EXPERIMENTS_DIR = fileURLToPath(new URL("../../examples/experiments", import.meta.url))
 const FEATURES = { hour: "14102100", site_id: "1fbe01fe" }
 
-/** A file system of 4 MiB in memory, with a data folder. Needs the right to mount. */
-function smallDisk() {
-  const mount = temporaryFolder()
+/** A file system of 4 MiB in memory. Needs the right to mount. */
+function mountDisk(mount: string) {
   execFileSync("mount", ["-t", "tmpfs", "-o", "size=4m", "tmpfs", mount])
   onTestFinished(() => void execFileSync("umount", ["--lazy", mount]))
-  const [dataDir, ballast] = [join(mount, "data"), join(mount, "ballast")]
-  mkdirSync(dataDir)
+  const ballast = join(mount, "ballast")
   return {
-    dataDir,
     fill: () => {
       const size = () => Number(execFileSync("stat", ["-f", "-c", "%a", mount], { encoding: "utf8" }))
       const left = size() * 4096
@@ -29,6 +27,15 @@ function smallDisk() {
     },
     free: () => rmSync(ballast),
   }
+}
+
+/** The same with a data folder. */
+function smallDisk() {
+  const mount = temporaryFolder()
+  const disk = mountDisk(mount)
+  const dataDir = join(mount, "data")
+  mkdirSync(dataDir)
+  return { dataDir, ...disk }
 }
 
 async function start(DATA_DIR: string): Promise<RunningGateway> {
@@ -86,6 +93,25 @@ const failing = async (gateway: RunningGateway) =>
 async function eventually(read: () => Promise<unknown>, expected: unknown): Promise<void> {
   await expect.poll(read, { timeout: 10_000, interval: 100 }).toEqual(expected)
 }
+
+it("goes on where one thread's log has no room: the head of the audit trail needs but one log", async () => {
+  const folder = temporaryFolder()
+  const secondLog = join(folder, "data", "outcomes", "thread-2")
+  mkdirSync(secondLog, { recursive: true })
+  const disk = mountDisk(secondLog)
+  const gateway = await GatewayProcess.start(folder, { THREADS: "2", SHUTDOWN_DELAY_SECONDS: "0" })
+  disk.fill()
+  const headers = { "content-type": "application/json" }
+  // More refusals than the last page of a file has room for.
+  const key = JSON.stringify({ name: "ads", permissions: ["predict"] })
+  for (let asked = 0; asked < 100; asked++) {
+    const answer = await fetch(`${gateway.address}/admin/keys`, { method: "POST", headers, body: key })
+    expect(answer.status).toBe(409)
+  }
+  const ready = await (await fetch(`${gateway.address}/readyz`)).json()
+  expect(ready).toMatchObject({ parts: { outcomeLog: { ready: false } } })
+  expect(await gateway.stop()).toBe(0)
+})
 
 describe("given a disk without a byte left", () => {
   it("starts for the first time, serves and says so; learns and keeps its key once there is room", async () => {

@@ -15,10 +15,11 @@ const NOT_OUTCOMES = new Set(["log.json"])
 /**
  * Finds the files of a log. A folder is searched with all that is in it, a data folder for its `outcomes`.
  *
+ * @param option that named them
  * @throws GatewayError `config_invalid` where one can't be read
  */
-export async function findLogFiles(paths: readonly string[]): Promise<readonly string[]> {
-  return (await Promise.all(paths.map(filesUnder))).flat().sort()
+export async function findLogFiles(paths: readonly string[], option = "--log"): Promise<readonly string[]> {
+  return (await Promise.all(paths.map((path) => filesUnder(path, option)))).flat().sort()
 }
 
 /** The objects that may be files of a log, of all that there are under a name. Those of a data folder that was copied whole are its `outcomes`. */
@@ -52,7 +53,7 @@ export function lacksFirst(names: readonly string[]): boolean {
   return [...firstNumbers.values()].some((number) => number > 1)
 }
 
-async function filesUnder(path: string): Promise<string[]> {
+async function filesUnder(path: string, option: string): Promise<string[]> {
   try {
     if (!(await stat(path)).isDirectory()) return [path]
     const outcomes = join(path, "outcomes")
@@ -62,7 +63,7 @@ async function filesUnder(path: string): Promise<string[]> {
       .filter((entry) => entry.isFile() && isLogName(entry.name))
       .map((entry) => join(entry.parentPath, entry.name))
   } catch (cause) {
-    throw new GatewayError("config_invalid", { detail: `--log ${path} can't be read`, cause })
+    throw new GatewayError("config_invalid", { detail: `${option} ${path} can't be read`, cause })
   }
 }
 

@@ -1,3 +1,5 @@
+import { EVENT_BEGIN } from "../../domain/outcome-line.ts"
+
 /** One record of the stream: events of one partition key, each with its line feed, so that files made of records are JSON lines. */
 export interface StreamRecord {
   readonly partitionKey: string
@@ -25,8 +27,7 @@ const MAX_CALL_RECORDS = 500
 
 const LINE_FEED = 10
 const CLOSING_BRACE = 125
-/** Every event begins so (`DecisionEvent`), and says soon which decision it is about. */
-const EVENT = '{"v":1,'
+/** An event says soon which decision it is about. */
 const HEAD_BYTES = 512
 const DECISION_HEAD_BYTES = 128
 const KEY = /^[\w-]{1,128}$/
@@ -59,7 +60,7 @@ export function packLines(lines: Uint8Array): PackedLines {
     const end = feed + 1
     const head = headOf(bytes, begin, feed)
     const key = partitionKey(head)
-    if (!head.startsWith(EVENT) || bytes[feed - 1] !== CLOSING_BRACE) damaged += 1
+    if (!head.startsWith(EVENT_BEGIN) || bytes[feed - 1] !== CLOSING_BRACE) damaged += 1
     else if (end - begin + key.length > MAX_RECORD_BYTES) oversized.push(head)
     else if (key === open.key && begin === open.end && end - open.begin + key.length <= MAX_RECORD_BYTES) {
       open.end = end

@@ -80,7 +80,7 @@ async function endOfLinesIfThere(path: string, isLast: boolean): Promise<LineEnd
 }
 
 /** Lines that are decoded only where somebody looks at them. */
-class ReadLines implements LinesRead {
+export class ReadLines implements LinesRead {
   readonly bytes: Buffer
   readonly end: LogPosition
   #lines: readonly string[] | undefined

@@ -13,7 +13,35 @@ export interface CountedRows {
   readonly generation: string | undefined
 }
 
-export const NO_ROWS: CountedRows = { rows: new Map(), changes: 0, gone: 0, generation: undefined }
+const NO_ROWS: CountedRows = { rows: new Map(), changes: 0, gone: 0, generation: undefined }
+
+/** What nobody has asked for in so long, those of a removed experiment for example, is read anew when somebody does. */
+const UNASKED_SECONDS = 600
+
+/** An experiment's counters as they were last read. */
+export class KnownRows {
+  #rows = NO_ROWS
+  /** Whether they were asked for since this time, epoch seconds. */
+  #asked = { since: 0, isAsked: false }
+
+  ask(): CountedRows {
+    this.#asked.isAsked = true
+    return this.#rows
+  }
+
+  /** @param rows undefined where they have to be read from the beginning */
+  know(rows: CountedRows | undefined): void {
+    this.#rows = rows ?? NO_ROWS
+  }
+
+  /** To be called now and then. */
+  forgetUnasked(nowSeconds: number): void {
+    const { since, isAsked } = this.#asked
+    if (nowSeconds - since < UNASKED_SECONDS) return
+    if (!isAsked) this.#rows = NO_ROWS
+    this.#asked = { since: nowSeconds, isAsked: false }
+  }
+}
 
 /**
  * The rows with what has changed since they were read; undefined where they have to be read from the beginning.

@@ -141,6 +141,7 @@ export function createRedisCounterStore(
       asking("restore", async () => {
         return await counters(experiment).restoreLost(mark, partOf(given, experiment), life.settledSeconds())
       }),
+    isWritten: (log) => asking("alive", () => life.isWritten(log)),
     settle: (experiment, log, upTo) => asking("settle", () => counters(experiment).settle(log, upTo)),
     markOf: (experiment) => counters(experiment).mark,
     remember: (rewards) =>

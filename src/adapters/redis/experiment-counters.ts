@@ -8,19 +8,17 @@ import type { CreditKey, FoldAnswer, FoldBatch, GroupStatistics, RewardAnswer } 
 import type { Logger } from "../../ports/logger.ts"
 import type { Loss } from "../../ports/shared-counters.ts"
 import type { RedisClient } from "./connection.ts"
-import { NO_ROWS, readCalls, refreshRows } from "./counted-rows.ts"
+import { KnownRows, readCalls, refreshRows } from "./counted-rows.ts"
 import { CreditHours, hourOfCredit, hoursOf } from "./credit-hours.ts"
 import {
-  groupRowsOf,
   type MetaAndChanges,
   parsePosition,
   positionText,
   readContents,
-  readHeld,
+  readGroups,
   readMeta,
   readResolution,
   resultsOf,
-  sketchOf,
 } from "./experiment-reader.ts"
 import { type Additions, type FoldPart, type Layout, planFold, planRewards } from "./fold-plan.ts"
 import { ExperimentKeys } from "./keys.ts"
@@ -64,7 +62,7 @@ export class ExperimentCounters {
   readonly #met: MetCounters
   readonly #packed: PackedCounters
   readonly #logger: Logger
-  #counted = NO_ROWS
+  readonly #counted = new KnownRows()
   #steps: readonly WidthStep[] | undefined
   #resolution: Resolution | undefined
   /** Whether this gateway has been through all counters since its start. */
@@ -139,9 +137,10 @@ export class ExperimentCounters {
       additions: { cells: additions.cells, sketches: additions.sketches },
       due: part.due.length,
     }
+    const [mark, fresh] = [this.#met.mark, newMark()]
     const values: ScriptArgument[] = [
-      this.#met.mark,
-      newMark(),
+      mark,
+      fresh,
       batch.log,
       positionText(batch.from),
       positionText(batch.end),
@@ -153,7 +152,10 @@ export class ExperimentCounters {
       ...part.packed,
     ]
     const keys = [meta, logs, changed, hours, expiry, due, ...part.chunks, ...part.credits]
-    return await FOLD.run(this.#clients.folding, keys, values)
+    const answer = await FOLD.run(this.#clients.folding, keys, values)
+    // Nobody had made them: what takes their place from now on is a loss.
+    if (mark === "" && (answer[0] === "folded" || answer[0] === "elsewhere")) await this.#met.adopt(fresh)
+    return answer
   }
 
   /** Makes what is due, whoever left it. */
@@ -224,7 +226,7 @@ export class ExperimentCounters {
 
   async statistics(query: StatisticsQuery): Promise<Statistics> {
     for (;;) {
-      const known = this.#counted
+      const known = this.#counted.ask()
       const read = await this.#readMeta(known.changes)
       const partial = read.isLost ? await this.#met.lacking() : []
       if (read.meta.due > 0) {
@@ -232,7 +234,7 @@ export class ExperimentCounters {
         continue
       }
       const counted = await refreshRows(this.#clients.reading, this.#experiment, this.keys, known, read)
-      this.#counted = counted ?? NO_ROWS
+      this.#counted.know(counted)
       if (counted === undefined) continue
       const rows = [...counted.rows.values()].flat().filter(({ metric }) => isAsked(metric, query))
       const lacks = partial.length === 0 ? {} : { partial }
@@ -286,16 +288,7 @@ export class ExperimentCounters {
   async groups(): Promise<GroupStatistics> {
     const { meta, changed } = await this.#readMeta(0)
     if (meta.due > 0) await this.applyDue()
-    const wanted = changed.filter((key) => this.keys.read(key).kind !== "c")
-    const held = await readHeld(this.#clients.reading, this.keys, wanted)
-    return {
-      rows: [...held].flatMap(([key, fields]) => {
-        return Buffer.isBuffer(fields) ? [] : groupRowsOf(this.keys.read(key).names, fields)
-      }),
-      sketches: [...held].flatMap(([key, registers]) => {
-        return Buffer.isBuffer(registers) ? [sketchOf(this.keys.read(key).names, registers)] : []
-      }),
-    }
+    return await readGroups(this.#clients.reading, this.keys, changed)
   }
 
   async calls(): Promise<CounterRow[]> {
@@ -326,6 +319,7 @@ export class ExperimentCounters {
    * @param forgettableTo up to when (epoch milliseconds) tokens may be forgotten, where counters lack something of some logs
    */
   async tidyUp(nowSeconds: number, forgettableTo: (lacking: readonly LogId[]) => Promise<number>): Promise<void> {
+    this.#counted.forgetUnasked(nowSeconds)
     const { folding } = this.#clients
     const { meta, isLost } = await this.#readMeta(0)
     const { generation } = meta
@@ -373,10 +367,19 @@ export class ExperimentCounters {
 
   /** How the counters are laid out, with the hours of these credits. */
   async #layout(hours: readonly string[], nowSeconds: number): Promise<Layout> {
-    this.#steps ??= widthSteps(await readResolution(this.#clients.folding, this.keys))
+    const steps = await this.#knownSteps()
     await this.#hours.learn(hours)
     const bucketsOf = (hour: string) => this.#hours.bucketsOf(hour)
-    return { keys: this.keys, steps: this.#steps, nowSeconds, bucketsOf }
+    return { keys: this.keys, steps, nowSeconds, bucketsOf }
+  }
+
+  /** Where nobody has said yet how fine counters have to stay, somebody is about to: it is asked for again. */
+  async #knownSteps(): Promise<readonly WidthStep[]> {
+    if (this.#steps !== undefined) return this.#steps
+    const resolution = await readResolution(this.#clients.folding, this.keys)
+    const steps = widthSteps(resolution)
+    if (resolution !== undefined) this.#steps = steps
+    return steps
   }
 
   /** Learns what a script refused by. */

@@ -6,7 +6,7 @@ import { GatewayError } from "../../domain/errors.ts"
 import type { GroupRow } from "../../domain/group-rows.ts"
 import type { LogId, LogPosition } from "../../domain/log-position.ts"
 import { emptySketch } from "../../domain/unit-sketch.ts"
-import type { SketchAddition } from "../../ports/counter-store.ts"
+import type { GroupStatistics, SketchAddition } from "../../ports/counter-store.ts"
 import type { RedisClient } from "./connection.ts"
 import {
   creditHourStart,
@@ -146,7 +146,7 @@ export function cellsOf(
 }
 
 /** Group rows of one key. */
-export function groupRowsOf(names: readonly string[], fields: Readonly<Record<string, string>>): GroupRow[] {
+function groupRowsOf(names: readonly string[], fields: Readonly<Record<string, string>>): GroupRow[] {
   const place = readGroupKey(names)
   const groups = new Map<number, bigint[]>()
   for (const [field, text] of Object.entries(fields)) {
@@ -161,7 +161,23 @@ export function groupRowsOf(names: readonly string[], fields: Readonly<Record<st
   })
 }
 
-export function sketchOf(names: readonly string[], registers: Buffer): SketchAddition {
+/** Group rows and sketches. @param changed all keys of the experiment */
+export async function readGroups(
+  client: RedisClient,
+  keys: ExperimentKeys,
+  changed: readonly string[],
+): Promise<GroupStatistics> {
+  const wanted = changed.filter((key) => keys.read(key).kind !== "c")
+  const held = [...(await readHeld(client, keys, wanted))]
+  return {
+    rows: held.flatMap(([key, fields]) => (Buffer.isBuffer(fields) ? [] : groupRowsOf(keys.read(key).names, fields))),
+    sketches: held.flatMap(([key, registers]) => {
+      return Buffer.isBuffer(registers) ? [sketchOf(keys.read(key).names, registers)] : []
+    }),
+  }
+}
+
+function sketchOf(names: readonly string[], registers: Buffer): SketchAddition {
   const { variant, series, day } = readSketchKey(names)
   const sketch = emptySketch()
   sketch.set(registers)

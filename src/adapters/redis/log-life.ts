@@ -7,6 +7,8 @@ import { Script } from "./script.ts"
 
 /** How long a log is taken for alive after it was heard of, without asking again. */
 const BELIEVED_MS = 60_000
+/** A gateway says every ten seconds how far its log is folded. */
+const SAID_WITHIN_MS = 60_000
 
 /** Before all times: no credit is forgotten. */
 const NOTHING = -1
@@ -57,6 +59,13 @@ export class LogLife {
     return { lapsed: false }
   }
 
+  /** Whether it was said lately up to when a log is folded, and that this is not for good. */
+  async isWritten(log: LogId): Promise<boolean> {
+    const { at } = await this.#time()
+    const [seen = 0, foldedTo = NOTHING] = numbersIn((await this.#client.hget(LOGS.seen, log)) ?? "")
+    return at - seen <= SAID_WITHIN_MS && foldedTo > NOTHING && foldedTo <= at
+  }
+
   /**
    * Up to when (epoch milliseconds) credits may be forgotten: surely passed, and folded by every log that has not lapsed.
    *
@@ -66,7 +75,7 @@ export class LogLife {
     const { at, passedMs } = await this.#time()
     const logs = await this.#readLogs(lacking)
     const living = new Map(
-      Array.from(logs, ([log, text]) => [log, text.split(" ").map(Number)] as const).filter(
+      Array.from(logs, ([log, text]) => [log, numbersIn(text)] as const).filter(
         ([, [seen = 0]]) => at - seen <= LAPSED_AFTER_MS,
       ),
     )
@@ -103,4 +112,9 @@ export class LogLife {
     const passedMs = this.#trusted.advance(wall, monotonic)
     return { at: this.#trusted.at, passedMs }
   }
+}
+
+/** When a log was last heard of and up to when it is folded; nothing where it never was. */
+function numbersIn(text: string): number[] {
+  return text === "" ? [] : text.split(" ").map(Number)
 }

@@ -61,8 +61,9 @@ export class MetCounters {
     }
     const { client, keys, waits, experiment, logger, areOthers } = this.#options
     const noted = await noteLoss(client, keys, this.#positions, waits)
-    this.#mark = noted.mark
+    // Whoever could not be told is told at the next try.
     await areOthers()
+    this.#mark = noted.mark
     if (!noted.lacks) return false
     logger.error(
       { experiment },
@@ -119,8 +120,8 @@ export class MetCounters {
     const creditsMs = isRestoring ? waits.logsMs : undefined
     const restored = await restoreContents({ client, keys, mark, creditsMs, nowSeconds }, contents)
     if (restored === undefined) return false
-    this.#mark = restored
     await areOthers()
+    this.#mark = restored
     return true
   }
 

@@ -25,6 +25,9 @@ interface KnownBucket {
   sumSq: bigint
 }
 
+/** What nobody has asked for in so long is read from the table again when somebody does. */
+const UNASKED_SECONDS = 600
+
 /** SQLite's answer where a sum passed 64 bits: it went on as floating point, which the column refuses. */
 const CONSTRAINT_DATATYPE = 3_091
 
@@ -42,6 +45,8 @@ export class CounterRows {
   readonly #dataVersion: StatementSync
   readonly #known = new Map<number, Map<number, KnownBucket>>()
   #knownVersion: unknown
+  /** Names that nobody has asked for since this time, epoch seconds. */
+  #unasked = { since: 0, names: new Set<number>() }
 
   constructor(database: DatabaseSync) {
     this.#add = database.prepare(`
@@ -146,6 +151,13 @@ export class CounterRows {
     }))
   }
 
+  /** Lets go of what is in memory of names that aren't asked for any more, those of removed experiments for example. To be called now and then. */
+  forgetUnasked(nowSeconds: number): void {
+    if (nowSeconds - this.#unasked.since < UNASKED_SECONDS) return
+    for (const name of this.#unasked.names) this.#known.delete(name)
+    this.#unasked = { since: nowSeconds, names: new Set(this.#known.keys()) }
+  }
+
   /** To be called when the table may hold something else than was added: after a reset, and after a transaction that was rolled back. */
   forget(): void {
     this.#known.clear()
@@ -159,6 +171,7 @@ export class CounterRows {
   }
 
   #knownOf(name: number): Map<number, KnownBucket> {
+    this.#unasked.names.delete(name)
     let known = this.#known.get(name)
     if (known === undefined) {
       known = new Map<number, KnownBucket>()

@@ -18,6 +18,7 @@ const BLOBS_AT_ONCE = 100
  */
 export function* tidyUp(tables: Tables): Generator<void> {
   tables.time.keep()
+  tables.counters.forgetUnasked(tables.time.moment().settledSeconds)
   yield
   yield* widenCounters(tables)
   const { groups, sketches, credits, logs, time } = tables

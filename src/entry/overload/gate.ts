@@ -41,6 +41,7 @@ export class Gate {
     watchThread((load) => {
       if (!this.admission.look(load)) return
       const { overloaded, queueWaitMs } = this.admission.state
+      turnEnd.looksInBetween = overloaded
       const figures = { queueWaitMs: Math.round(queueWaitMs), loopDelayMs: Math.round(load.loopDelayMs) }
       if (overloaded) logger.warn(figures, "overloaded: requests are refused so that the others are answered in time")
       else logger.info(figures, "overloaded no more")

@@ -4,7 +4,7 @@ import { parentPort, workerData } from "node:worker_threads"
 import { KinesisOutcomeStream } from "../../adapters/kinesis/outcome-stream.ts"
 import { logFolders } from "../../adapters/ndjson/log-folders.ts"
 import { createLogSegments } from "../../adapters/ndjson/log-segments.ts"
-import { createOutcomeReader } from "../../adapters/ndjson/outcome-reader.ts"
+import { createPlacedReader } from "../../adapters/ndjson/placed-reader.ts"
 import { LogCursorFile } from "../../adapters/node-files/log-cursor.ts"
 import { createLineLogger } from "../../adapters/pino/logger.ts"
 import { LogShipper } from "../../app/ship-log.ts"
@@ -37,7 +37,7 @@ function runThread(port: NonNullable<typeof parentPort>, { dataDir, stream: name
 
   async function start(): Promise<LogShipper> {
     const logs = (await logFolders(dataDir)).map(({ thread, folder }) => ({
-      reader: createOutcomeReader(folder, CHUNK_BYTES),
+      reader: createPlacedReader(folder, CHUNK_BYTES),
       segments: createLogSegments(folder),
       cursor: cursors.cursor(thread),
     }))

@@ -81,7 +81,7 @@ export async function startThreads(start: Start, count: number): Promise<Running
   const audit = new AuditTrail({
     log: new AuditFile(join(dataDir, AUDIT_FILE)),
     // One log of them is enough: a head that is missed is told by the next.
-    stream: async (event) => await threads.callEach("logAudit", event)[0],
+    stream: async (event) => await Promise.any(threads.callEach("logAudit", event)),
     clock,
     logger,
   })

@@ -68,6 +68,36 @@ describe("given counters in Redis that get old", () => {
     expect((await store.statistics("banner-ctr", ALL_OF_CHAMPION)).variants).toMatchObject([{ n: 120, sum: 120 }])
   })
 
+  it("keeps counters in memory that are asked for, and reads those anew that nobody has asked for in ten minutes", async () => {
+    const clock = new SharedClock()
+    const store = createRedisCounterStore(redis.clients, clock, createRememberingLogger())
+    // As old as this, they are as wide as they get: nothing but the asking changes.
+    await store.fold(batchOf([decisionEvent({ decidedAt: NOON - 10 * DAY_MS })], { end: place(1) }))
+    const reads = async () => {
+      const { admin } = redis.server
+      const calls = async () => Number(/cmdstat_hgetall:calls=(\d+)/.exec(await admin.info("commandstats"))?.[1] ?? 0)
+      const before = await calls()
+      const { variants } = await store.statistics("banner-ctr", { ...ALL_OF_CHAMPION, now: clock.now() })
+      expect(variants).toMatchObject([{ n: 1 }])
+      return (await calls()) - before
+    }
+    const whole = await reads()
+    const remembered = await reads()
+    expect(remembered).toBeLessThan(whole)
+    const passTenMinutes = async () => {
+      clock.pass(600_000)
+      await tidyUp(store)
+    }
+    for (let minutes = 0; minutes < 60; minutes += 10) {
+      await passTenMinutes()
+      expect(await reads()).toBe(remembered)
+    }
+    await passTenMinutes()
+    await passTenMinutes()
+    expect(await reads()).toBe(whole)
+    expect(await reads()).toBe(remembered)
+  })
+
   it("forgets credits a day after the last token of their hour, and counts nothing that comes for them later", async () => {
     const clock = new SharedClock()
     const logger = createRememberingLogger()

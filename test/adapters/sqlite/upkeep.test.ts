@@ -101,6 +101,25 @@ describe("given counters of several ages", () => {
     expect(opened.counters.statistics("banner-ctr", ALL_OF_CHAMPION).variants[0]?.n).toBe(5)
   })
 
+  it("keeps in memory what is asked for, and reads anew what nobody has asked for in ten minutes", () => {
+    const opened = openedBefore(0)
+    opened.fold({ counters: [decisions({ ...KEY, bucket: NOW - 10 * DAY }, 2)] })
+    const decided = () => opened.counters.statistics("banner-ctr", ALL_OF_CHAMPION).variants[0]?.n
+    decided()
+    // What this connection writes itself past the counters isn't noticed.
+    opened.database.exec("UPDATE counters SET count = 5")
+    for (let minutes = 0; minutes < 60; minutes += 10) {
+      opened.clock.pass(600_000)
+      opened.tidy()
+      expect(decided()).toBe(2)
+    }
+    for (let minutes = 0; minutes < 20; minutes += 10) {
+      opened.clock.pass(600_000)
+      opened.tidy()
+    }
+    expect(decided()).toBe(5)
+  })
+
   it("answers statistics from memory as from the table, whatever was folded and widened between", () => {
     const step = fc.record({
       age: fc.nat(4 * DAY),

@@ -9,6 +9,7 @@ import { createNodeServer } from "#src/entry/node-server.ts"
 import { Gate } from "#src/entry/overload/gate.ts"
 import { TurnEnd } from "#src/entry/turn-end.ts"
 import type { ThreadLoad } from "#src/http/overload/admission.ts"
+import { createRememberingLogger } from "#test/remembering-logger.ts"
 import { createTestGateway } from "../../http/gateway.ts"
 import { mismatch } from "../../http/published-schema.ts"
 
@@ -141,6 +142,22 @@ describe("given an overloaded gateway", () => {
     await expect.poll(() => gate.resting.count).toBe(1)
     await expect.poll(() => gate.resting.count, { timeout: 2_000 }).toBe(0)
     expect((await ask("POST", "/predict", PREDICTION)).status).toBe(200)
+  })
+
+  it("looks at what arrives while the work of a turn goes on, and says that it is overloaded", async () => {
+    const { overload } = parseConfig({ OVERLOAD_LIMITS: "loopDelayMs=10" })
+    if (overload === undefined) throw new Error("no limits")
+    const turnEnd = new TurnEnd()
+    const logger = createRememberingLogger()
+    new Gate(overload).watch(turnEnd, logger)
+    expect(turnEnd.looksInBetween).toBe(false)
+    const holdUp = setInterval(() => {
+      const untilMs = performance.now() + 60
+      while (performance.now() < untilMs);
+    }, 80)
+    onTestFinished(() => clearInterval(holdUp))
+    await expect.poll(() => turnEnd.looksInBetween, { timeout: 10_000 }).toBe(true)
+    expect(logger.messages).toEqual(["warn: overloaded: requests are refused so that the others are answered in time"])
   })
 
   it("answers health checks on other connections meanwhile", async () => {

@@ -1,0 +1,56 @@
+import { expect, it } from "vitest"
+import { createMemoryCounterStore } from "#src/adapters/memory/counter-store.ts"
+import { createMemoryExperimentStore } from "#src/adapters/memory/experiment-store.ts"
+import { foldMarksOf, openRecording } from "#src/entry/recording.ts"
+import { TurnEnd } from "#src/entry/turn-end.ts"
+import { GatedStore } from "#test/app/gated-store.ts"
+import { countedIn } from "#test/contract/opened-store.ts"
+import { decisionEvent, factsOf } from "#test/outcomes.ts"
+import { realClock } from "#test/real-clock.ts"
+import { createRememberingLogger } from "#test/remembering-logger.ts"
+import { temporaryFolder } from "#test/temporary-folder.ts"
+
+it("counts an idle experiment again in a store that was emptied, also after a start at which the store was away", async () => {
+  const dataDir = temporaryFolder()
+  const store = new GatedStore(createMemoryCounterStore())
+  const logger = createRememberingLogger()
+  const start = () =>
+    openRecording({
+      dataDir,
+      thread: 1,
+      archive: store,
+      experimentStore: createMemoryExperimentStore(),
+      durability: "log",
+      prepare: async () => {},
+      turnEnd: new TurnEnd(),
+      clock: realClock,
+      logger,
+    })
+  const decide = async ({ recorder }: Awaited<ReturnType<typeof start>>, experiment: string) => {
+    const event = decisionEvent({ experiment, decisionId: `${experiment}-${performance.now()}` })
+    await recorder.recordDecision(JSON.stringify(event), factsOf(event))
+  }
+  const first = await start()
+  await decide(first, "idle")
+  await first.close()
+
+  store.state = "refuses"
+  const second = await start()
+  store.state = "open"
+  await second.store.recover()
+  await decide(second, "busy")
+  await second.recorder.flush()
+  const counted = await countedIn(store)
+  expect(Object.keys((await foldMarksOf(dataDir, 1, logger).load())?.positions ?? {})).toEqual(["busy", "idle"])
+  await store.reset()
+  // Nothing comes but what notes how far the log is folded, every minute.
+  await second.recorder.flush()
+  expect(await countedIn(store)).toEqual(counted)
+
+  await store.reset()
+  await second.close()
+  await store.reset()
+  const third = await start()
+  expect(await countedIn(store)).toEqual(counted)
+  await third.close()
+})
