@@ -34,8 +34,6 @@ export interface ChaosPlan {
   readonly kills?: number | undefined
   /** Undefined: what was written stays. */
   readonly power?: PowerFailure | undefined
-  /** A Redis whose file is synced every second, so that answers wait for that under `store`. Undefined: `redis-server`, synced before each answer. */
-  readonly everySecond?: string | undefined
 }
 
 export interface ChaosReport {
@@ -113,16 +111,16 @@ interface World extends Victims {
   bytesCut(): number
 }
 
-async function createWorld({ seed, kills: only, power, everySecond }: ChaosPlan): Promise<World> {
+async function createWorld({ seed, kills: only, power }: ChaosPlan): Promise<World> {
   const synced = power === undefined ? undefined : await SyncedBytes.watch()
   const watched = synced?.environment ?? {}
   // A file that Redis makes anew could take the number of one that is gone.
   const settings = [
     "appendonly yes",
-    `appendfsync ${everySecond === undefined ? "always" : "everysec"}`,
+    "appendfsync always",
     ...(power === undefined ? [] : ["auto-aof-rewrite-percentage 0"]),
   ]
-  const redis = await startRedis(settings, [], watched, everySecond)
+  const redis = await startRedis(settings, [], watched)
   onTestFinished(() => redis.stop())
   const redisProxy = await FaultProxy.start(redis.port, seedrandom(`${seed}-redis`))
   const proxies = [redisProxy]

@@ -20,7 +20,7 @@ interface Decision {
 const GIVE_UP_AFTER_MS = 10_000
 
 /** Where an answer waits for a sync, one after the other would take as many seconds as there are. */
-const MOST_AT_ONCE = 100
+const MOST_AT_ONCE = 1_000
 
 /** Uniform in [0, 1). */
 type Random = () => number
