@@ -77,9 +77,9 @@ export async function openSharedStore(
     if (address.kind !== "cluster") loss = explainLoss(error)
   })
 
-  async function inspect(): Promise<void> {
+  async function inspect(againWithinMs: number): Promise<void> {
     try {
-      const servers = await serverFacts()
+      const servers = await serverFacts(againWithinMs)
       if (lacking?.length !== 0) lacking = await missingRights(reading)
       sync?.learn(servers)
       const found = unkeptPromises(servers, durability)
@@ -101,11 +101,11 @@ export async function openSharedStore(
   }
 
   /** Asks again after a loss: a replica's refusal of a write makes a client connect anew, and takes what else it was asked with it. */
-  async function serverFacts(): Promise<readonly ServerFacts[]> {
+  async function serverFacts(againWithinMs: number): Promise<readonly ServerFacts[]> {
     try {
       return await readServerFacts(reading, durability)
     } catch (error) {
-      if (reading.status === "ready" || !(await untilReady(reading, START_WITHIN_MS))) throw error
+      if (reading.status === "ready" || !(await untilReady(reading, againWithinMs))) throw error
       return await readServerFacts(reading, durability)
     }
   }
@@ -122,9 +122,10 @@ export async function openSharedStore(
     for (const client of clients) client.disconnect()
   }
 
-  const timer = setInterval(() => void inspect(), INSPECT_EVERY_MS).unref()
+  const timer = setInterval(() => void inspect(START_WITHIN_MS), INSPECT_EVERY_MS).unref()
   await Promise.all([untilReady(folding, START_WITHIN_MS), untilReady(reading, START_WITHIN_MS)])
-  await inspect()
+  // It has been waited for already.
+  await inspect(0)
   const evicts = problems.find((problem) => problem.startsWith("maxmemory-policy"))
   if (evicts !== undefined) {
     await close()
