@@ -177,26 +177,17 @@ describe("given a folder and a store", () => {
     expect(gateway.served()).toBeUndefined()
   })
 
-  it("brings a removed experiment back when its file is written again", async () => {
+  it.each([
+    ["is written again", (folder: Folder) => folder.write("e.yaml", "e", "one")],
+    ["is there again as it was: a volume that was away for a moment", (folder: Folder) => folder.putBack("e.yaml")],
+  ])("brings a removed experiment back when its file %s", async (_, bringBack) => {
     const folder = new Folder()
     const gateway = gatewayOver(createMemoryExperimentStore(), folder)
     folder.write("e.yaml", "e", "one")
     await gateway.follower.look()
     folder.delete("e.yaml")
     await gateway.follower.look()
-    folder.write("e.yaml", "e", "one")
-    await gateway.follower.look()
-    expect([gateway.served(), gateway.experiments.wasRemoved("e")]).toEqual(["3 one", false])
-  })
-
-  it("brings a removed experiment back when its file is there again as it was: a volume that was away for a moment", async () => {
-    const folder = new Folder()
-    const gateway = gatewayOver(createMemoryExperimentStore(), folder)
-    folder.write("e.yaml", "e", "one")
-    await gateway.follower.look()
-    folder.delete("e.yaml")
-    await gateway.follower.look()
-    folder.putBack("e.yaml")
+    bringBack(folder)
     await gateway.follower.look()
     expect([gateway.served(), gateway.experiments.wasRemoved("e")]).toEqual(["3 one", false])
   })

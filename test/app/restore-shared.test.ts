@@ -50,6 +50,17 @@ describe("given a Redis that is emptied under gateways with checkpoints", () => 
     return gateways as [SharedGateway, SharedGateway, ...SharedGateway[]]
   }
 
+  /** One gateway with a log of several files and a checkpoint of it. */
+  async function checkpointed() {
+    const [a] = await started({}, 1)
+    for (let index = 0; index < 30; index++) {
+      a.take(`a${index}`)
+      if (index % 5 === 0) await a.flush()
+    }
+    await a.checkpoint()
+    return { a, before: await countedIn(a.store) }
+  }
+
   const statistics = async ({ store }: SharedGateway) => await store.statistics("banner-ctr", ALL_OF_CHAMPION)
 
   it("restores the newest checkpoint, whoever looks first, and folds the logs on from there", async () => {
@@ -134,13 +145,7 @@ describe("given a Redis that is emptied under gateways with checkpoints", () => 
   })
 
   it("offers its checkpoint again where the way to Redis was cut before the restoring began", async () => {
-    const [a] = await started({}, 1)
-    for (let index = 0; index < 30; index++) {
-      a.take(`a${index}`)
-      if (index % 5 === 0) await a.flush()
-    }
-    await a.checkpoint()
-    const before = await countedIn(a.store)
+    const { a, before } = await checkpointed()
     // The log alone doesn't have all of it any more.
     for (const { file } of (await a.segments.list()).slice(0, 2)) await a.segments.remove(file)
     await redis.server.admin.flushall()
@@ -195,13 +200,7 @@ describe("given a Redis that is emptied under gateways with checkpoints", () => 
   })
 
   it("has what a deleted file of a log had", async () => {
-    const [a] = await started({}, 1)
-    for (let index = 0; index < 30; index++) {
-      a.take(`a${index}`)
-      if (index % 5 === 0) await a.flush()
-    }
-    await a.checkpoint()
-    const before = await countedIn(a.store)
+    const { a, before } = await checkpointed()
     const [first, second, ...others] = (await a.segments.list()).map(({ file }) => file)
     expect(others.length).toBeGreaterThan(0)
     for (const file of [first, second]) await a.segments.remove(file ?? 0)
