@@ -12,8 +12,9 @@ export interface DurablePlace {
 interface WriteEntries {
   readonly write: LogWrite
   readonly entries: LogEntry[]
-  readonly handedOver: PromiseWithResolvers<void>
   end: LogEnd | undefined
+  /** Undefined while nobody waits for it. */
+  handedOver: PromiseWithResolvers<void> | undefined
 }
 
 /** Entries that were appended to the log and are not durable yet. Only durable lines are folded: after a power cut no store is ahead of its log. */
@@ -35,7 +36,7 @@ export class UnsyncedEntries {
       last.entries.push(entry)
       return
     }
-    const added: WriteEntries = { write, entries: [entry], handedOver: Promise.withResolvers(), end: undefined }
+    const added: WriteEntries = { write, entries: [entry], end: undefined, handedOver: undefined }
     this.#writes.push(added)
     void this.#settle(added)
   }
@@ -48,14 +49,14 @@ export class UnsyncedEntries {
 
   /** Waits until what was added so far is handed over, which a sync alone doesn't bring about at once, or dropped. */
   async handedOver(): Promise<void> {
-    await Promise.all(this.#writes.map(({ handedOver }) => handedOver.promise))
+    await Promise.all(this.#writes.map((added) => (added.handedOver ??= Promise.withResolvers<void>()).promise))
   }
 
   async #settle(added: WriteEntries): Promise<void> {
     added.end = await added.write.written
     if (added.end === undefined) {
       this.#writes.splice(this.#writes.indexOf(added), 1)
-      added.handedOver.resolve()
+      added.handedOver?.resolve()
     }
     this.#handOver()
   }
@@ -76,6 +77,6 @@ export class UnsyncedEntries {
       writes.flatMap(({ entries }) => entries),
       place,
     )
-    for (const { handedOver } of writes) handedOver.resolve()
+    for (const { handedOver } of writes) handedOver?.resolve()
   }
 }
