@@ -7,6 +7,7 @@ import { explainLoss } from "../adapters/redis/explain-loss.ts"
 import { FileSync, ROUND_WITHIN_MS, withFileSync } from "../adapters/redis/file-sync.ts"
 import { createRedisKeyStore } from "../adapters/redis/key-store.ts"
 import { PUBLISHED } from "../adapters/redis/keys.ts"
+import { lackingLogs } from "../adapters/redis/losses.ts"
 import { missingRights } from "../adapters/redis/rights.ts"
 import { readServerFacts, type ServerFacts, unkeptPromises } from "../adapters/redis/server-facts.ts"
 import { withDeadlines } from "../app/deadline.ts"
@@ -166,8 +167,9 @@ export async function openSharedStore(
   }
 }
 
-function describeLoss({ experiment, isAwaited, missing, owed }: Loss): string {
-  const logs = [...new Set([...missing.keys(), ...owed.keys()])].join(", ")
+function describeLoss(loss: Loss): string {
+  const { experiment, isAwaited } = loss
+  const logs = lackingLogs(loss).join(", ")
   if (isAwaited) return `the counters of ${experiment} were lost and are restored now, from the logs ${logs}`
   return `the counters of ${experiment} are partial: they lack something of the logs ${logs} (rebuild --from)`
 }

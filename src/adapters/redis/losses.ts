@@ -63,6 +63,11 @@ export async function readLoss(client: RedisClient, keys: ExperimentKeys): Promi
   }
 }
 
+/** Logs of which counters lack something. */
+export function lackingLogs({ missing, owed }: Pick<Loss, "missing" | "owed">): LogId[] {
+  return [...new Set([...missing.keys(), ...owed.keys()])]
+}
+
 /** Whether nothing is counted, or no allocation made by it, until more of them is back. */
 export function isAwaited({ fillingMs, closedMs, awaitedMs, missing, owed }: LossState): boolean {
   return fillingMs !== undefined || closedMs > 0 || (awaitedMs > 0 && missing.size + owed.size > 0)

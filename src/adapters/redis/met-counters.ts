@@ -6,7 +6,7 @@ import type { Loss } from "../../ports/shared-counters.ts"
 import type { RedisClient } from "./connection.ts"
 import type { MetaAndChanges } from "./experiment-reader.ts"
 import type { ExperimentKeys } from "./keys.ts"
-import { FILLS_WITHIN_MS, isAwaited, type LossWaits, noteLoss, readLoss, settleLog } from "./losses.ts"
+import { FILLS_WITHIN_MS, isAwaited, type LossWaits, lackingLogs, noteLoss, readLoss, settleLog } from "./losses.ts"
 import { restoreContents } from "./restore-contents.ts"
 
 /** Which counters of an experiment this is about, and who is told when they turn out to be others. */
@@ -89,7 +89,7 @@ export class MetCounters {
   async lack(): Promise<{ readonly logs: readonly LogId[]; readonly isMoreAwaited: boolean }> {
     const { client, keys } = this.#options
     const loss = await readLoss(client, keys)
-    return { logs: [...new Set([...loss.missing.keys(), ...loss.owed.keys()])], isMoreAwaited: isAwaited(loss) }
+    return { logs: lackingLogs(loss), isMoreAwaited: isAwaited(loss) }
   }
 
   /** What the counters lack; undefined where they are whole. @param read the last that was read of them */
