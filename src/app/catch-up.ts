@@ -19,11 +19,25 @@ export interface FoldedLog {
   readonly skipped: number
 }
 
-export function addFolded(a: FoldedLog, b: FoldedLog): FoldedLog {
-  return { events: a.events + b.events, skipped: a.skipped + b.skipped }
-}
-
 export type Progress = (folded: FoldedLog) => void
+
+/** Reads several things one after the other. @param progress told of all that was read so far @returns all that was read */
+export async function readEach<T>(
+  things: Iterable<T>,
+  read: (thing: T, progress: Progress) => Promise<FoldedLog>,
+  progress: Progress,
+): Promise<FoldedLog> {
+  let total: FoldedLog = { events: 0, skipped: 0 }
+  for (const thing of things) {
+    const before = total
+    const sinceThen = ({ events, skipped }: FoldedLog): FoldedLog => ({
+      events: before.events + events,
+      skipped: before.skipped + skipped,
+    })
+    total = sinceThen(await read(thing, (more) => progress(sinceThen(more))))
+  }
+  return total
+}
 
 /** Where an experiment stands in a log. */
 export interface Stand {

@@ -6,7 +6,7 @@ import type { CopiedLog, LogRun } from "../ports/copied-log.ts"
 import type { CounterArchive } from "../ports/counter-archive.ts"
 import type { CounterStore } from "../ports/counter-store.ts"
 import type { Loss, SharedCounters } from "../ports/shared-counters.ts"
-import { addFolded, catchUp, type FoldedLog, isBehind, type Progress, type Stand } from "./catch-up.ts"
+import { catchUp, type FoldedLog, isBehind, type Progress, readEach, type Stand } from "./catch-up.ts"
 import type { LogPart } from "./log-parts.ts"
 import { eachCounted } from "./restore-checkpoint.ts"
 import type { RestoreRevisions } from "./restore-revisions.ts"
@@ -77,12 +77,7 @@ export class CopiedLogs {
 
   /** Counts what there is to count. @returns what was read for that */
   async count(progress: Progress): Promise<FoldedLog> {
-    let total = { events: 0, skipped: 0 }
-    for (const copy of this.#gone) {
-      const before = total
-      total = addFolded(before, await copy.count((more) => progress(addFolded(before, more))))
-    }
-    return total
+    return await readEach(this.#gone, (copy, report) => copy.count(report), progress)
   }
 
   /** What became of them. @param losses as they are now that all is counted */
@@ -162,8 +157,7 @@ class CountedCopy {
     const { store, restore } = this.#deps
     const positions = new Map(await store.positions(id))
     const lacking: MissingLines[] = []
-    let total = { events: 0, skipped: 0 }
-    for (const [index, run] of runs.entries()) {
+    const countRun = async ([index, run]: readonly [number, LogRun], report: Progress): Promise<FoldedLog> => {
       const { stands, behind } = this.#standsIn(run, positions)
       if (run.begin !== undefined && behind.length > 0) {
         const first = firstOf(behind.map((experiment) => positions.get(experiment)))
@@ -172,11 +166,11 @@ class CountedCopy {
         lacking.push(missing(id, from, run.begin, behind))
       }
       const work = { reader: run.reader, store, log: id, stands, others: undefined, until: undefined, restore }
-      const before = total
-      const folded = await catchUp(work, (more) => progress(addFolded(before, more)))
-      total = addFolded(before, folded)
+      const folded = await catchUp(work, report)
       for (const [experiment, position] of folded.positions) positions.set(experiment, position)
+      return folded
     }
+    const total = await readEach(runs.entries(), countRun, progress)
     this.#lacking = lacking
     return total
   }

@@ -2,9 +2,9 @@ import { GatewayError } from "../domain/errors.ts"
 import { LAPSED_AFTER_MS, type LogPosition } from "../domain/log-position.ts"
 import type { CopiedLog } from "../ports/copied-log.ts"
 import type { Logger } from "../ports/logger.ts"
-import { addFolded, catchUp, type FoldedLog, type Progress, type Stand } from "./catch-up.ts"
+import { catchUp, type FoldedLog, type Progress, readEach, type Stand } from "./catch-up.ts"
 import { CopiedLogs, type CopiesEnd, type CopyDeps } from "./count-copied-logs.ts"
-import { partsOf } from "./log-parts.ts"
+import { type LogPart, partsOf } from "./log-parts.ts"
 import { bringBack, type OwnLog } from "./restore-shared.ts"
 
 /** Logs of gateways that are gone. */
@@ -29,25 +29,17 @@ export async function countGoneLogs(deps: GoneLogs, progress: Progress): Promise
   const losses = await store.losses()
   const isBack = losses.length > 0 && (await bringBack(losses, deps))
   await copies.bringBack(isBack ? await store.losses() : losses)
-  let total = { events: 0, skipped: 0 }
-  const each = async (count: (progress: Progress) => Promise<FoldedLog>): Promise<void> => {
-    const before = total
-    const folded = await count((more) => progress(addFolded(before, more)))
-    total = addFolded(before, folded)
-  }
+  const ofCopies = (report: Progress): Promise<FoldedLog> => copies.count(report)
+  const ofFolders = (report: Progress): Promise<FoldedLog> => countFolders(deps, report)
   // A copy may have what went of a folder, and what it never had.
-  await each((report) => copies.count(report))
-  if (logs.length > 0) {
-    await each((report) => countFolders(deps, report))
-    await each((report) => copies.count(report))
-  }
+  const rounds = logs.length > 0 ? [ofCopies, ofFolders, ofCopies] : [ofCopies]
+  const total = await readEach(rounds, (count, report) => count(report), progress)
   // Whoever has nothing more to wait for is whole from now on.
   return { ...total, ...(await copies.end(await store.losses())) }
 }
 
 async function countFolders({ logs, store, clock, restore }: GoneLogs, progress: Progress): Promise<FoldedLog> {
-  let total = { events: 0, skipped: 0 }
-  for (const { reader, span, until } of await partsOf(logs.map((log) => log.reader))) {
+  const count = async ({ reader, span, until }: LogPart, report: Progress): Promise<FoldedLog> => {
     if ((await store.alive(span.id, 0)).lapsed) {
       throw new GatewayError("config_invalid", {
         detail: `the log ${span.id} was silent for more than a week: stop the gateways, and make the counters anew with rebuild --log`,
@@ -55,14 +47,12 @@ async function countFolders({ logs, store, clock, restore }: GoneLogs, progress:
     }
     const stands = standsAt(await store.positions(span.id))
     const others = { readFrom: span.since, position: undefined }
-    const before = total
-    const work = { reader, store, log: span.id, stands, others, until, restore }
-    const folded = await catchUp(work, (more) => progress(addFolded(before, more)))
-    total = addFolded(before, folded)
+    const folded = await catchUp({ reader, store, log: span.id, stands, others, until, restore }, report)
     // Nothing more comes of it: what waits for all logs needn't wait for this one.
     await store.alive(span.id, clock.now() + LAPSED_AFTER_MS)
+    return folded
   }
-  return total
+  return await readEach(await partsOf(logs.map(({ reader }) => reader)), count, progress)
 }
 
 function standsAt(positions: ReadonlyMap<string, LogPosition>): Map<string, Stand> {

@@ -8,7 +8,7 @@ import type { Checkpoint, Checkpoints } from "../ports/checkpoints.ts"
 import type { CounterArchive } from "../ports/counter-archive.ts"
 import type { CounterStore } from "../ports/counter-store.ts"
 import type { OutcomeReader } from "../ports/outcome-reader.ts"
-import { addFolded, catchUp, eachSegment, type FoldedLog, isBehind, type Progress, type Stand } from "./catch-up.ts"
+import { catchUp, eachSegment, type FoldedLog, isBehind, type Progress, readEach, type Stand } from "./catch-up.ts"
 import { experimentOf } from "./log-entry.ts"
 import { isInside, type LogPart, limitsOf, partsOf } from "./log-parts.ts"
 import { PendingFold } from "./pending-fold.ts"
@@ -71,18 +71,16 @@ export async function rebuild(
   const { checkpoint, lostFiles } = await groundOf(deps.readers, checkpoints)
   if (checkpoint === undefined || checkpoints === undefined) await store.reset()
   else await restoreCheckpoint(checkpoint, { parts, archive: store, checkpoints, restore })
-  const total = { events: 0, skipped: 0 }
-  for (const part of parts) {
+  const fold = async (part: LogPart, report: Progress): Promise<FoldedLog> => {
     const { reader, span, until } = part
     const begin = { readFrom: span.since, position: undefined }
-    const report = (folded: FoldedLog): void => progress(addFolded(total, folded))
     const stands = await standsAfter(checkpoint, part)
-    const folded = await catchUp({ reader, store, log: span.id, stands, others: begin, until, restore }, report)
-    Object.assign(total, addFolded(total, folded))
+    return await catchUp({ reader, store, log: span.id, stands, others: begin, until, restore }, report)
   }
+  const { events, skipped } = await readEach(parts, fold, progress)
   // A restore that was broken off is made good by any rebuild.
   if (await checkpoints?.isRestoring()) await checkpoints?.setRestoring(false)
-  return { ...total, checkpoint: checkpoint?.number, lostFiles }
+  return { events, skipped, checkpoint: checkpoint?.number, lostFiles }
 }
 
 /**
@@ -113,14 +111,12 @@ export async function check(
       for (const event of rewards) fold.remember(event)
     })
   }
-  const total = { events: 0, skipped: 0 }
   let unfolded = 0
-  for (const part of parts) {
+  const compare = async (part: LogPart, report: Progress): Promise<FoldedLog> => {
     const limits = await limitsOf(part, contents.positions)
     const counted = await limitsOf(part, checkpoint?.contents.positions ?? [])
     const pending = new Map<string, PendingFold>()
-    const report = (folded: FoldedLog): void => progress(addFolded(total, folded))
-    const folded = await eachSegment(
+    return await eachSegment(
       part.reader,
       { from: [part.span.since, ...limits.values(), ...counted.values()].filter(isInside(part)), until: part.until },
       (entries, end, begin) => {
@@ -135,8 +131,8 @@ export async function check(
       },
       report,
     )
-    Object.assign(total, addFolded(total, folded))
   }
+  const total = await readEach(parts, compare, progress)
   const differences = [
     ...counterDifferences(contents.cells, fold.table, deps.now / 1000),
     ...groupDifferences(contents.groups, fold.groups),
