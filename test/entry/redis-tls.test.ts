@@ -3,7 +3,7 @@ import { type AddressInfo, createServer } from "node:net"
 import { expect, it, onTestFinished } from "vitest"
 import { LOCALHOST } from "#test/adapters/redis/certificates.ts"
 import { DOCUMENTED_LOGIN, makeDocumentedUser } from "#test/adapters/redis/documented-user.ts"
-import { freePort, startCluster, startRedis, tlsSettings } from "#test/adapters/redis/redis-servers.ts"
+import { freePort, startCluster, startRedis, startWatched, tlsSettings } from "#test/adapters/redis/redis-servers.ts"
 import { GatewayProcess } from "#test/crash/gateway-process.ts"
 import { temporaryFolder } from "#test/temporary-folder.ts"
 
@@ -21,11 +21,19 @@ const POLL = { timeout: 30_000, interval: 250 }
 /** A gateway over a Redis, and what became of a reward. @param trusted settings that say whom it trusts beside those that Node knows */
 async function started(url: string, trusted: Readonly<Record<string, string>>) {
   const gateway = await GatewayProcess.start(temporaryFolder(), { ...SETTINGS, ...trusted, REDIS_URL: url })
-  const { status, body } = await post(`${gateway.address}/predict`, BODY)
-  expect(status).toBe(200)
-  const reward = await post(`${gateway.address}/reward`, { decision: body["decision"], value: 1 })
+  const decide = async () => {
+    const { status, body } = await post(`${gateway.address}/predict`, BODY)
+    expect(status).toBe(200)
+    return body["decision"]
+  }
+  const reward = async (decision: unknown) => {
+    const { body } = await post(`${gateway.address}/reward`, { decision, value: 1 })
+    return body["status"]
+  }
   return {
-    reward: reward.body["status"],
+    reward: await reward(await decide()),
+    decide,
+    rewardFor: reward,
     redis: async () => {
       const response = await fetch(`${gateway.address}/readyz`)
       return ((await response.json()) as { parts: Readonly<Record<string, unknown>> }).parts["redis"]
@@ -55,6 +63,17 @@ async function securedCluster() {
   return `${DOCUMENTED_LOGIN}@${cluster.masters.map(({ clientPort }) => `localhost:${clientPort}`).join(",")}`
 }
 
+/** What docs/redis.md says that a sentinel needs. */
+const SENTINEL_NAMES = ["sentinel resolve-hostnames yes", "sentinel announce-hostnames yes"]
+
+async function securedSentinel(names: readonly string[]) {
+  const watched = await startWatched(["appendonly yes"], LOCALHOST, names)
+  onTestFinished(() => watched.stop())
+  for (const server of [watched.master, watched.replica]) await makeDocumentedUser(server)
+  const [node] = watched.address.nodes
+  return { ...watched, url: `rediss+sentinel://${DOCUMENTED_LOGIN}@${node?.host}:${node?.port}/counters` }
+}
+
 /** Of a server that answers whatever it is sent without TLS. */
 async function plainServer() {
   const server = createServer((socket) => {
@@ -76,6 +95,17 @@ it.each([
   await expect.poll(gateway.rewards, POLL).toBe(1)
 })
 
+it("counts over TLS in the master that a sentinel names, and in the one that it promotes", async () => {
+  const { url, master, replica } = await securedSentinel(SENTINEL_NAMES)
+  const gateway = await started(url, TRUSTED)
+  await expect.poll(gateway.rewards, POLL).toBe(1)
+  master.signal("SIGKILL")
+  await expect.poll(() => replica.admin.info("replication"), POLL).toContain("role:master")
+  const decision = await gateway.decide()
+  await expect.poll(() => gateway.rewardFor(decision), POLL).toBe("duplicate")
+  await expect.poll(gateway.rewards, POLL).toBe(2)
+})
+
 it.each([
   [
     "a server whose authority isn't trusted",
@@ -93,7 +123,13 @@ it.each([
     "a name that the certificate isn't for",
     async () => `rediss://${(await securedServer()).replace("localhost", "127.0.0.1")}`,
     TRUSTED,
-    /: REDIS_URL has to name the host as Redis's certificate does/,
+    /: REDIS_URL, sentinels and nodes of a cluster have to name hosts as their certificates do/,
+  ],
+  [
+    "a master that a sentinel names by its address",
+    async () => (await securedSentinel([])).url,
+    TRUSTED,
+    /: REDIS_URL, sentinels and nodes of a cluster have to name hosts as their certificates do/,
   ],
   [
     "a port without TLS",

@@ -228,29 +228,52 @@ export interface WatchedRedis {
   stop(): Promise<void>
 }
 
-/** A master with one replica, and a sentinel that promotes it half a second after the master fell silent. */
-export async function startWatched(settings: readonly string[] = []): Promise<WatchedRedis> {
-  const master = await startRedis(settings)
-  const replica = await startRedis([...settings, `replicaof 127.0.0.1 ${master.port}`, "repl-diskless-sync-delay 0"])
+/**
+ * A master with one replica, and a sentinel that promotes it half a second after the master fell silent.
+ *
+ * @param certificate of all three, who speak TLS with each other too then
+ * @param names what the sentinel is told of names besides: without it, it names addresses
+ */
+export async function startWatched(
+  settings: readonly string[] = [],
+  certificate?: Certificate,
+  names: readonly string[] = [],
+): Promise<WatchedRedis> {
+  const start = async (more: readonly string[], mode?: readonly string[]) => {
+    const tlsPort = await freePort()
+    const secured = certificate === undefined ? [] : [...tlsSettings(tlsPort, certificate), "tls-replication yes"]
+    const server = await startRedis([...secured, ...more], mode)
+    return { ...server, clientPort: certificate === undefined ? server.port : tlsPort }
+  }
+  const host = certificate === undefined ? "127.0.0.1" : "localhost"
+  const master = await start(settings)
+  const replica = await start([
+    ...settings,
+    ...(names.length > 0 ? [`replica-announce-ip ${host}`] : []),
+    `replicaof ${host} ${master.clientPort}`,
+    "repl-diskless-sync-delay 0",
+  ])
   while (!(await replica.admin.info("replication")).includes("master_link_status:up")) {
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
   const watch = [
-    `sentinel monitor counters 127.0.0.1 ${master.port} 1`,
+    ...names,
+    `sentinel monitor counters ${names.length > 0 ? host : "127.0.0.1"} ${master.clientPort} 1`,
     "sentinel down-after-milliseconds counters 500",
     "sentinel failover-timeout counters 3000",
   ]
-  const sentinel = await startRedis(watch, ["--sentinel"])
-  const nodes = [{ host: "127.0.0.1", port: sentinel.port }]
+  const sentinel = await start(watch, ["--sentinel"])
+  const nodes = [{ host, port: sentinel.clientPort }]
   // A sentinel learns of replicas from their master.
-  while (!String(await sentinel.admin.call("SENTINEL", "REPLICAS", "counters")).includes(String(replica.port))) {
+  while (!String(await sentinel.admin.call("SENTINEL", "REPLICAS", "counters")).includes(String(replica.clientPort))) {
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
+  const tls = certificate !== undefined
   return {
     master,
     replica,
     sentinel,
-    address: { ...NOBODY, kind: "sentinel", nodes, masterName: "counters" },
+    address: { ...NOBODY, tls, kind: "sentinel", nodes, masterName: "counters" },
     stop: async () => void (await Promise.all([sentinel, replica, master].map((server) => server.stop()))),
   }
 }
