@@ -8,7 +8,10 @@ const REMEDIES: readonly (readonly [RegExp, string])[] = [
     UNTRUSTED,
     "name the file with the certificate of the authority that signed Redis's in NODE_EXTRA_CA_CERTS, and start again",
   ],
-  [/does not match certificate's altnames/, "REDIS_URL, sentinels and nodes of a cluster have to name hosts as their certificates do"],
+  [
+    /does not match certificate's altnames/,
+    "REDIS_URL, sentinels and nodes of a cluster have to name hosts as their certificates do",
+  ],
   [/certificate has expired/, "Redis needs a new certificate"],
   [/wrong version number|packet length too long/, "REDIS_URL says TLS (rediss), and this port doesn't speak it"],
   [/ECONNRESET/, "a port that takes TLS alone needs rediss in REDIS_URL"],

@@ -1,6 +1,7 @@
 import { type CounterContents, encodePart } from "../../domain/counter-contents.ts"
+import type { LogId, LogPosition } from "../../domain/log-position.ts"
 import type { RedisClient } from "./connection.ts"
-import { contentsOf, readChanges, standOf } from "./experiment-reader.ts"
+import { contentsOf, goesOn, readChanges, standOf, stateOf, UNREAD } from "./experiment-reader.ts"
 import type { ExperimentKeys } from "./keys.ts"
 
 /** Some lines as bytes, a line feed before each. */
@@ -12,6 +13,8 @@ interface Lines {
 /** What is counted of an experiment, as the lines of a checkpoint. */
 export interface Packed extends Pick<CounterContents, "origins" | "positions"> {
   readonly parts: readonly Lines[]
+  /** Where each log stands. */
+  readonly logs: ReadonlyMap<LogId, LogPosition>
   /** Whether the counters were lost and are not whole. */
   readonly isLost: boolean
 }
@@ -21,11 +24,7 @@ export class PackedCounters {
   readonly #experiment: string
   readonly #keys: ExperimentKeys
   #lines = new Map<string, Lines>()
-  #readAt: { changes: number; gone: number; generation: string | undefined } = {
-    changes: 0,
-    gone: 0,
-    generation: undefined,
-  }
+  #readAt = UNREAD
 
   constructor(experiment: string, keys: ExperimentKeys) {
     this.#experiment = experiment
@@ -35,21 +34,26 @@ export class PackedCounters {
   async read(client: RedisClient): Promise<Packed> {
     const changes = await readChanges(client, this.#keys, this.#readAt.changes)
     const { meta, held } = changes
-    const { gone, generation } = this.#readAt
-    if (this.#readAt.changes > 0 && (meta.gone !== gone || meta.generation !== generation)) {
-      this.#lines = new Map()
-      this.#readAt = { changes: 0, gone: meta.gone, generation: meta.generation }
+    if (!goesOn(this.#readAt, meta)) {
+      this.forget()
       return await this.read(client)
     }
     for (const [key, value] of held) {
       const part = contentsOf(this.#experiment, this.#keys, key, value)
       this.#lines.set(key, linesOf(encodePart({ positions: [], ...part })))
     }
-    this.#readAt = { changes: meta.changes, gone: meta.gone, generation: meta.generation }
+    this.#readAt = stateOf(meta)
     const stand = standOf(this.#experiment, changes)
     const head = linesOf(encodePart({ ...stand, cells: [], groups: [], sketches: [] }))
     const sorted = [...this.#lines].toSorted(([a], [b]) => (a < b ? -1 : 1))
-    return { ...stand, parts: [head, ...sorted.map(([, lines]) => lines)], isLost: meta.isLost }
+    const { positions } = changes
+    return { ...stand, logs: positions, parts: [head, ...sorted.map(([, lines]) => lines)], isLost: meta.isLost }
+  }
+
+  /** Everything is read anew. */
+  forget(): void {
+    this.#lines = new Map()
+    this.#readAt = UNREAD
   }
 }
 
