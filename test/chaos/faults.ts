@@ -1,4 +1,4 @@
-import { rmSync } from "node:fs"
+import { cpSync, existsSync, renameSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import type { RedisServer } from "#test/adapters/redis/redis-servers.ts"
 import type { Fault } from "./fault.ts"
@@ -54,8 +54,10 @@ export function kills({ fleet, redis, afterKill }: Victims): {
   return { ofGateways, ofRedis: [ofRedis] }
 }
 
-/** Redis forgets everything. The gateways' folders are there: nothing is lost with it. */
+/** Redis forgets everything, or what was counted lately. The gateways' folders are there: nothing is lost with it. */
 export function emptyings({ redis }: Victims): readonly Fault[] {
+  const files = join(redis.folder, "appendonlydir")
+  const older = `${files}-older`
   return [
     { name: "Redis is emptied", strike: async () => void (await redis.admin.flushall()), heal: () => {} },
     {
@@ -63,7 +65,23 @@ export function emptyings({ redis }: Victims): readonly Fault[] {
       strike: async () => {
         redis.signal("SIGKILL")
         await redis.ended()
-        rmSync(join(redis.folder, "appendonlydir"), { recursive: true })
+        rmSync(files, { recursive: true })
+      },
+      heal: () => redis.restart(),
+    },
+    {
+      // The first time it is where it was, and later where it was the time before.
+      name: "Redis is killed and comes back with older files",
+      strike: async () => {
+        redis.signal("SIGKILL")
+        await redis.ended()
+        const newer = `${files}-newer`
+        cpSync(files, newer, { recursive: true })
+        if (existsSync(older)) {
+          rmSync(files, { recursive: true })
+          renameSync(older, files)
+        }
+        renameSync(newer, older)
       },
       heal: () => redis.restart(),
     },

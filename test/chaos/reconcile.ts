@@ -18,7 +18,7 @@ export interface Observed {
   readonly counters: { readonly decisions: number; readonly rewards: number; readonly sum: bigint }
   /** Ids of the events in the stream; undefined where there is no stream. */
   readonly streamed?: ReadonlySet<string> | undefined
-  /** How often the store lost everything. Each time a postback that is sent again may come before the log is folded again that has the first. */
+  /** How often the store lost what it had counted. Each time a postback that is sent again may come before the log is folded again that has the first. */
   readonly emptied?: number
 }
 

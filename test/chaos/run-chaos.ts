@@ -87,7 +87,7 @@ export async function runChaos(plan: ChaosPlan): Promise<ChaosReport> {
   const store = createRedisCounterStore(clients, realClock, createRememberingLogger())
   const { checked, events, counters } = await observe(fleet.dataDirs, store)
   const stream = kinesis === undefined ? undefined : await streamedBy(kinesis)
-  const emptied = happened.filter((line) => /^Redis is (emptied|killed and loses)/.test(line)).length
+  const emptied = happened.filter((line) => /^Redis is (emptied|killed and)/.test(line)).length
   const wrong = [
     ...reconcile(traffic, { events, counters, streamed: stream?.ids, emptied }, power && LOSS[power]),
     ...counted.wrong,
@@ -98,7 +98,7 @@ export async function runChaos(plan: ChaosPlan): Promise<ChaosReport> {
   const cuts = proxies.reduce((sum, proxy) => sum + proxy.cuts, 0)
   const summary = [
     `${happened.length} faults, of them ${happened.filter((line) => /^gateway \d+ is killed/.test(line)).length} kills of gateways and`,
-    `${happened.filter((line) => line.startsWith("Redis is killed")).length} of Redis, which lost everything ${emptied} times; ${cuts} replies cut; ${world.bytesCut()} unsynced bytes cut.`,
+    `${happened.filter((line) => line.startsWith("Redis is killed")).length} of Redis, which lost data ${emptied} times; ${cuts} replies cut; ${world.bytesCut()} unsynced bytes cut.`,
     `Statistics were whole ${counted.looks.whole} times, and lacking ${counted.looks.lacking} times.`,
     `Starts of gateways took at most ${(fleet.slowestStartMs / 1000).toFixed(1)} s.`,
     `${requests} requests: ${decisions.length} decisions answered and ${unanswered} not; ${rewardsSent} rewards sent, of them ${replays} replays,`,
