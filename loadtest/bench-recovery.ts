@@ -48,6 +48,10 @@ interface Damage {
 }
 
 const DAMAGES: readonly Damage[] = [
+  // Whoever doesn't know how far the log is folded looks through all of it.
+  { what: "nothing: the first start over this log", strike: () => {} },
+  { what: "fold-marks.json is gone", strike: (dataDir) => rmSync(join(dataDir, "fold-marks.json"), { force: true }) },
+  { what: "all counters are gone", strike: (dataDir) => rmDatabase(dataDir) },
   { what: "nothing", strike: () => {} },
   { what: "Redis can't be reached", settings: { ...KEYS, REDIS_URL: NOBODY }, strike: () => {} },
   { what: "the last line is torn", strike: (dataDir) => cut(dataDir, 20) },
@@ -61,8 +65,6 @@ const DAMAGES: readonly Damage[] = [
     strike: (dataDir, random) => cut(dataDir, Math.floor(random() * statSync(last(dataDir)).size)),
   },
   { what: "a file in the middle is gone", strike: (dataDir) => rmSync(files(dataDir)[3] ?? last(dataDir)) },
-  { what: "fold-marks.json is gone", strike: (dataDir) => rmSync(join(dataDir, "fold-marks.json"), { force: true }) },
-  { what: "all counters are gone", strike: (dataDir) => rmDatabase(dataDir) },
 ]
 
 async function main(): Promise<void> {

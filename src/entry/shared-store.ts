@@ -29,6 +29,8 @@ const FOLD_WITHIN_MS = 500
 const READ_WITHIN_MS = 2_000
 /** How long a start waits for Redis before it serves what the data folder has. */
 const START_WITHIN_MS = 1_000
+/** The same once it has refused: for one that is about to come. */
+const REFUSED_WITHIN_MS = 200
 /** A failover or an edit of the server's settings is noticed so soon. */
 const INSPECT_EVERY_MS = 5_000
 
@@ -124,7 +126,7 @@ export async function openSharedStore(
   }
 
   const timer = setInterval(() => void inspect(START_WITHIN_MS), INSPECT_EVERY_MS).unref()
-  await Promise.all([untilReady(folding, START_WITHIN_MS), untilReady(reading, START_WITHIN_MS)])
+  await Promise.all([folding, reading].map((client) => untilReady(client, START_WITHIN_MS, REFUSED_WITHIN_MS)))
   // It has been waited for already.
   await inspect(0)
   const evicts = problems.find((problem) => problem.startsWith("maxmemory-policy"))

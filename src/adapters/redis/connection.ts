@@ -136,19 +136,24 @@ function pauseMs(tries: number): number {
   return most * (0.5 + Math.random() / 2)
 }
 
-/** Waits until commands can be sent, or gives up. @returns whether they can */
-export async function untilReady(client: RedisClient, timeoutMs: number): Promise<boolean> {
+/**
+ * Waits until commands can be sent, or gives up.
+ *
+ * @param failedMs how long after a failure to connect it is waited yet: a server that refuses isn't there, one that is silent may be slow
+ * @returns whether they can
+ */
+export async function untilReady(client: RedisClient, timeoutMs: number, failedMs = timeoutMs): Promise<boolean> {
   if (client.status === "ready") return true
-  return await new Promise<boolean>((resolve) => {
-    const settle = (ready: boolean) => () => {
-      clearTimeout(timer)
-      client.off("ready", onReady)
-      resolve(ready)
-    }
-    const onReady = settle(true)
-    const timer = setTimeout(settle(false), timeoutMs)
-    client.once("ready", onReady)
-  })
+  const { promise, resolve } = Promise.withResolvers<boolean>()
+  const giveUp = () => resolve(false)
+  const onReady = () => resolve(true)
+  const timers = [setTimeout(giveUp, timeoutMs)]
+  const onError = () => void timers.push(setTimeout(giveUp, failedMs))
+  client.once("ready", onReady).once("error", onError)
+  const isReady = await promise
+  for (const timer of timers) clearTimeout(timer)
+  client.off("ready", onReady).off("error", onError)
+  return isReady
 }
 
 /** Whatever Redis or the way to it failed by. @throws GatewayError `store_unavailable`, or the `GatewayError` that `work` threw */

@@ -30,6 +30,19 @@ describe("given Redis servers of their own", () => {
     expect(await client.get("a")).toBeNull()
   })
 
+  it("waits less for a server that refuses, and not so little that one which is about to come is missed", async () => {
+    const server = await startRedis()
+    onTestFinished(() => server.stop())
+    server.signal("SIGKILL")
+    await server.ended()
+    // Would outlast the test.
+    const silentMs = 600_000
+    expect(await untilReady(connected(addressOf(server)), silentMs, 200)).toBe(false)
+    const waiting = untilReady(connected(addressOf(server)), silentMs, 30_000)
+    await server.restart()
+    expect(await waiting).toBe(true)
+  })
+
   it("reaches the masters of a cluster", async () => {
     const cluster = await startCluster()
     onTestFinished(() => cluster.stop())
