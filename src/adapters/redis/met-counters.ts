@@ -93,7 +93,7 @@ export class MetCounters {
    * it is said what is missing. Counters that have fallen back behind a checkpoint become others, so that it is restored: files of logs may have
    * been deleted by it.
    *
-   * @returns whether they have fallen back since they were compared last
+   * @returns whether they have, and lack something since
    */
   async haveFallenBack(
     known: ReadonlyMap<LogId, LogPosition>,
@@ -111,17 +111,17 @@ export class MetCounters {
     const noted = await (isFar
       ? noteLoss(client, keys, this.#positions, waits, this.mark)
       : noteLoss(client, keys, new Map(behind), { ...waits, checkpointMs: 0 }))
+    // Only what was read is older: a replica that lags behind, or the logs are folded again already.
+    if (!noted.lacks) return false
     await areOthers()
     this.#meet(noted.mark)
-    if (noted.lacks) {
-      const logs = behind.map(([log]) => log)
-      logger.error(
-        { experiment, logs },
-        isFar
-          ? "[redis] came back with counters older than a checkpoint: they are restored from it, and from the logs"
-          : "[redis] came back with older counters: the logs are folded again from there",
-      )
-    }
+    const logs = behind.map(([log]) => log)
+    logger.error(
+      { experiment, logs },
+      isFar
+        ? "[redis] came back with counters older than a checkpoint: they are restored from it, and from the logs"
+        : "[redis] came back with older counters: the logs are folded again from there",
+    )
     return true
   }
 

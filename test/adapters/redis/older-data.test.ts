@@ -1,10 +1,12 @@
-import { describe, expect, it } from "vitest"
+import { describe, expect, it, onTestFinished } from "vitest"
+import { connect, untilReady } from "#src/adapters/redis/connection.ts"
 import { createRedisCounterStore } from "#src/adapters/redis/counter-store.ts"
 import { LOSS_WAITS } from "#src/adapters/redis/losses.ts"
 import { GatewayLog } from "#test/contract/gateway-log.ts"
 import { ALL_OF_CHAMPION, decisionEvent, rewardEvent } from "#test/outcomes.ts"
 import { createRememberingLogger } from "#test/remembering-logger.ts"
 import { SharedClock } from "#test/shared-clock.ts"
+import { addressOf, startRedis } from "./redis-servers.ts"
 import { SuiteRedis } from "./suite-redis.ts"
 
 const ALL = { ...ALL_OF_CHAMPION, series: { champion: 1, challenger: 1 } }
@@ -84,6 +86,31 @@ describe("given a Redis that comes back with older data under the same mark", ()
     expect((await reader.losses()).map(({ missing }) => [...missing])).toEqual([[["gone", gone.position(2)]]])
     await gone.catchUp(gateway())
     expect(await decisions(reader)).toEqual({ champion: 2, challenger: 2, partial: [] })
+  })
+
+  it("takes a replica that lags behind for no loss, and answers from it however fast the logs are folded meanwhile", async () => {
+    const lines = Array.from({ length: 2_000 }, (_, index) => decisionEvent({ decisionId: `a${index}` }))
+    const a = new GatewayLog("A").append(...lines)
+    await a.catchUp(gateway(), 1)
+    const behind = await startRedis([`replicaof 127.0.0.1 ${redis.server.port}`, "repl-diskless-sync-delay 0"])
+    onTestFinished(() => behind.stop())
+    await expect.poll(() => behind.admin.info("replication"), { timeout: 20_000 }).toContain("master_link_status:up")
+    await behind.admin.replicaof("NO", "ONE")
+    const reading = connect(addressOf(behind), 5_000, createRememberingLogger())
+    onTestFinished(() => reading.disconnect())
+    await untilReady(reading, 5_000)
+    const clients = { folding: redis.clients.folding, reading }
+    const store = createRedisCounterStore(clients, new SharedClock(), createRememberingLogger())
+    await a.catchUp(store, 2)
+    let line = 2
+    let answered = false
+    const answer = decisions(store).finally(() => {
+      answered = true
+    })
+    while (!answered && line < lines.length) await a.fold(store, line, ++line)
+    expect(line).toBeLessThan(lines.length)
+    expect(await answer).toEqual({ champion: 1, challenger: 0, partial: [] })
+    expect(await decisions(gateway())).toEqual({ champion: line, challenger: 0, partial: [] })
   })
 
   it("is told by a checkpoint, where all gateways were started anew meanwhile", async () => {
