@@ -120,14 +120,15 @@ it("sends all that is whole whatever is done to the bytes, counts the rest, and 
       writeFiles(dataDir, files)
       kinesis.lines.length = 0
       const { sentEvents, damagedLines } = await sendAll(dataDir, kinesis.endpoint)
-      const written = files.map((bytes) => bytes.toString()).join("")
-      const whole = texts.filter((text) => written.includes(text)).map((text) => text.trimEnd())
+      // A line whose beginning a flipped line feed has joined to the one before isn't whole.
+      const written = new Set(files.flatMap((bytes) => bytes.toString().split("\n")))
+      const whole = texts.map((text) => text.trimEnd()).filter((line) => written.has(line))
       const sent = new Set(kinesis.lines)
       expect(whole.filter((line) => !sent.has(line))).toEqual([])
       expect(sentEvents + damagedLines).toBeGreaterThanOrEqual(whole.length)
       expect(await sendAll(dataDir, kinesis.endpoint)).toMatchObject({ sentEvents: 0, messages: [] })
     }),
-    { numRuns: 40 },
+    { numRuns: 40, examples: [[[{ file: 0, at: 496, byte: 0 }], null]] },
   )
 })
 
