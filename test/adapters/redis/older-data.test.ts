@@ -103,11 +103,11 @@ describe("given a Redis that comes back with older data under the same mark", ()
     const store = createRedisCounterStore(clients, new SharedClock(), createRememberingLogger())
     await a.catchUp(store, 2)
     let line = 2
-    let answered = false
+    const asked = { isAnswered: false }
     const answer = decisions(store).finally(() => {
-      answered = true
+      asked.isAnswered = true
     })
-    while (!answered && line < lines.length) await a.fold(store, line, ++line)
+    while (!asked.isAnswered && line < lines.length) await a.fold(store, line, ++line)
     expect(line).toBeLessThan(lines.length)
     expect(await answer).toEqual({ champion: 1, challenger: 0, partial: [] })
     expect(await decisions(gateway())).toEqual({ champion: line, challenger: 0, partial: [] })
