@@ -1,9 +1,8 @@
-import { availableParallelism } from "node:os"
 import { defineConfig } from "vitest/config"
 import { BaseSequencer, type TestSpecification } from "vitest/node"
 
-/** Many tests wait for servers and clocks: on a machine of two cores a third worker uses what they leave. */
-const WORKERS = availableParallelism() + 1
+/** By default one core is left to vitest itself: on a machine of two that is half of it. */
+const ALL_CORES = "100%"
 
 /** A busy machine fails no test: what is waited for may take long. */
 const timeouts = { testTimeout: 60_000, hookTimeout: 60_000, expect: { poll: { timeout: 20_000 } } }
@@ -25,7 +24,7 @@ class LongFirst extends BaseSequencer {
 /** `npm test` runs the project `node`, which needs nothing but Node, npm and redis-server. The project `tools` needs what scripts/setup-tools.sh installs. */
 export default defineConfig({
   test: {
-    maxWorkers: WORKERS,
+    maxWorkers: ALL_CORES,
     sequence: { sequencer: LongFirst },
     projects: [
       { test: { name: "node", include: ["test/**/*.test.ts"], exclude: ["test/tools/**"], ...timeouts } },

@@ -26,7 +26,9 @@ async function given(changes: Record<string, unknown> = {}) {
   await publish(document("e", changes))
   const start = async (THREADS: string, environment: Record<string, string> = {}): Promise<RunningGateway> => {
     const settings = { PORT: "0", SHUTDOWN_DELAY_SECONDS: "0", LOG_LEVEL: "error", MODELS_DIR, THREADS }
-    const gateway = await startGateway(parseConfig({ ...settings, DATA_DIR, EXPERIMENTS_DIR, ...environment }))
+    // Each thread measures for itself how busy the machine is, and might refuse some of many requests at once.
+    const unlimited = { ...settings, OVERLOAD_LIMITS: "off", DATA_DIR, EXPERIMENTS_DIR }
+    const gateway = await startGateway(parseConfig({ ...unlimited, ...environment }))
     onTestFinished(() => gateway.stop())
     return gateway
   }
@@ -137,11 +139,15 @@ it("counts a reward once that comes to several threads at the same time", async 
   const gateway = await start("2")
   const [first] = await predict(gateway)
   const answers = await overConnections(() => json(gateway, "/reward", { decision: first?.["decision"] }))
-  const statuses = answers.map(({ status }) => status)
-  expect(statuses.filter((status) => status === "applied")).toHaveLength(1)
-  expect(statuses.filter((status) => status === "duplicate")).toHaveLength(CONNECTIONS - 1)
-  const { variants } = (await json(gateway, "/admin/experiments/e/stats")) as { variants: { rewards: number }[] }
-  expect(variants.reduce((sum, { rewards }) => sum + rewards, 0)).toBe(1)
+  const count = (wanted: string) => answers.filter(({ status }) => status === wanted).length
+  // Whoever waits for longer than a second on a busy machine isn't told whether its reward was the first.
+  expect(count("applied") + count("duplicate") + count("accepted")).toBe(CONNECTIONS)
+  expect(count("applied")).toBeLessThanOrEqual(1)
+  const rewards = async () => {
+    const { variants } = (await json(gateway, "/admin/experiments/e/stats")) as { variants: { rewards: number }[] }
+    return variants.reduce((sum, variant) => sum + variant.rewards, 0)
+  }
+  await expect.poll(rewards).toBe(1)
   await gateway.stop()
   expect(await checked(DATA_DIR)).toMatchObject({ equal: true, unfolded: 0 })
 })
