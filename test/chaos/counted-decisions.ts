@@ -26,23 +26,23 @@ export class CountedDecisions {
     }
   }
 
-  /** Whether these gateways say that everything is counted. */
-  async areWhole(addresses: readonly string[]): Promise<boolean> {
+  /** Whether these gateways say that everything is counted, and at least so much of each experiment. */
+  async areWhole(addresses: readonly string[], least = 0): Promise<boolean> {
     const looks = addresses.flatMap((address) => EXPERIMENTS.map((experiment) => this.#look(address, experiment)))
-    return (await Promise.all(looks)).every(Boolean)
+    return (await Promise.all(looks)).every((counted) => counted !== undefined && counted >= least)
   }
 
-  async #look(address: string, experiment: Watched): Promise<boolean> {
+  async #look(address: string, experiment: Watched): Promise<number | undefined> {
     const before = this.#most.get(experiment) ?? 0
     const counted = await countedBy(address, experiment)
     if (counted === undefined) {
       this.looks.lacking += 1
-      return false
+      return undefined
     }
     this.looks.whole += 1
     if (counted < before) this.wrong.push(`${counted} decisions of ${experiment} were said to be all, after ${before}`)
     this.#most.set(experiment, Math.max(this.#most.get(experiment) ?? 0, counted))
-    return true
+    return counted
   }
 }
 

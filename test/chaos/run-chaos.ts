@@ -51,7 +51,7 @@ const DECISIONS_AT_ONCE = 60
 const PACE = { lasts: [500, 3_000], quiet: [200, 1_500] } as const
 const KILLING_PACE = { lasts: [0, 500], quiet: [200, 1_500] } as const
 /** Longer than anything that a healed fault leaves to be done. */
-const SETTLED_WITHIN_MS = 180_000
+const SETTLED = { timeout: 180_000, interval: 500 }
 const LOSS: Readonly<Record<PowerFailure, LogLoss>> = { log: "unsynced decisions", store: "disks" }
 
 /** Gateways, Redis and Kinesis in a test, traffic and faults; in the end everything that clients know is compared with everything that is left. */
@@ -67,14 +67,15 @@ export async function runChaos(plan: ChaosPlan): Promise<ChaosReport> {
   const playing = traffic.play(pick, plan.kills === undefined ? 4 : 12, () => running)
   const counted = new CountedDecisions()
   const watching = counted.watch(pick, () => running)
+  // A gateway that has met no counters yet can't know that they were lost.
+  await expect.poll(() => counted.areWhole(fleet.addresses, 1), SETTLED).toBe(true)
   const happened = await strike(plan, world, traffic)
   running = false
   await Promise.all([playing, watching])
   // Clients that try again go to other gateways than before, until every reward is acknowledged.
-  const settled = { timeout: SETTLED_WITHIN_MS, interval: 500 }
-  await expect.poll(() => traffic.insist(pick()), settled).toBe(0)
-  await expect.poll(() => counted.areWhole(fleet.addresses), settled).toBe(true)
-  await expect.poll(() => allocationsOf(fleet), settled).toHaveProperty("size", 1)
+  await expect.poll(() => traffic.insist(pick()), SETTLED).toBe(0)
+  await expect.poll(() => counted.areWhole(fleet.addresses), SETTLED).toBe(true)
+  await expect.poll(() => allocationsOf(fleet), SETTLED).toHaveProperty("size", 1)
   expect(await fleet.stop()).toEqual(Array(GATEWAYS).fill(0))
   if (plan.kills !== undefined) {
     // A stop folds for some seconds. What it leaves of rewards by the million is folded by the next start.
