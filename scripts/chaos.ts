@@ -5,6 +5,7 @@
  *   npm run chaos -- [--minutes 30] [--seed n]        every fault, one at a time
  *   npm run chaos -- --kills 100 --rewards 1000000    gateways and Redis are killed so often each, while so many rewards are sent
  *   npm run chaos -- --kills 100 --power log          a killed process loses what it had not synced
+ *   npm run chaos -- --older                         Redis also comes back with older files, which isn't survived each time yet
  *   npm run chaos -- --kills 100 --power store        Redis loses what it had not synced, a gateway its disk: REWARD_DURABILITY=store
  */
 import { spawnSync } from "node:child_process"
@@ -17,9 +18,10 @@ const { values } = parseArgs({
     kills: { type: "string" },
     rewards: { type: "string", default: "0" },
     power: { type: "string" },
+    older: { type: "boolean", default: false },
   },
 })
-const { seed, kills, rewards, power } = values
+const { seed, kills, rewards, power, older } = values
 const minutes = values.minutes ?? (kills === undefined ? "30" : "0")
 
 const wrong = [
@@ -42,6 +44,7 @@ const plan = {
   REWARDS: rewards,
   ...(kills && { KILLS: kills }),
   ...(power && { POWER: power }),
+  ...(older && { OLDER: "1" }),
 }
 process.stdout.write(
   `${Object.entries(plan)

@@ -54,10 +54,9 @@ export function kills({ fleet, redis, afterKill }: Victims): {
   return { ofGateways, ofRedis: [ofRedis] }
 }
 
-/** Redis forgets everything, or what was counted lately. The gateways' folders are there: nothing is lost with it. */
+/** Redis forgets everything. The gateways' folders are there: nothing is lost with it. */
 export function emptyings({ redis }: Victims): readonly Fault[] {
   const files = join(redis.folder, "appendonlydir")
-  const older = `${files}-older`
   return [
     { name: "Redis is emptied", strike: async () => void (await redis.admin.flushall()), heal: () => {} },
     {
@@ -69,6 +68,14 @@ export function emptyings({ redis }: Victims): readonly Fault[] {
       },
       heal: () => redis.restart(),
     },
+  ]
+}
+
+/** Redis forgets what was counted lately. */
+export function returns({ redis }: Victims): readonly Fault[] {
+  const files = join(redis.folder, "appendonlydir")
+  const older = `${files}-older`
+  return [
     {
       // The first time it is where it was, and later where it was the time before.
       name: "Redis is killed and comes back with older files",

@@ -13,7 +13,7 @@ import { createRememberingLogger } from "#test/remembering-logger.ts"
 import { CountedDecisions } from "./counted-decisions.ts"
 import { type Fault, letFaultsHappen } from "./fault.ts"
 import { FaultProxy } from "./fault-proxy.ts"
-import { emptyings, freezes, kills, networkFaults, type Victims } from "./faults.ts"
+import { emptyings, freezes, kills, networkFaults, returns, type Victims } from "./faults.ts"
 import { Fleet } from "./fleet.ts"
 import { observe } from "./observe.ts"
 import { type LogLoss, reconcile } from "./reconcile.ts"
@@ -34,6 +34,8 @@ export interface ChaosPlan {
   readonly kills?: number | undefined
   /** Undefined: what was written stays. */
   readonly power?: PowerFailure | undefined
+  /** Whether Redis also comes back with older files, which isn't survived each time yet. */
+  readonly older?: boolean
 }
 
 export interface ChaosReport {
@@ -190,6 +192,7 @@ async function strike(plan: ChaosPlan, world: World, traffic: AdTraffic): Promis
             ...ofRedis,
             ...freezes(world),
             ...(plan.power === "store" ? [] : emptyings(world)),
+            ...(plan.older === true ? returns(world) : []),
           ],
         ]
       : [ofGateways, ofRedis]

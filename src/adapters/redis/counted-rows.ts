@@ -26,9 +26,14 @@ export class KnownRows {
     return this.#rows
   }
 
-  /** @param rows undefined where they have to be read from the beginning */
-  know(rows: CountedRows | undefined): void {
-    this.#rows = rows ?? NO_ROWS
+  /** @param known what they were made from: where that was forgotten meanwhile, they are too */
+  know(rows: CountedRows, known: CountedRows): void {
+    if (this.#rows !== NO_ROWS || known === NO_ROWS) this.#rows = rows
+  }
+
+  /** They have to be read from the beginning. */
+  forget(): void {
+    this.#rows = NO_ROWS
   }
 
   /** To be called now and then. */

@@ -239,8 +239,11 @@ export class ExperimentCounters {
         continue
       }
       const counted = await refreshRows(this.#clients.reading, this.#experiment, this.keys, known, read)
-      this.#counted.know(counted)
-      if (counted === undefined) continue
+      if (counted === undefined) {
+        this.#counted.forget()
+        continue
+      }
+      this.#counted.know(counted, known)
       const rows = [...counted.rows.values()].flat().filter(({ metric }) => isAsked(metric, query))
       const lacks = partial.length === 0 ? {} : { partial }
       return { stateVersion: read.meta.version, ...lacks, ...summarise(rows, query) }
@@ -258,7 +261,7 @@ export class ExperimentCounters {
   /** The counters are others than before: what was known of them holds no longer, and they know nothing of what was told those. */
   async #beginAnew(): Promise<void> {
     this.#hours.forget()
-    this.#counted.know(undefined)
+    this.#counted.forget()
     this.#packed.forget()
     this.#steps = undefined
     if (this.#resolution !== undefined) await this.keep(this.#resolution)

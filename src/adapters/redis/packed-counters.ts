@@ -23,7 +23,7 @@ export interface Packed extends Pick<CounterContents, "origins" | "positions"> {
 export class PackedCounters {
   readonly #experiment: string
   readonly #keys: ExperimentKeys
-  #lines = new Map<string, Lines>()
+  #lines: ReadonlyMap<string, Lines> = new Map()
   #readAt = UNREAD
 
   constructor(experiment: string, keys: ExperimentKeys) {
@@ -32,20 +32,25 @@ export class PackedCounters {
   }
 
   async read(client: RedisClient): Promise<Packed> {
-    const changes = await readChanges(client, this.#keys, this.#readAt.changes)
+    const readAt = this.#readAt
+    const changes = await readChanges(client, this.#keys, readAt.changes)
     const { meta, held } = changes
-    if (!goesOn(this.#readAt, meta)) {
+    // What was forgotten while this was read lacks everything else.
+    if (readAt !== this.#readAt) return await this.read(client)
+    if (!goesOn(readAt, meta)) {
       this.forget()
       return await this.read(client)
     }
+    const lines = new Map(this.#lines)
     for (const [key, value] of held) {
       const part = contentsOf(this.#experiment, this.#keys, key, value)
-      this.#lines.set(key, linesOf(encodePart({ positions: [], ...part })))
+      lines.set(key, linesOf(encodePart({ positions: [], ...part })))
     }
+    this.#lines = lines
     this.#readAt = stateOf(meta)
     const stand = standOf(this.#experiment, changes)
     const head = linesOf(encodePart({ ...stand, cells: [], groups: [], sketches: [] }))
-    const sorted = [...this.#lines].toSorted(([a], [b]) => (a < b ? -1 : 1))
+    const sorted = [...lines].toSorted(([a], [b]) => (a < b ? -1 : 1))
     const { positions } = changes
     return { ...stand, logs: positions, parts: [head, ...sorted.map(([, lines]) => lines)], isLost: meta.isLost }
   }
@@ -53,7 +58,7 @@ export class PackedCounters {
   /** Everything is read anew. */
   forget(): void {
     this.#lines = new Map()
-    this.#readAt = UNREAD
+    this.#readAt = { ...UNREAD }
   }
 }
 
