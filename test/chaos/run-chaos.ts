@@ -34,7 +34,7 @@ export interface ChaosPlan {
   readonly kills?: number | undefined
   /** Undefined: what was written stays. */
   readonly power?: PowerFailure | undefined
-  /** Whether Redis also comes back with older files, which isn't survived each time yet. */
+  /** Whether Redis also comes back with older files. */
   readonly older?: boolean
 }
 

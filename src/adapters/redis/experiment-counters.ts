@@ -18,6 +18,7 @@ import {
   readGroups,
   readMeta,
   readResolution,
+  resultsOf,
 } from "./experiment-reader.ts"
 import { type Additions, type FoldPart, type Layout, planFold, planRewards } from "./fold-plan.ts"
 import { ExperimentKeys } from "./keys.ts"
@@ -25,7 +26,6 @@ import { type LossWaits, newMark } from "./losses.ts"
 import { MetCounters } from "./met-counters.ts"
 import { type Packed, PackedCounters } from "./packed-counters.ts"
 import { creditPlace, packReward } from "./packed-reward.ts"
-import { resetCounters } from "./reset.ts"
 import { Script, type ScriptArgument } from "./script.ts"
 import { purge, widen } from "./upkeep.ts"
 
@@ -105,11 +105,7 @@ export class ExperimentCounters {
     const answers: RewardAnswer[] = []
     for (const part of parts) {
       const [status, detail, dropped] = await this.#foldPart(batch, part, answers.length)
-      if (status === "elsewhere") {
-        const position = parsePosition(String(detail))
-        await this.#met.foundLogAt(batch.log, position)
-        return { status, position }
-      }
+      if (status === "elsewhere") return { status, position: parsePosition(String(detail)) }
       if (status !== "folded") {
         await this.#learn(status, detail)
         return "again"
@@ -232,37 +228,30 @@ export class ExperimentCounters {
     for (;;) {
       const known = this.#counted.ask()
       const read = await this.#readMeta(known.changes)
-      if (read.hasFallenBack) continue
       const partial = read.isLost ? await this.#met.lacking() : []
       if (read.meta.due > 0) {
         await this.applyDue()
         continue
       }
       const counted = await refreshRows(this.#clients.reading, this.#experiment, this.keys, known, read)
-      if (counted === undefined) {
-        this.#counted.forget()
-        continue
-      }
-      this.#counted.know(counted, known)
+      this.#counted.know(counted)
+      if (counted === undefined) continue
       const rows = [...counted.rows.values()].flat().filter(({ metric }) => isAsked(metric, query))
       const lacks = partial.length === 0 ? {} : { partial }
       return { stateVersion: read.meta.version, ...lacks, ...summarise(rows, query) }
     }
   }
 
-  async #readMeta(since: number): Promise<MetaAndChanges & { readonly isLost: boolean; hasFallenBack: boolean }> {
-    const { positions } = this.#met
+  async #readMeta(since: number): Promise<MetaAndChanges & { readonly isLost: boolean }> {
     const read = await readMeta(this.#clients.reading, this.keys, since)
     const lacks = await this.#met.adopt(read.meta.generation)
-    const hasFallenBack = await this.#met.haveFallenBack(positions, read.positions)
-    return { ...read, hasFallenBack, isLost: lacks || hasFallenBack || read.meta.isLost }
+    this.#met.saw(read.positions)
+    return { ...read, isLost: lacks || read.meta.isLost }
   }
 
   /** The counters are others than before: what was known of them holds no longer, and they know nothing of what was told those. */
   async #beginAnew(): Promise<void> {
     this.#hours.forget()
-    this.#counted.forget()
-    this.#packed.forget()
     this.#steps = undefined
     if (this.#resolution !== undefined) await this.keep(this.#resolution)
   }
@@ -289,29 +278,23 @@ export class ExperimentCounters {
   /** As lines of a checkpoint. */
   async pack(): Promise<Packed> {
     await this.applyDue()
-    const { positions } = this.#met
     const packed = await this.#packed.read(this.#clients.reading)
     // What is being brought back is no checkpoint, nor what has taken its place unnoticed.
     const lacks = await this.#met.adopt(packed.origins?.[0]?.mark)
-    if (await this.#met.haveFallenBack(positions, packed.logs)) return await this.pack()
     if (lacks || packed.isLost) await this.#met.lacking()
-    this.#met.keep(packed.logs)
     return packed
   }
 
   async groups(): Promise<GroupStatistics> {
-    return await readGroups(this.#clients.reading, this.keys, await this.#counters())
+    const { meta, changed } = await this.#readMeta(0)
+    if (meta.due > 0) await this.applyDue()
+    return await readGroups(this.#clients.reading, this.keys, changed)
   }
 
   async calls(): Promise<CounterRow[]> {
-    return await readCalls(this.#clients.reading, this.#experiment, this.keys, await this.#counters())
-  }
-
-  /** All keys of counters, once what is due is made. */
-  async #counters(): Promise<readonly string[]> {
     const { meta, changed } = await this.#readMeta(0)
     if (meta.due > 0) await this.applyDue()
-    return changed
+    return await readCalls(this.#clients.reading, this.#experiment, this.keys, changed)
   }
 
   async keep(resolution: Resolution): Promise<void> {
@@ -352,7 +335,22 @@ export class ExperimentCounters {
 
   /** Forgets everything but the rise of its version. */
   async reset(): Promise<void> {
-    await resetCounters(this.#clients.folding, this.keys)
+    const { meta, logs, changed, hours, expiry, due, missing, owed } = this.keys
+    const { folding } = this.#clients
+    const [known, credits, [seconds]] = await Promise.all([
+      folding.zrange(changed, "0", "-1"),
+      this.#hours.allKeys(),
+      folding.time(),
+    ])
+    const step = folding.multi()
+    for (const key of [...credits, ...known, logs, changed, hours, expiry, due, missing, owed]) step.unlink(key)
+    step.hincrby(meta, "version", 1)
+    step.hincrby(meta, "gone", 1)
+    // Without their mark other gateways take the counters for lost, and allocate nothing by them until their logs are folded again.
+    step.hdel(meta, "purged", "generation", "lost", "closed", "awaited", "filling")
+    // No checkpoint of before undoes it.
+    step.hset(meta, "since", 1_000 * (Number(seconds) + 1))
+    resultsOf(await step.exec())
     this.#hours.forget()
     this.#met.forget()
   }

@@ -30,7 +30,6 @@ export type Held = Readonly<Record<string, string>> | Buffer
 export interface Meta {
   readonly generation: string | undefined
   readonly version: number
-  /** The number of the last change. */
   readonly changes: number
   readonly gone: number
   /** Tokens that died before this time are forgotten, epoch seconds. */
@@ -39,21 +38,6 @@ export interface Meta {
   readonly isLost: boolean
   /** Additions that are still to be made. */
   readonly due: number
-}
-
-/** Up to where a reader has read what is counted. */
-export type ReadState = Pick<Meta, "changes" | "gone" | "generation">
-
-export const UNREAD: ReadState = { changes: 0, gone: 0, generation: undefined }
-
-export function stateOf({ changes, gone, generation }: Meta): ReadState {
-  return { changes, gone, generation }
-}
-
-/** Whether what has changed is all that there is to read; else everything has to be read. */
-export function goesOn(known: ReadState, now: Meta): boolean {
-  if (known.changes === 0) return true
-  return known.gone === now.gone && known.generation === now.generation && known.changes <= now.changes
 }
 
 export interface MetaAndChanges {

@@ -1,7 +1,6 @@
 import { type CounterContents, encodePart } from "../../domain/counter-contents.ts"
-import type { LogId, LogPosition } from "../../domain/log-position.ts"
 import type { RedisClient } from "./connection.ts"
-import { contentsOf, goesOn, readChanges, standOf, stateOf, UNREAD } from "./experiment-reader.ts"
+import { contentsOf, readChanges, standOf } from "./experiment-reader.ts"
 import type { ExperimentKeys } from "./keys.ts"
 
 /** Some lines as bytes, a line feed before each. */
@@ -13,8 +12,6 @@ interface Lines {
 /** What is counted of an experiment, as the lines of a checkpoint. */
 export interface Packed extends Pick<CounterContents, "origins" | "positions"> {
   readonly parts: readonly Lines[]
-  /** Where each log stands. */
-  readonly logs: ReadonlyMap<LogId, LogPosition>
   /** Whether the counters were lost and are not whole. */
   readonly isLost: boolean
 }
@@ -23,8 +20,12 @@ export interface Packed extends Pick<CounterContents, "origins" | "positions"> {
 export class PackedCounters {
   readonly #experiment: string
   readonly #keys: ExperimentKeys
-  #lines: ReadonlyMap<string, Lines> = new Map()
-  #readAt = UNREAD
+  #lines = new Map<string, Lines>()
+  #readAt: { changes: number; gone: number; generation: string | undefined } = {
+    changes: 0,
+    gone: 0,
+    generation: undefined,
+  }
 
   constructor(experiment: string, keys: ExperimentKeys) {
     this.#experiment = experiment
@@ -32,33 +33,23 @@ export class PackedCounters {
   }
 
   async read(client: RedisClient): Promise<Packed> {
-    const readAt = this.#readAt
-    const changes = await readChanges(client, this.#keys, readAt.changes)
+    const changes = await readChanges(client, this.#keys, this.#readAt.changes)
     const { meta, held } = changes
-    // What was forgotten while this was read lacks everything else.
-    if (readAt !== this.#readAt) return await this.read(client)
-    if (!goesOn(readAt, meta)) {
-      this.forget()
+    const { gone, generation } = this.#readAt
+    if (this.#readAt.changes > 0 && (meta.gone !== gone || meta.generation !== generation)) {
+      this.#lines = new Map()
+      this.#readAt = { changes: 0, gone: meta.gone, generation: meta.generation }
       return await this.read(client)
     }
-    const lines = new Map(this.#lines)
     for (const [key, value] of held) {
       const part = contentsOf(this.#experiment, this.#keys, key, value)
-      lines.set(key, linesOf(encodePart({ positions: [], ...part })))
+      this.#lines.set(key, linesOf(encodePart({ positions: [], ...part })))
     }
-    this.#lines = lines
-    this.#readAt = stateOf(meta)
+    this.#readAt = { changes: meta.changes, gone: meta.gone, generation: meta.generation }
     const stand = standOf(this.#experiment, changes)
     const head = linesOf(encodePart({ ...stand, cells: [], groups: [], sketches: [] }))
-    const sorted = [...lines].toSorted(([a], [b]) => (a < b ? -1 : 1))
-    const { positions } = changes
-    return { ...stand, logs: positions, parts: [head, ...sorted.map(([, lines]) => lines)], isLost: meta.isLost }
-  }
-
-  /** Everything is read anew. */
-  forget(): void {
-    this.#lines = new Map()
-    this.#readAt = { ...UNREAD }
+    const sorted = [...this.#lines].toSorted(([a], [b]) => (a < b ? -1 : 1))
+    return { ...stand, parts: [head, ...sorted.map(([, lines]) => lines)], isLost: meta.isLost }
   }
 }
 

@@ -10,20 +10,6 @@ import { SuiteRedis } from "./suite-redis.ts"
 
 const redis = new SuiteRedis()
 
-it("reads everything where it is told to forget what it knew while it reads", async () => {
-  const store = createRedisCounterStore(redis.clients, new SharedClock(), createRememberingLogger())
-  const counters = new PackedCounters("banner-ctr", new ExperimentKeys("banner-ctr"))
-  await store.fold(batchOf([decisionEvent(), rewardEvent()], { end: place(1) }))
-  await counters.read(redis.clients.reading)
-  const later = decisionEvent({ decisionId: "D2" })
-  await store.fold(batchOf([later], { from: place(1), end: place(2) }))
-  const reading = counters.read(redis.clients.reading)
-  counters.forget()
-  const fresh = await new PackedCounters("banner-ctr", new ExperimentKeys("banner-ctr")).read(redis.clients.reading)
-  expect((await reading).parts).toHaveLength(fresh.parts.length)
-  expect((await counters.read(redis.clients.reading)).parts).toHaveLength(fresh.parts.length)
-})
-
 it("keeps no more memory than the lines take", async () => {
   const store = createRedisCounterStore(redis.clients, new SharedClock(), createRememberingLogger())
   await store.fold(batchOf([decisionEvent(), rewardEvent()], { end: place(1) }))
