@@ -3,9 +3,9 @@
  * `test/chaos`, which takes two minutes.
  *
  *   npm run chaos -- [--minutes 30] [--seed n]        every fault, one at a time
+ *   npm run chaos -- --older                          Redis also comes back with older files
  *   npm run chaos -- --kills 100 --rewards 1000000    gateways and Redis are killed so often each, while so many rewards are sent
  *   npm run chaos -- --kills 100 --power log          a killed process loses what it had not synced
- *   npm run chaos -- --older                         Redis also comes back with older files
  *   npm run chaos -- --kills 100 --power store        Redis loses what it had not synced, a gateway its disk: REWARD_DURABILITY=store
  */
 import { spawnSync } from "node:child_process"
@@ -32,6 +32,7 @@ const wrong = [
   ...(power !== undefined && kills === undefined
     ? [`--power ${power}: it needs --kills, since it is what kills do`]
     : []),
+  ...(older && kills !== undefined ? ["--older: not with --kills, with which nothing else happens"] : []),
 ]
 if (wrong.length > 0) {
   process.stderr.write(`${wrong.join("\n")}\n`)

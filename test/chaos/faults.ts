@@ -45,8 +45,7 @@ export function kills({ fleet, redis, afterKill }: Victims): {
   const ofRedis = {
     name: "Redis is killed",
     strike: async () => {
-      redis.signal("SIGKILL")
-      await redis.ended()
+      await killed(redis)
       afterKill.redis()
     },
     heal: () => redis.restart(),
@@ -54,17 +53,25 @@ export function kills({ fleet, redis, afterKill }: Victims): {
   return { ofGateways, ofRedis: [ofRedis] }
 }
 
+async function killed(redis: RedisServer): Promise<void> {
+  redis.signal("SIGKILL")
+  await redis.ended()
+}
+
+/** What Redis has appended of what it was told. */
+function filesOf({ folder }: RedisServer): string {
+  return join(folder, "appendonlydir")
+}
+
 /** Redis forgets everything. The gateways' folders are there: nothing is lost with it. */
 export function emptyings({ redis }: Victims): readonly Fault[] {
-  const files = join(redis.folder, "appendonlydir")
   return [
     { name: "Redis is emptied", strike: async () => void (await redis.admin.flushall()), heal: () => {} },
     {
       name: "Redis is killed and loses its files",
       strike: async () => {
-        redis.signal("SIGKILL")
-        await redis.ended()
-        rmSync(files, { recursive: true })
+        await killed(redis)
+        rmSync(filesOf(redis), { recursive: true })
       },
       heal: () => redis.restart(),
     },
@@ -73,15 +80,14 @@ export function emptyings({ redis }: Victims): readonly Fault[] {
 
 /** Redis forgets what was counted lately. */
 export function returns({ redis }: Victims): readonly Fault[] {
-  const files = join(redis.folder, "appendonlydir")
+  const files = filesOf(redis)
   const older = `${files}-older`
   return [
     {
       // The first time it is where it was, and later where it was the time before.
       name: "Redis is killed and comes back with older files",
       strike: async () => {
-        redis.signal("SIGKILL")
-        await redis.ended()
+        await killed(redis)
         const newer = `${files}-newer`
         cpSync(files, newer, { recursive: true })
         if (existsSync(older)) {
