@@ -1,13 +1,20 @@
 import { expect, it } from "vitest"
 import { MOST_PIECES, PIECES_BETWEEN_LOOKS, TurnEnd } from "#src/entry/turn-end.ts"
 
-const nextTurn = () => new Promise<void>((resolve) => void setTimeout(resolve, 5))
+/** More than any of these tests asks for. */
+const TURNS = 20
+
+const nextTurn = () => new Promise<void>((resolve) => void setImmediate(resolve))
 
 /** Runs something in a turn of its own, and waits until everything that it asked for is done. */
 async function inOneTurn(run: () => void): Promise<void> {
-  setTimeout(run, 1)
-  await nextTurn()
-  await nextTurn()
+  await new Promise<void>((resolve) => {
+    setTimeout(() => {
+      run()
+      resolve()
+    }, 1)
+  })
+  for (let turn = 0; turn < TURNS; turn++) await nextTurn()
 }
 
 it("does the work of a turn together, then what is due after it, before anything that the work left for the next turn", async () => {
