@@ -26,6 +26,8 @@ export interface FoldContext {
   /** How long decisions gather before they are folded, milliseconds. */
   readonly foldEveryMs: () => number
   readonly logId: () => LogId
+  /** Where the first batch begins: undefined only where the log has nothing before it, since a store that knows nothing takes it for the first. */
+  readonly begin: () => LogPosition | undefined
   /** Settles a batch that begins elsewhere than where the store stands. */
   readonly reconcile: (batch: FoldBatch, found: Elsewhere, answered: Answered) => Promise<Reconciled>
   /** Called when a fold is done. */
@@ -198,7 +200,7 @@ export class ExperimentFold {
   #take(end: LogPosition): FoldBatch {
     const log = this.#context.logId()
     const stand = this.#stand?.log === log ? this.#stand.position : undefined
-    const from = this.#forgottenTo ?? stand
+    const from = this.#forgottenTo ?? stand ?? this.#context.begin()
     this.#forgottenTo = undefined
     return this.#pending.take(log, from, end)
   }

@@ -1,5 +1,5 @@
 import { entryOf } from "../domain/entry-of.ts"
-import { isAfter, type LogPosition } from "../domain/log-position.ts"
+import { isAfter, type LogId, type LogPosition } from "../domain/log-position.ts"
 import type { Clock } from "../ports/clock.ts"
 import type { CounterStore, FoldBatch } from "../ports/counter-store.ts"
 import type { FoldMarkStore } from "../ports/fold-marks.ts"
@@ -25,6 +25,8 @@ export interface FoldLoopOptions {
   readonly maxWaitingRewards: number
   /** Where the store stood in what earlier starts have logged, by experiment. May be filled later. */
   readonly positions: ReadonlyMap<string, LogPosition>
+  /** Where the lines of earlier starts end while they aren't all folded; undefined once they are, and of what isn't in `positions` there are none. */
+  readonly unfoldedTo: () => LogPosition | undefined
 }
 
 /** With many experiments each waits longer, so that the store's transactions stay bounded: at most so many a second. */
@@ -37,6 +39,8 @@ export class FoldLoop {
   readonly counts: FoldCounts = { folds: 0, failedFolds: 0 }
   readonly #options: FoldLoopOptions
   readonly #folds = new Map<string, ExperimentFold>()
+  /** The id that `positions` and `unfoldedTo` are about. */
+  readonly #startedUnder: LogId
   #renewing: Promise<void> | undefined
   #markedAtMs = Number.NEGATIVE_INFINITY
   #aliveAtMs = Number.NEGATIVE_INFINITY
@@ -48,14 +52,13 @@ export class FoldLoop {
 
   constructor(options: FoldLoopOptions) {
     this.#options = options
+    this.#startedUnder = options.log.id
     this.#openKnown()
   }
 
   /** Of experiments without traffic too it is noted where they stand: a store that was emptied needs them. */
   #openKnown(): void {
-    for (const [experiment, position] of this.#options.positions) {
-      if (!this.#folds.has(experiment)) this.#open(experiment, position)
-    }
+    for (const experiment of this.#options.positions.keys()) this.#foldOf(experiment)
   }
 
   /** Whether the last try of any experiment failed. */
@@ -144,23 +147,23 @@ export class FoldLoop {
   }
 
   #foldOf(experiment: string): ExperimentFold {
-    return this.#folds.get(experiment) ?? this.#open(experiment, undefined)
+    return entryOf(this.#folds, experiment, () => this.#open(experiment))
   }
 
-  #open(experiment: string, position: LogPosition | undefined): ExperimentFold {
-    const { store, clock, logger, log, foldEveryMs } = this.#options
-    const fold = new ExperimentFold(experiment, position, {
+  #open(experiment: string): ExperimentFold {
+    const { store, clock, logger, log, foldEveryMs, positions, unfoldedTo } = this.#options
+    const ofStart = <T>(value: T) => (log.id === this.#startedUnder ? value : undefined)
+    return new ExperimentFold(experiment, ofStart(positions.get(experiment)), {
       store,
       clock,
       logger,
       counts: this.counts,
       foldEveryMs: () => Math.max(foldEveryMs, (1_000 * this.#folds.size) / FOLDS_PER_SECOND),
       logId: () => log.id,
+      begin: () => ofStart(positions.get(experiment) ?? unfoldedTo()),
       reconcile: (batch, found, answered) => this.#reconcile(batch, found, answered),
       folded: () => this.#noteReached(),
     })
-    this.#folds.set(experiment, fold)
-    return fold
   }
 
   async #reconcile(batch: FoldBatch, found: Elsewhere, answered: Answered): Promise<Reconciled> {

@@ -63,6 +63,8 @@ export interface RecorderOptions {
   readonly marks?: FoldMarkStore
   /** Where the store stands, by experiment: what `recover` found, which may come later. Default: nowhere. */
   readonly positions?: ReadonlyMap<string, LogPosition>
+  /** Where the lines of earlier starts end as long as `recover` has not folded them all. Default: there are none. */
+  readonly unfoldedTo?: () => LogPosition | undefined
   /** How long decisions gather before they are folded. Default 200. */
   readonly foldEveryMs?: number
   /** How long a reward waits for the log, and then for the store. Default 1,000. */
@@ -106,6 +108,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
     foldEveryMs: options.foldEveryMs ?? 200,
     maxWaitingRewards: maxPendingRewards / 5,
     positions: options.positions ?? new Map(),
+    unfoldedTo: options.unfoldedTo ?? (() => undefined),
   })
   const unsynced = new UnsyncedEntries((entries, place) => loop.add(entries, place))
   log.onSynced((end) => unsynced.synced({ end, heardAt: clock.now() }))

@@ -92,6 +92,7 @@ export async function openRecording(options: RecordingOptions): Promise<Recordin
     reader,
     marks: createRecoveringMarks(marks, store),
     positions,
+    unfoldedTo: () => (store.recovered ? undefined : until),
     durability: options.durability,
     atTurnEnd: turnEnd.afterwards,
   })
