@@ -211,6 +211,31 @@ describe("given a Redis that is emptied under gateways with checkpoints", () => 
     expect(await countedIn(a.store)).toEqual(before)
   })
 
+  it.each([
+    ["", false],
+    [", also where the gateway is started anew meanwhile", true],
+  ])("has what a deleted file of a log had where Redis comes back with older data%s", async (_, isRestarted) => {
+    const [a] = await started({}, 1)
+    a.take("a")
+    await a.flush()
+    const comeBack = await redis.save()
+    for (let index = 0; index < 30; index++) {
+      a.take(`a${index}`)
+      if (index % 5 === 0) await a.flush()
+    }
+    await a.checkpoint()
+    a.take("z")
+    await a.flush()
+    const before = await countedIn(a.store)
+    for (const { file } of (await a.segments.list()).slice(0, 2)) await a.segments.remove(file)
+    if (isRestarted) await a.stop()
+    await comeBack()
+    if (isRestarted) await a.start()
+    await untilWhole([a])
+    expect(await countedIn(a.store)).toEqual(before)
+    expect(await statistics(a)).toMatchObject({ variants: [{ n: 32, sum: 32 }] })
+  })
+
   it("says what is partial where a gateway is gone, and counts its log when that is named", async () => {
     const [a, gone] = await started({ logsMs: 1_500, creditsMs: 500 })
     a.take("a1")
@@ -277,10 +302,11 @@ describe("given a Redis that is emptied under gateways with checkpoints", () => 
     expect(await countedIn(a.store)).toEqual(await loggedBy([a]))
   })
 
-  it("counts each reward once, whatever is taken, repeated, kept, emptied and started again", async () => {
+  it("counts each reward once, whatever is taken, repeated, kept, emptied, older and started again", async () => {
     const names = ["D1", "D2", "D3", "D4", "D5"]
+    const often = ["take", "take", "take", "repeat", "repeat", "repeat", "flush", "flush", "checkpoint", "ask"] as const
     const step = fc.record({
-      what: fc.constantFrom("take", "take", "repeat", "repeat", "flush", "checkpoint", "empty", "restart", "look"),
+      what: fc.constantFrom(...often, "empty", "restart", "look", "save", "come back"),
       who: fc.nat(2),
       decision: fc.constantFrom(...names),
     })
@@ -292,24 +318,31 @@ describe("given a Redis that is emptied under gateways with checkpoints", () => 
           gateways.push(await new SharedGateway(redis.clients, { checkpointMs: 50 }).start())
         }
         let taken = 0
+        let comeBack = await redis.save()
         for (const { what, who, decision } of steps) {
           const gateway = gateways[who] as SharedGateway
           if (what === "empty") await redis.server.admin.flushall()
+          else if (what === "save") comeBack = await redis.save()
+          else if (what === "come back") await comeBack()
           else if (what === "look") await gateway.look()
+          else if (what === "ask") await statistics(gateway).catch(() => {})
           else if (what === "restart") {
             await gateway.stop()
             await gateway.start()
           } else if (what === "flush") await gateway.flush()
           else if (what === "checkpoint") await gateway.checkpoint().catch(() => {})
-          else if (gateway.isReady && what === "take") gateway.take(`${decision}-${taken++}`)
-          else if (gateway.isReady) gateway.reward({ decisionId: `${decision}-${taken % 3}` })
+          else if (what === "take") gateway.take(`${decision}-${taken++}`)
+          else gateway.reward({ decisionId: `${decision}-${taken % 3}` })
         }
         await untilWhole(gateways)
         const [first] = gateways as [SharedGateway]
         expect(await countedIn(first.store)).toEqual(await loggedBy(gateways))
+        const fresh = createRedisCounterStore(redis.clients, new SharedClock(), createRememberingLogger())
+        const { variants } = await fresh.statistics("banner-ctr", ALL_OF_CHAMPION)
+        for (const gateway of gateways) expect(await statistics(gateway)).toMatchObject({ variants })
         for (const gateway of gateways) await gateway.stop()
       }),
-      { numRuns: 12 },
+      { numRuns: 20 },
     )
   }, 180_000)
 })

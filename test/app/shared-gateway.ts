@@ -7,8 +7,10 @@ import { createRedisCounterStore } from "#src/adapters/redis/counter-store.ts"
 import { LOSS_WAITS } from "#src/adapters/redis/losses.ts"
 import { createRecorder, type Recorder } from "#src/app/recorder.ts"
 import { recover } from "#src/app/recover.ts"
+import { createRecoveringMarks, createRecoveringStore, type RecoveringStore } from "#src/app/recovering-store.ts"
 import { SharedRestore } from "#src/app/restore-shared.ts"
 import { GatewayError } from "#src/domain/errors.ts"
+import type { LogPosition } from "#src/domain/log-position.ts"
 import type { ConnectedClients } from "#test/adapters/redis/connected.ts"
 import { decisionEvent, factsOf, rewardEvent } from "#test/outcomes.ts"
 import { createRememberingLogger } from "#test/remembering-logger.ts"
@@ -33,7 +35,8 @@ export class SharedGateway {
   store!: ReturnType<typeof createRedisCounterStore>
   sharing!: SharedRestore
   log!: NdjsonOutcomeLog
-  #recorder: Recorder | undefined
+  recorder!: Recorder
+  #recovering!: RecoveringStore
   #isStopped = false
   #taking: Promise<unknown>[] = []
 
@@ -50,6 +53,7 @@ export class SharedGateway {
     this.log = await openOutcomeLog({ folder, logger, maxFileBytes: FILE_BYTES, syncAfterMs: 60_000 })
     this.#isStopped = false
     await this.sharing.know()
+    await this.#record()
     await this.look()
     return this
   }
@@ -57,25 +61,31 @@ export class SharedGateway {
   /** What the entry does every few seconds. */
   async look(): Promise<void> {
     await this.sharing.look()
-    if (this.#recorder === undefined) await unlessAway(() => this.#recover())
+    await unlessAway(() => this.#recovering.recover())
   }
 
-  async #recover(): Promise<void> {
+  /** Outcomes are taken from now on, and folded once those of earlier starts are. */
+  async #record(): Promise<void> {
     const { reader, log, store, logger } = this
+    const until = await reader.end()
     const marks = createFoldMarkFile(this.folder, logger)
-    const { positions } = await recover({ reader, log, store, marks, logger })
-    const clock = this.#clock
-    this.#recorder = createRecorder({ log, store, reader, marks, clock, logger, positions, foldEveryMs: 1 })
-  }
-
-  /** Whether it has caught up with its log, so that it takes outcomes here. */
-  get isReady(): boolean {
-    return this.#recorder !== undefined
-  }
-
-  get recorder(): Recorder {
-    if (this.#recorder === undefined) throw new Error("the gateway has not caught up with its log")
-    return this.#recorder
+    const positions = new Map<string, LogPosition>()
+    const recovering = createRecoveringStore(store, async () => {
+      const recovered = await recover({ reader, log, store, marks, logger, until })
+      for (const [experiment, position] of recovered.positions) positions.set(experiment, position)
+    })
+    this.#recovering = recovering
+    this.recorder = createRecorder({
+      log,
+      store: recovering,
+      reader,
+      marks: createRecoveringMarks(marks, recovering),
+      positions,
+      unfoldedTo: () => (recovering.recovered ? undefined : until),
+      clock: this.#clock,
+      logger,
+      foldEveryMs: 1,
+    })
   }
 
   /** A decision with a reward. */
@@ -91,10 +101,8 @@ export class SharedGateway {
 
   /** Folds what it has taken. @returns whether the store took it */
   async flush(): Promise<boolean> {
-    if (this.#recorder === undefined) return false
-    const { recorder } = this
     await Promise.all(this.#taking.splice(0))
-    return await unlessAway(() => recorder.flush())
+    return await unlessAway(() => this.recorder.flush())
   }
 
   async checkpoint(): Promise<void> {
@@ -110,9 +118,7 @@ export class SharedGateway {
     if (this.#isStopped) return
     this.#isStopped = true
     await Promise.all(this.#taking.splice(0))
-    if (this.#recorder === undefined) await this.log.close()
-    else await this.#recorder.close()
-    this.#recorder = undefined
+    await this.recorder.close()
   }
 }
 

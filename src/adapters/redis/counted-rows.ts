@@ -1,19 +1,16 @@
 import { isCallMetric } from "../../domain/call-counters.ts"
 import type { CounterRow } from "../../domain/statistics.ts"
 import type { RedisClient } from "./connection.ts"
-import { cellsOf, type MetaAndChanges, readHeld } from "./experiment-reader.ts"
+import { cellsOf, goesOn, type MetaAndChanges, type ReadState, readHeld, stateOf, UNREAD } from "./experiment-reader.ts"
 import { type ExperimentKeys, readCounterKey } from "./keys.ts"
 
-/** An experiment's counters but those of calls, as they were when it had changed so often. */
-export interface CountedRows {
+/** An experiment's counters but those of calls, as they were at a state. */
+export interface CountedRows extends ReadState {
   /** By key. */
   readonly rows: ReadonlyMap<string, readonly CounterRow[]>
-  readonly changes: number
-  readonly gone: number
-  readonly generation: string | undefined
 }
 
-const NO_ROWS: CountedRows = { rows: new Map(), changes: 0, gone: 0, generation: undefined }
+const NO_ROWS: CountedRows = { rows: new Map(), ...UNREAD }
 
 /** What nobody has asked for in so long, those of a removed experiment for example, is read anew when somebody does. */
 const UNASKED_SECONDS = 600
@@ -29,9 +26,14 @@ export class KnownRows {
     return this.#rows
   }
 
-  /** @param rows undefined where they have to be read from the beginning */
-  know(rows: CountedRows | undefined): void {
-    this.#rows = rows ?? NO_ROWS
+  /** @param known what they were made from: where that was forgotten meanwhile, they are too */
+  know(rows: CountedRows, known: CountedRows): void {
+    if (this.#rows !== NO_ROWS || known === NO_ROWS) this.#rows = rows
+  }
+
+  /** They have to be read from the beginning. */
+  forget(): void {
+    this.#rows = NO_ROWS
   }
 
   /** To be called now and then. */
@@ -56,8 +58,7 @@ export async function refreshRows(
   known: CountedRows,
   { meta, changed }: MetaAndChanges,
 ): Promise<CountedRows | undefined> {
-  const { changes, gone, generation } = meta
-  if (known.changes > 0 && (known.gone !== gone || known.generation !== generation)) return undefined
+  if (!goesOn(known, meta)) return undefined
   const wanted = changed.filter((key) => keys.read(key).kind === "c" && !isOfCalls(keys, key))
   const held = await readHeld(client, keys, wanted)
   const rows = new Map(known.rows)
@@ -66,7 +67,7 @@ export async function refreshRows(
     if (fields === undefined || Buffer.isBuffer(fields)) rows.delete(key)
     else rows.set(key, rowsOf(experiment, keys, key, fields))
   }
-  return { rows, changes, gone, generation }
+  return { rows, ...stateOf(meta) }
 }
 
 /** Counters of calls, read anew each time. @param changed all keys of the experiment */

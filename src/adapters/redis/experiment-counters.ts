@@ -10,24 +10,17 @@ import type { Loss } from "../../ports/shared-counters.ts"
 import type { RedisClient } from "./connection.ts"
 import { KnownRows, readCalls, refreshRows } from "./counted-rows.ts"
 import { CreditHours, hourOfCredit, hoursOf } from "./credit-hours.ts"
-import {
-  type MetaAndChanges,
-  parsePosition,
-  positionText,
-  readContents,
-  readGroups,
-  readMeta,
-  readResolution,
-  resultsOf,
-} from "./experiment-reader.ts"
+import { parsePosition, positionText, readContents, readGroups, readResolution, UNREAD } from "./experiment-reader.ts"
 import { type Additions, type FoldPart, type Layout, planFold, planRewards } from "./fold-plan.ts"
 import { ExperimentKeys } from "./keys.ts"
 import { type LossWaits, newMark } from "./losses.ts"
 import { MetCounters } from "./met-counters.ts"
 import { type Packed, PackedCounters } from "./packed-counters.ts"
 import { creditPlace, packReward } from "./packed-reward.ts"
+import { resetCounters } from "./reset.ts"
 import { Script, type ScriptArgument } from "./script.ts"
 import { purge, widen } from "./upkeep.ts"
+import { WholeReads } from "./whole-reads.ts"
 
 const FOLD = new Script("credits", "cells", "state", "fold")
 const REMEMBER = new Script("credits", "state", "remember")
@@ -61,6 +54,7 @@ export class ExperimentCounters {
   readonly #waits: LossWaits
   readonly #met: MetCounters
   readonly #packed: PackedCounters
+  readonly #reads: WholeReads
   readonly #logger: Logger
   readonly #counted = new KnownRows()
   #steps: readonly WidthStep[] | undefined
@@ -85,6 +79,7 @@ export class ExperimentCounters {
       logger,
       areOthers: () => this.#beginAnew(),
     })
+    this.#reads = new WholeReads(clients.reading, keys, this.#met, () => this.applyDue())
   }
 
   /** The mark of the counters that are folded into, empty before any were met. */
@@ -105,9 +100,13 @@ export class ExperimentCounters {
     const answers: RewardAnswer[] = []
     for (const part of parts) {
       const [status, detail, dropped] = await this.#foldPart(batch, part, answers.length)
-      if (status === "elsewhere") return { status, position: parsePosition(String(detail)) }
+      if (status === "elsewhere") {
+        const position = parsePosition(String(detail))
+        await this.#met.foundLogAt(batch.log, position)
+        return { status, position }
+      }
       if (status !== "folded") {
-        await this.#learn(status, detail)
+        await this.#learn(status)
         return "again"
       }
       if (Number(dropped) > 0) this.#reportDropped(batch.log, Number(dropped))
@@ -166,8 +165,8 @@ export class ExperimentCounters {
       if (text === null) return
       const { keys } = JSON.parse(text) as Additions
       const values = [this.#met.mark, text]
-      const [status, detail] = await APPLY_DUE.run(this.#clients.folding, [meta, changed, due, ...keys], values)
-      if (status !== "applied" && status !== "elsewhere") await this.#learn(status, detail)
+      const [status] = await APPLY_DUE.run(this.#clients.folding, [meta, changed, due, ...keys], values)
+      if (status !== "applied" && status !== "elsewhere") await this.#learn(status)
     }
   }
 
@@ -192,7 +191,7 @@ export class ExperimentCounters {
         let next = 0
         return asked.map((known) => known && String(answers).charAt(next++) === "d")
       }
-      await this.#learn(status, answers)
+      await this.#learn(status)
     }
     throw this.#others("keep changing")
   }
@@ -216,42 +215,31 @@ export class ExperimentCounters {
         ...part.packed,
       ]
       const keys = [meta, hours, expiry, ...part.credits]
-      const [status, detail] = await REMEMBER.run(this.#clients.folding, keys, values)
+      const [status] = await REMEMBER.run(this.#clients.folding, keys, values)
       if (status === "remembered") continue
-      await this.#learn(status, detail)
+      await this.#learn(status)
       return false
     }
     return true
   }
 
   async statistics(query: StatisticsQuery): Promise<Statistics> {
-    for (;;) {
-      const known = this.#counted.ask()
-      const read = await this.#readMeta(known.changes)
-      const partial = read.isLost ? await this.#met.lacking() : []
-      if (read.meta.due > 0) {
-        await this.applyDue()
-        continue
-      }
+    const ask = () => this.#counted.ask()
+    const { taken, version, partial } = await this.#reads.read(ask, async (known, read) => {
       const counted = await refreshRows(this.#clients.reading, this.#experiment, this.keys, known, read)
-      this.#counted.know(counted)
-      if (counted === undefined) continue
-      const rows = [...counted.rows.values()].flat().filter(({ metric }) => isAsked(metric, query))
-      const lacks = partial.length === 0 ? {} : { partial }
-      return { stateVersion: read.meta.version, ...lacks, ...summarise(rows, query) }
-    }
-  }
-
-  async #readMeta(since: number): Promise<MetaAndChanges & { readonly isLost: boolean }> {
-    const read = await readMeta(this.#clients.reading, this.keys, since)
-    const lacks = await this.#met.adopt(read.meta.generation)
-    this.#met.saw(read.positions)
-    return { ...read, isLost: lacks || read.meta.isLost }
+      if (counted === undefined) this.#counted.forget()
+      else this.#counted.know(counted, known)
+      return counted
+    })
+    const rows = [...taken.rows.values()].flat().filter(({ metric }) => isAsked(metric, query))
+    return { stateVersion: version, ...(partial.length === 0 ? {} : { partial }), ...summarise(rows, query) }
   }
 
   /** The counters are others than before: what was known of them holds no longer, and they know nothing of what was told those. */
   async #beginAnew(): Promise<void> {
     this.#hours.forget()
+    this.#counted.forget()
+    this.#packed.forget()
     this.#steps = undefined
     if (this.#resolution !== undefined) await this.keep(this.#resolution)
   }
@@ -263,7 +251,7 @@ export class ExperimentCounters {
 
   /** What the counters lack; undefined where they are whole. */
   async loss(): Promise<Loss | undefined> {
-    const read = await this.#readMeta(Number.POSITIVE_INFINITY)
+    const read = await this.#reads.meta()
     return read.isLost ? await this.#met.loss(read) : undefined
   }
 
@@ -278,23 +266,23 @@ export class ExperimentCounters {
   /** As lines of a checkpoint. */
   async pack(): Promise<Packed> {
     await this.applyDue()
-    const packed = await this.#packed.read(this.#clients.reading)
-    // What is being brought back is no checkpoint, nor what has taken its place unnoticed.
-    const lacks = await this.#met.adopt(packed.origins?.[0]?.mark)
-    if (lacks || packed.isLost) await this.#met.lacking()
-    return packed
+    return await this.#packed.readWhole(this.#clients.reading, this.#met)
   }
 
   async groups(): Promise<GroupStatistics> {
-    const { meta, changed } = await this.#readMeta(0)
-    if (meta.due > 0) await this.applyDue()
-    return await readGroups(this.#clients.reading, this.keys, changed)
+    return await this.#readAll((changed) => readGroups(this.#clients.reading, this.keys, changed))
   }
 
   async calls(): Promise<CounterRow[]> {
-    const { meta, changed } = await this.#readMeta(0)
-    if (meta.due > 0) await this.applyDue()
-    return await readCalls(this.#clients.reading, this.#experiment, this.keys, changed)
+    return await this.#readAll((changed) => readCalls(this.#clients.reading, this.#experiment, this.keys, changed))
+  }
+
+  async #readAll<T>(take: (changed: readonly string[]) => Promise<T>): Promise<T> {
+    const { taken } = await this.#reads.read(
+      () => UNREAD,
+      (_, { changed }) => take(changed),
+    )
+    return taken
   }
 
   async keep(resolution: Resolution): Promise<void> {
@@ -303,9 +291,10 @@ export class ExperimentCounters {
     this.#steps = widthSteps(resolution)
   }
 
+  /** Every start asks that first: it meets the counters by it, and knows from then on when they are lost. */
   async position(log: LogId): Promise<LogPosition | undefined> {
-    const text = await this.#clients.folding.hget(this.keys.logs, log)
-    return text === null ? undefined : parsePosition(text)
+    const { positions } = await this.#reads.meta()
+    return positions.get(log)
   }
 
   async contents(): Promise<CounterContents> {
@@ -321,7 +310,7 @@ export class ExperimentCounters {
   async tidyUp(nowSeconds: number, forgettableTo: (lacking: readonly LogId[]) => Promise<number>): Promise<void> {
     this.#counted.forgetUnasked(nowSeconds)
     const { folding } = this.#clients
-    const { meta, isLost } = await this.#readMeta(0)
+    const { meta, isLost } = await this.#reads.meta()
     const { generation } = meta
     if (generation === undefined) return
     if ((await folding.set(this.keys.tidied, "1", "PX", TIDY_EVERY_MS, "NX")) !== "OK") return
@@ -335,22 +324,7 @@ export class ExperimentCounters {
 
   /** Forgets everything but the rise of its version. */
   async reset(): Promise<void> {
-    const { meta, logs, changed, hours, expiry, due, missing, owed } = this.keys
-    const { folding } = this.#clients
-    const [known, credits, [seconds]] = await Promise.all([
-      folding.zrange(changed, "0", "-1"),
-      this.#hours.allKeys(),
-      folding.time(),
-    ])
-    const step = folding.multi()
-    for (const key of [...credits, ...known, logs, changed, hours, expiry, due, missing, owed]) step.unlink(key)
-    step.hincrby(meta, "version", 1)
-    step.hincrby(meta, "gone", 1)
-    // Without their mark other gateways take the counters for lost, and allocate nothing by them until their logs are folded again.
-    step.hdel(meta, "purged", "generation", "lost", "closed", "awaited", "filling")
-    // No checkpoint of before undoes it.
-    step.hset(meta, "since", 1_000 * (Number(seconds) + 1))
-    resultsOf(await step.exec())
+    await resetCounters(this.#clients.folding, this.keys)
     this.#hours.forget()
     this.#met.forget()
   }
@@ -383,9 +357,10 @@ export class ExperimentCounters {
   }
 
   /** Learns what a script refused by. */
-  async #learn(status: unknown, detail: unknown): Promise<void> {
+  async #learn(status: unknown): Promise<void> {
     if (status === "buckets") this.#hours.forget()
-    else if (status === "generation") await this.#met.adopt(detail === "" ? undefined : String(detail))
+    // With where logs stand: whoever knows nothing of that can't tell later what was lost.
+    else if (status === "generation") await this.#reads.meta()
     else if (status === "closed") throw this.#others("were lost and are restored: nothing is folded until then")
     else throw new TypeError(`[redis] a script answered ${String(status)}`)
   }

@@ -4,7 +4,7 @@ import type { CounterCell } from "../../domain/counter-table.ts"
 import { entryOf } from "../../domain/entry-of.ts"
 import { GatewayError } from "../../domain/errors.ts"
 import type { GroupRow } from "../../domain/group-rows.ts"
-import type { LogId, LogPosition } from "../../domain/log-position.ts"
+import { isAfter, type LogId, type LogPosition } from "../../domain/log-position.ts"
 import { emptySketch } from "../../domain/unit-sketch.ts"
 import type { GroupStatistics, SketchAddition } from "../../ports/counter-store.ts"
 import type { RedisClient } from "./connection.ts"
@@ -30,6 +30,7 @@ export type Held = Readonly<Record<string, string>> | Buffer
 export interface Meta {
   readonly generation: string | undefined
   readonly version: number
+  /** The number of the last change. */
   readonly changes: number
   readonly gone: number
   /** Tokens that died before this time are forgotten, epoch seconds. */
@@ -38,6 +39,21 @@ export interface Meta {
   readonly isLost: boolean
   /** Additions that are still to be made. */
   readonly due: number
+}
+
+/** Up to where a reader has read what is counted. */
+export type ReadState = Pick<Meta, "changes" | "gone" | "generation">
+
+export const UNREAD: ReadState = { changes: 0, gone: 0, generation: undefined }
+
+export function stateOf({ changes, gone, generation }: Meta): ReadState {
+  return { changes, gone, generation }
+}
+
+/** Whether what has changed is all that there is to read; else everything has to be read. */
+export function goesOn(known: ReadState, now: Meta): boolean {
+  if (known.changes === 0) return true
+  return known.gone === now.gone && known.generation === now.generation && known.changes <= now.changes
 }
 
 export interface MetaAndChanges {
@@ -198,7 +214,7 @@ export interface Changes {
 
 /** Reads what has changed since, and the positions that it stands for. @param since number of the last change that is known */
 export async function readChanges(client: RedisClient, keys: ExperimentKeys, since: number): Promise<Changes> {
-  const { meta, changed } = await readMeta(client, keys, since)
+  const { meta, changed, positions: before } = await readMeta(client, keys, since)
   const held = await readHeld(client, keys, changed)
   // What changes meanwhile is read again in one step with the positions: the same few keys each time, so that soon nothing else has changed.
   let busy: string[] = []
@@ -213,7 +229,8 @@ export async function readChanges(client: RedisClient, keys: ExperimentKeys, sin
     for (const key of busy) addRead(reading, keys, key)
     const [values, due, time, logs, hours, changes, ...read] = resultsOf(await reading.exec())
     const now = metaOf(values, due)
-    if (now.gone !== meta.gone || now.generation !== meta.generation) return await readChanges(client, keys, since)
+    const positions = positionsOf(logs as Record<string, string>)
+    if (!goesOn(meta, now) || haveFallenBack(before, positions)) return await readChanges(client, keys, since)
     const changedSince = changes as string[]
     if (now.due === 0 && changedSince.every((key) => busy.includes(key))) {
       takeHeld(busy, read, held)
@@ -223,7 +240,7 @@ export async function readChanges(client: RedisClient, keys: ExperimentKeys, sin
         (first, hour) => Math.min(first, creditHourStart(hour)),
         at / 1000,
       )
-      return { meta: now, at, creditedSince, positions: positionsOf(logs as Record<string, string>), held }
+      return { meta: now, at, creditedSince, positions, held }
     }
     busy = [...new Set([...busy, ...changedSince])]
   }
@@ -280,6 +297,11 @@ export function contentsOf(
   if (Buffer.isBuffer(value)) return { cells: [], groups: [], sketches: [{ experiment, ...sketchOf(names, value) }] }
   if (kind === "c") return { cells: cellsOf(experiment, names, value), groups: [], sketches: [] }
   return { cells: [], groups: groupRowsOf(names, value).map((row) => ({ experiment, ...row })), sketches: [] }
+}
+
+/** Whether any log stands before where it did. */
+function haveFallenBack(before: ReadonlyMap<LogId, LogPosition>, now: ReadonlyMap<LogId, LogPosition>): boolean {
+  return [...before].some(([log, position]) => isAfter(position, now.get(log)))
 }
 
 /** Where each log stands, by its id. */

@@ -49,7 +49,10 @@ export class LogLife {
   /** @param foldedTo epoch milliseconds; undefined: as it was said before */
   async alive(log: LogId, foldedTo: number | undefined): Promise<{ readonly lapsed: boolean }> {
     const { at } = await this.#time()
-    const values = [log, Math.floor(at), foldedTo === undefined ? "" : Math.floor(foldedTo), LAPSED_AFTER_MS]
+    const told = foldedTo === undefined ? "" : Math.floor(foldedTo)
+    // A Redis that came back with data of last week hasn't heard of it since; this process has.
+    const known = Math.floor(this.#known.get(log) ?? 0)
+    const values = [log, Math.floor(at), told, LAPSED_AFTER_MS, known]
     const [status] = await ALIVE.run(this.#client, [LOGS.seen, LOGS.time], values)
     if (status === "lapsed") {
       this.#known.delete(log)

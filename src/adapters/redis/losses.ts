@@ -35,14 +35,21 @@ export interface LossState extends Pick<Loss, "mark" | "since" | "creditedSince"
   readonly awaitedMs: number
 }
 
-/** Says that counters may have been lost. @param positions how far logs were folded in those before @returns their mark, and whether they lack any of that */
+/**
+ * Says that counters may have been lost.
+ *
+ * @param positions how far logs were folded in those before
+ * @param older the mark of counters that have fallen back behind a checkpoint: where they lack something, they become others
+ * @returns their mark, and whether they lack any of that
+ */
 export async function noteLoss(
   client: RedisClient,
   keys: ExperimentKeys,
   positions: ReadonlyMap<LogId, LogPosition>,
   { checkpointMs, logsMs }: LossWaits,
+  older = "",
 ): Promise<{ readonly mark: string; readonly lacks: boolean }> {
-  const values = [newMark(), checkpointMs, logsMs, ...flat(positions)]
+  const values = [newMark(), older, checkpointMs, logsMs, ...flat(positions)]
   const [mark, lacks] = await NOTE.run(client, [keys.meta, keys.logs, keys.missing], values)
   return { mark: String(mark), lacks: lacks === 1 }
 }

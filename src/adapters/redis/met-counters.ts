@@ -1,6 +1,6 @@
 import type { CounterContents } from "../../domain/counter-contents.ts"
 import { GatewayError } from "../../domain/errors.ts"
-import { isAfter, type LogId, type LogPosition } from "../../domain/log-position.ts"
+import { isAfter, type LogId, type LogPosition, samePosition } from "../../domain/log-position.ts"
 import type { Logger } from "../../ports/logger.ts"
 import type { Loss } from "../../ports/shared-counters.ts"
 import type { RedisClient } from "./connection.ts"
@@ -21,6 +21,9 @@ export interface MetCountersOptions {
   readonly areOthers: () => Promise<void>
 }
 
+/** How counters are that were read: under the same mark as those before, `older` where that was read late alone, `lost` where they lack something. */
+export type Compared = "as known" | "older" | "lost"
+
 /**
  * Which counters of an experiment a gateway believes to be folding into, and how far it has seen each log folded. Every script compares their mark:
  * those with another mark are others, and what the ones before had may have been lost.
@@ -29,6 +32,10 @@ export class MetCounters {
   readonly #options: MetCountersOptions
   #mark: string | undefined
   readonly #positions = new Map<LogId, LogPosition>()
+  /** How far logs had been folded that have fallen back, where that is said already. */
+  readonly #fellBack = new Map<LogId, LogPosition>()
+  /** How far logs are folded in the last checkpoint of these counters. */
+  #kept: ReadonlyMap<LogId, LogPosition> = new Map()
 
   constructor(options: MetCountersOptions) {
     this.#options = options
@@ -39,7 +46,12 @@ export class MetCounters {
     return this.#mark ?? ""
   }
 
-  /** Learns how far logs are folded. No log falls back but by a loss. */
+  /** How far logs were folded by now, to compare with what is read from now on. */
+  get positions(): ReadonlyMap<LogId, LogPosition> {
+    return new Map(this.#positions)
+  }
+
+  /** Learns how far logs are folded. */
   saw(positions: Iterable<readonly [LogId, LogPosition]>): void {
     for (const [log, position] of positions) {
       if (isAfter(position, this.#positions.get(log))) this.#positions.set(log, position)
@@ -51,6 +63,12 @@ export class MetCounters {
     if (this.#mark !== undefined) return
     this.#mark = mark
     this.saw(positions)
+    this.keep(new Map(positions))
+  }
+
+  /** There is a checkpoint of them. */
+  keep(positions: ReadonlyMap<LogId, LogPosition>): void {
+    this.#kept = positions
   }
 
   /** Takes the counters that there are for the experiment's. @returns whether they lack something that those before had */
@@ -63,13 +81,53 @@ export class MetCounters {
     const noted = await noteLoss(client, keys, this.#positions, waits)
     // Whoever could not be told is told at the next try.
     await areOthers()
-    this.#mark = noted.mark
+    this.#meet(noted.mark)
     if (!noted.lacks) return false
     logger.error(
       { experiment },
       "[redis] counters were lost: they are restored from a checkpoint, where there is one, and from the logs",
     )
     return true
+  }
+
+  /**
+   * Compares counters under the same mark with what was known before they were read. No log falls back but by a loss: of a server that came back
+   * with older data, or of a replica that took over before it had everything. Logs whose gateways live are folded again from there; for the others
+   * it is said what is missing. Counters that have fallen back behind a checkpoint become others, so that it is restored: files of logs may have
+   * been deleted by it.
+   */
+  async compare(known: ReadonlyMap<LogId, LogPosition>, read: ReadonlyMap<LogId, LogPosition>): Promise<Compared> {
+    this.saw(read)
+    const behind: [LogId, LogPosition][] = []
+    for (const [log, position] of known) {
+      if (!isAfter(position, read.get(log))) this.#fellBack.delete(log)
+      else if (!samePosition(this.#fellBack.get(log), position)) behind.push([log, position])
+    }
+    if (behind.length === 0) return "as known"
+    const { client, keys, waits, experiment, logger, areOthers } = this.#options
+    const isFar = [...this.#kept].some(([log, position]) => known.has(log) && isAfter(position, read.get(log)))
+    const noted = await (isFar
+      ? noteLoss(client, keys, this.#positions, waits, this.mark)
+      : noteLoss(client, keys, new Map(behind), { ...waits, checkpointMs: 0 }))
+    // Only what was read is older: a replica that lags behind, or the logs are folded again already.
+    if (!noted.lacks) return "older"
+    await areOthers()
+    this.#meet(noted.mark)
+    const logs = behind.map(([log]) => log)
+    logger.error(
+      { experiment, logs },
+      isFar
+        ? "[redis] came back with counters older than a checkpoint: they are restored from it, and from the logs"
+        : "[redis] came back with older counters: the logs are folded again from there",
+    )
+    return "lost"
+  }
+
+  /** The same where a fold found its log elsewhere than this gateway had folded it to. */
+  async foundLogAt(log: LogId, position: LogPosition | undefined): Promise<void> {
+    const known = this.#positions.get(log)
+    if (known === undefined) return
+    await this.compare(new Map([[log, known]]), new Map(position === undefined ? [] : [[log, position]]))
   }
 
   /**
@@ -121,8 +179,14 @@ export class MetCounters {
     const restored = await restoreContents({ client, keys, mark, creditsMs, nowSeconds }, contents)
     if (restored === undefined) return false
     await areOthers()
-    this.#mark = restored
+    this.#meet(restored)
     return true
+  }
+
+  /** Other counters, of which it is said already what they lack. */
+  #meet(mark: string): void {
+    this.#mark = mark
+    for (const [log, position] of this.#positions) this.#fellBack.set(log, position)
   }
 
   /** Says that the credits of a log are back. */
@@ -135,5 +199,6 @@ export class MetCounters {
   forget(): void {
     this.#mark = undefined
     this.#positions.clear()
+    this.#fellBack.clear()
   }
 }

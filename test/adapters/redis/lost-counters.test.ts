@@ -7,6 +7,7 @@ import { countedIn } from "#test/contract/opened-store.ts"
 import { ALL_OF_CHAMPION, decisionEvent, NOON, rewardEvent } from "#test/outcomes.ts"
 import { createRememberingLogger } from "#test/remembering-logger.ts"
 import { SharedClock } from "#test/shared-clock.ts"
+import { happensBefore } from "./happens-before.ts"
 import { SuiteRedis } from "./suite-redis.ts"
 
 /** Nobody has a checkpoint here: nothing is waited for before the logs are folded again. */
@@ -54,6 +55,41 @@ describe("given a Redis that is emptied under two gateways", () => {
     expect(await statistics(first)).toEqual(before)
     expect(await statistics(second)).toEqual(before)
     expect(await countedIn(first)).toEqual(counted)
+  })
+
+  it("knows of them from its start on, before it has folded anything", async () => {
+    const log = new GatewayLog("A").append(decisionEvent())
+    await log.catchUp(gateway())
+    const starting = gateway()
+    expect(await starting.positions("B")).toEqual(new Map())
+    await redis.server.admin.flushall()
+    await expect(statistics(starting)).rejects.toThrow(/not yet all of the logs A/)
+  })
+
+  it("knows of them once a fold was refused, as far as all logs were folded", async () => {
+    await new GatewayLog("A").append(decisionEvent()).catchUp(gateway())
+    const starting = gateway()
+    const b = new GatewayLog("B").append(decisionEvent({ decisionId: "b1" }), decisionEvent({ decisionId: "b2" }))
+    expect(await b.fold(starting, 1, 2)).toEqual({ status: "elsewhere", position: undefined })
+    await redis.server.admin.flushall()
+    await expect(statistics(starting)).rejects.toThrow(/not yet all of the logs A/)
+  })
+
+  it.each([
+    ["before it has read any", false],
+    ["once it has read some", true],
+  ])("gives no statistics that it read while they went, %s", async (_, hasRead) => {
+    const log = new GatewayLog("A").append(decisionEvent({ decisionId: "a1" }), decisionEvent({ decisionId: "a2" }))
+    await log.catchUp(gateway(), 1)
+    // What there is to be read is read first, and then the counters.
+    const reading = happensBefore(redis.clients.reading, "pipeline", hasRead ? 5 : 2, () =>
+      redis.server.admin.flushall(),
+    )
+    const clients = { folding: redis.clients.folding, reading }
+    const store = createRedisCounterStore(clients, new SharedClock(), createRememberingLogger(), NO_CHECKPOINT)
+    if (hasRead) await statistics(store)
+    await log.catchUp(gateway())
+    await expect(statistics(store)).rejects.toThrow(/not yet all of the logs A/)
   })
 
   it("says that they were lost also where it has made them and knows nothing else of them", async () => {

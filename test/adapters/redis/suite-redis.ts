@@ -24,6 +24,18 @@ export class SuiteRedis {
     return this.#server
   }
 
+  /** What it holds now. @returns puts that back in place of whatever it holds then */
+  async save(): Promise<() => Promise<void>> {
+    const { admin } = this.server
+    const names = await admin.keys("*")
+    const values = await Promise.all(names.map(async (name) => [name, await admin.dumpBuffer(name)] as const))
+    return async () => {
+      const step = admin.multi().flushall()
+      for (const [name, value] of values) if (value !== null) step.restore(name, 0, value)
+      await step.exec()
+    }
+  }
+
   get clients(): ConnectedClients {
     if (this.#clients === undefined) throw new Error("no test runs yet")
     return this.#clients

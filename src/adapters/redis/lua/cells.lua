@@ -39,9 +39,13 @@ local function add_all(additions, keys)
   end
 end
 
--- Notes that keys changed, by the experiment's count of changes. @param first, last their indexes in KEYS
+-- Notes that keys changed, by a number that rises with each change of the experiment. It is the time in microseconds, or one more than the last: a
+-- server that came back with older data makes no number anew that a reader may have seen before. @param first, last their indexes in KEYS
 local function note_changed(meta, changed, first, last)
   if last < first then return end
-  local number = redis.call('HINCRBY', meta, 'changes', 1)
+  local time = redis.call('TIME')
+  local last_number = tonumber(redis.call('HGET', meta, 'changes') or 0)
+  local number = string.format('%.0f', math.max(last_number + 1, time[1] * 1e6 + time[2]))
+  redis.call('HSET', meta, 'changes', number)
   for i = first, last do redis.call('ZADD', changed, number, KEYS[i]) end
 end
