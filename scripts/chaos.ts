@@ -3,7 +3,6 @@
  * `test/chaos`, which takes two minutes.
  *
  *   npm run chaos -- [--minutes 30] [--seed n]        every fault, one at a time
- *   npm run chaos -- --older                          Redis also comes back with older files
  *   npm run chaos -- --kills 100 --rewards 1000000    gateways and Redis are killed so often each, while so many rewards are sent
  *   npm run chaos -- --kills 100 --power log          a killed process loses what it had not synced
  *   npm run chaos -- --kills 100 --power store        Redis loses what it had not synced, a gateway its disk: REWARD_DURABILITY=store
@@ -18,10 +17,9 @@ const { values } = parseArgs({
     kills: { type: "string" },
     rewards: { type: "string", default: "0" },
     power: { type: "string" },
-    older: { type: "boolean", default: false },
   },
 })
-const { seed, kills, rewards, power, older } = values
+const { seed, kills, rewards, power } = values
 const minutes = values.minutes ?? (kills === undefined ? "30" : "0")
 
 const wrong = [
@@ -32,7 +30,6 @@ const wrong = [
   ...(power !== undefined && kills === undefined
     ? [`--power ${power}: it needs --kills, since it is what kills do`]
     : []),
-  ...(older && kills !== undefined ? ["--older: not with --kills, with which nothing else happens"] : []),
 ]
 if (wrong.length > 0) {
   process.stderr.write(`${wrong.join("\n")}\n`)
@@ -45,7 +42,6 @@ const plan = {
   REWARDS: rewards,
   ...(kills && { KILLS: kills }),
   ...(power && { POWER: power }),
-  ...(older && { OLDER: "1" }),
 }
 process.stdout.write(
   `${Object.entries(plan)

@@ -1,8 +1,8 @@
 import { expect, it } from "vitest"
 import { type PowerFailure, runChaos } from "./run-chaos.ts"
 
-const { SEED = String(Date.now()), MINUTES = "2", REWARDS = "0", KILLS, POWER, OLDER } = process.env
-const given = Object.entries({ SEED, MINUTES, REWARDS, KILLS, POWER, OLDER }).flatMap(([name, value]) =>
+const { SEED = String(Date.now()), MINUTES = "2", REWARDS = "0", KILLS, POWER } = process.env
+const given = Object.entries({ SEED, MINUTES, REWARDS, KILLS, POWER }).flatMap(([name, value]) =>
   value === undefined ? [] : [`${name}=${value}`],
 )
 /** What ends by counts may take as long as it likes. */
@@ -17,7 +17,6 @@ it(`loses and doubles nothing (${given.join(" ")} npx vitest run --project node 
     rewards: Number(REWARDS),
     kills: KILLS === undefined ? undefined : Number(KILLS),
     power: POWER as PowerFailure | undefined,
-    older: OLDER !== undefined,
   })
   expect({ wrong, happened }).toEqual({ wrong: [], happened })
   expect(decisions).toBeGreaterThan(100)

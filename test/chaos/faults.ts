@@ -1,5 +1,6 @@
 import { cpSync, existsSync, renameSync, rmSync } from "node:fs"
 import { join } from "node:path"
+import { setTimeout as sleep } from "node:timers/promises"
 import type { RedisServer } from "#test/adapters/redis/redis-servers.ts"
 import type { Fault } from "./fault.ts"
 import type { FaultProxy, Faults } from "./fault-proxy.ts"
@@ -78,22 +79,28 @@ export function emptyings({ redis }: Victims): readonly Fault[] {
   ]
 }
 
-/** Redis forgets what was counted lately. */
+/** Redis comes back as it was two seconds ago, and later as it was the time before. */
 export function returns({ redis }: Victims): readonly Fault[] {
   const files = filesOf(redis)
   const older = `${files}-older`
+  const newer = `${files}-newer`
+  const keepNewer = async () => {
+    await killed(redis)
+    cpSync(files, newer, { recursive: true })
+  }
   return [
     {
-      // The first time it is where it was, and later where it was the time before.
       name: "Redis is killed and comes back with older files",
       strike: async () => {
-        await killed(redis)
-        const newer = `${files}-newer`
-        cpSync(files, newer, { recursive: true })
-        if (existsSync(older)) {
-          rmSync(files, { recursive: true })
-          renameSync(older, files)
+        await keepNewer()
+        if (!existsSync(older)) {
+          renameSync(newer, older)
+          await redis.restart()
+          await sleep(2_000)
+          await keepNewer()
         }
+        rmSync(files, { recursive: true })
+        renameSync(older, files)
         renameSync(newer, older)
       },
       heal: () => redis.restart(),

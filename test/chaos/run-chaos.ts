@@ -34,8 +34,6 @@ export interface ChaosPlan {
   readonly kills?: number | undefined
   /** Undefined: what was written stays. */
   readonly power?: PowerFailure | undefined
-  /** Whether Redis also comes back with older files. */
-  readonly older?: boolean
 }
 
 export interface ChaosReport {
@@ -52,6 +50,8 @@ const GATEWAYS = 3
 const DECISIONS_AT_ONCE = 60
 const PACE = { lasts: [500, 3_000], quiet: [200, 1_500] } as const
 const KILLING_PACE = { lasts: [0, 500], quiet: [200, 1_500] } as const
+/** By so many decisions of an experiment each thread has had some. */
+const MET_BY_ALL = 100
 /** Longer than anything that a healed fault leaves to be done. */
 const SETTLED = { timeout: 180_000, interval: 500 }
 const LOSS: Readonly<Record<PowerFailure, LogLoss>> = { log: "unsynced decisions", store: "disks" }
@@ -69,8 +69,8 @@ export async function runChaos(plan: ChaosPlan): Promise<ChaosReport> {
   const playing = traffic.play(pick, plan.kills === undefined ? 4 : 12, () => running)
   const counted = new CountedDecisions()
   const watching = counted.watch(pick, () => running)
-  // A gateway that has met no counters yet can't know that they were lost.
-  await expect.poll(() => counted.areWhole(fleet.addresses, 1), SETTLED).toBe(true)
+  // A thread that has met no counters yet can't know that they were lost.
+  await expect.poll(() => counted.areWhole(fleet.addresses, MET_BY_ALL), SETTLED).toBe(true)
   const happened = await strike(plan, world, traffic)
   running = false
   await Promise.all([playing, watching])
@@ -191,8 +191,7 @@ async function strike(plan: ChaosPlan, world: World, traffic: AdTraffic): Promis
             ...ofGateways,
             ...ofRedis,
             ...freezes(world),
-            ...(plan.power === "store" ? [] : emptyings(world)),
-            ...(plan.older === true ? returns(world) : []),
+            ...(plan.power === "store" ? [] : [...emptyings(world), ...returns(world)]),
           ],
         ]
       : [ofGateways, ofRedis]
