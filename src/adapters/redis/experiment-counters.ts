@@ -12,7 +12,7 @@ import { KnownRows, readCalls, refreshRows } from "./counted-rows.ts"
 import { CreditHours, hourOfCredit, hoursOf } from "./credit-hours.ts"
 import { parsePosition, positionText, readContents, readGroups, readResolution, UNREAD } from "./experiment-reader.ts"
 import { type Additions, type FoldPart, type Layout, planFold, planRewards } from "./fold-plan.ts"
-import { ExperimentKeys } from "./keys.ts"
+import { EXPERIMENTS, ExperimentKeys } from "./keys.ts"
 import { type LossWaits, newMark } from "./losses.ts"
 import { MetCounters } from "./met-counters.ts"
 import { type Packed, PackedCounters } from "./packed-counters.ts"
@@ -241,6 +241,8 @@ export class ExperimentCounters {
     this.#counted.forget()
     this.#packed.forget()
     this.#steps = undefined
+    // A server that was emptied has forgotten it: whoever starts now learns of the loss by it.
+    await this.#clients.folding.sadd(EXPERIMENTS, this.#experiment)
     if (this.#resolution !== undefined) await this.keep(this.#resolution)
   }
 

@@ -62,6 +62,8 @@ export interface MetaAndChanges {
   readonly changed: readonly string[]
   /** Where each log stands. */
   readonly positions: ReadonlyMap<LogId, LogPosition>
+  /** How far logs were folded in counters that were lost, where these here don't have it yet. */
+  readonly missing: ReadonlyMap<LogId, LogPosition>
 }
 
 const META = ["generation", "version", "changes", "gone", "purged", "lost"] as const
@@ -69,15 +71,18 @@ const META = ["generation", "version", "changes", "gone", "purged", "lost"] as c
 /** Reads what is said of an experiment as a whole. @param since number of the last change that is known */
 export async function readMeta(client: RedisClient, keys: ExperimentKeys, since: number): Promise<MetaAndChanges> {
   const pipeline = client.pipeline()
+  // First: whoever learns which counters these are, and not how far logs were, takes others for a beginning.
+  pipeline.hgetall(keys.logs)
+  pipeline.hgetall(keys.missing)
   pipeline.hmget(keys.meta, ...META)
   pipeline.llen(keys.due)
   pipeline.zrangebyscore(keys.changed, `(${since}`, "+inf")
-  pipeline.hgetall(keys.logs)
-  const [values, due, changed, logs] = resultsOf(await pipeline.exec())
+  const [logs, missing, values, due, changed] = resultsOf(await pipeline.exec())
   return {
     meta: metaOf(values, due),
     changed: changed as string[],
     positions: positionsOf(logs as Record<string, string>),
+    missing: positionsOf(missing as Record<string, string>),
   }
 }
 

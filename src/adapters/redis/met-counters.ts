@@ -58,6 +58,15 @@ export class MetCounters {
     }
   }
 
+  /** Learns how far logs were folded in counters that were lost before these, which don't have it yet: that is said already. */
+  missed(positions: Iterable<readonly [LogId, LogPosition]>): void {
+    for (const [log, position] of positions) {
+      if (!isAfter(position, this.#positions.get(log))) continue
+      this.#positions.set(log, position)
+      this.#fellBack.set(log, position)
+    }
+  }
+
   /** Learns from a checkpoint what the counters were, where none were met since the start. */
   know(mark: string, positions: Iterable<readonly [LogId, LogPosition]>): void {
     if (this.#mark !== undefined) return

@@ -31,6 +31,7 @@ export class WholeReads {
   async meta(since = Number.POSITIVE_INFINITY): Promise<MetMeta> {
     const { positions } = this.#met
     const read = await readMeta(this.#client, this.#keys, since)
+    this.#met.missed(read.missing)
     const lacks = await this.#met.adopt(read.meta.generation)
     const hasFallenBack = (await this.#met.compare(positions, read.positions)) === "lost"
     return { ...read, hasFallenBack, isLost: lacks || hasFallenBack || read.meta.isLost }

@@ -75,6 +75,17 @@ describe("given a Redis that is emptied under two gateways", () => {
     await expect(statistics(starting)).rejects.toThrow(/not yet all of the logs A/)
   })
 
+  it("knows of them where they were lost a second time, and it was started in between", async () => {
+    const noted = gateway()
+    await new GatewayLog("A").append(decisionEvent()).catchUp(noted)
+    await redis.server.admin.flushall()
+    await expect(statistics(noted)).rejects.toThrow(/not yet all of the logs A/)
+    const starting = gateway()
+    expect(await starting.positions("B")).toEqual(new Map())
+    await redis.server.admin.flushall()
+    await expect(statistics(starting)).rejects.toThrow(/not yet all of the logs A/)
+  })
+
   it.each([
     ["before it has read any", false],
     ["once it has read some", true],
