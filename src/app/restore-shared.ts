@@ -5,7 +5,7 @@ import type { CounterArchive, CounterContents } from "../ports/counter-archive.t
 import type { LogSegments } from "../ports/log-segments.ts"
 import type { Logger } from "../ports/logger.ts"
 import type { OutcomeReader } from "../ports/outcome-reader.ts"
-import type { Loss, SharedCounters } from "../ports/shared-counters.ts"
+import type { KnownCounters, Loss, SharedCounters } from "../ports/shared-counters.ts"
 import { isBehind } from "./catch-up.ts"
 import { type LogPart, partsOf } from "./log-parts.ts"
 import { eachCounted } from "./restore-checkpoint.ts"
@@ -13,7 +13,7 @@ import { eachCounted } from "./restore-checkpoint.ts"
 /** Clocks differ: a reward may have been taken a little before its decision was made. */
 const CLOCKS_DIFFER_MS = 3_600_000
 
-const NOTHING = { positions: [], cells: [], groups: [], sketches: [] } satisfies CounterContents
+const NOTHING: CounterContents = { positions: [], cells: [], groups: [], sketches: [] }
 
 /** One of a folder's logs. */
 export interface OwnLog {
@@ -22,8 +22,8 @@ export interface OwnLog {
 }
 
 export interface RestoreSharedDeps {
-  /** Every log of the folder, whoever writes to it. */
-  readonly logs: readonly OwnLog[]
+  /** Every log of the folder that is there by now, whoever writes to it. */
+  readonly logs: () => Promise<readonly OwnLog[]>
   readonly store: SharedCounters & Pick<CounterArchive, "remember">
   readonly checkpoints: Pick<Checkpoints, "newest">
   readonly logger: Logger
@@ -48,10 +48,17 @@ export class SharedRestore {
     return this.#losses
   }
 
-  /** Tells the store what the counters were when this gateway last looked, at the start. @throws GatewayError `log_unavailable` */
-  async know(): Promise<void> {
-    const checkpoint = await this.#deps.checkpoints.newest()
-    if (checkpoint !== undefined) this.#deps.store.know(checkpoint.contents)
+  /**
+   * Tells the store what the counters were in the last checkpoint, before anything is read of them: those that there are may be others.
+   *
+   * @returns the same, for the stores of other threads
+   * @throws GatewayError `log_unavailable`
+   */
+  async know(): Promise<KnownCounters> {
+    const { positions, origins = [] } = (await this.#deps.checkpoints.newest())?.contents ?? NOTHING
+    const known = { positions, origins }
+    this.#deps.store.know(known)
+    return known
   }
 
   /** Does what there is to do. @throws GatewayError `store_unavailable`, `log_unavailable` */
@@ -61,7 +68,8 @@ export class SharedRestore {
     if (this.#losses.length === 0) return
     const restored = await this.#restore()
     if (restored) this.#losses = await store.losses()
-    if (await bringBack(this.#losses, this.#deps)) this.#losses = await store.losses()
+    const deps = { ...this.#deps, logs: await this.#deps.logs() }
+    if (await bringBack(this.#losses, deps)) this.#losses = await store.losses()
   }
 
   /** @returns whether any counters were restored */
@@ -110,7 +118,7 @@ function hasMore({ contents }: Checkpoint, { experiment, mark, since, positions 
  */
 export async function bringBack(
   losses: readonly Loss[],
-  { logs, store, logger }: Pick<RestoreSharedDeps, "logs" | "store" | "logger">,
+  { logs, store, logger }: Pick<RestoreSharedDeps, "store" | "logger"> & { readonly logs: readonly OwnLog[] },
 ): Promise<boolean> {
   const since = creditsSince(losses)
   const parts = await partsOf(logs.map(({ reader }) => reader))

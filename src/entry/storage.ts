@@ -20,7 +20,7 @@ import type { CounterArchive } from "../ports/counter-archive.ts"
 import type { CounterStore } from "../ports/counter-store.ts"
 import type { ExperimentStore } from "../ports/experiment-store.ts"
 import type { Logger } from "../ports/logger.ts"
-import type { Loss } from "../ports/shared-counters.ts"
+import type { KnownCounters, Loss } from "../ports/shared-counters.ts"
 import { foldMarksOf } from "./recording.ts"
 import type { SharedStore } from "./shared-store.ts"
 
@@ -49,6 +49,7 @@ export class Storage {
   #unwritten: readonly string[] = []
   #lostFiles = 0
   #preparing: Promise<void> | undefined
+  #knowing: Promise<KnownCounters> | undefined
   /** This gateway's part in restoring what others share; undefined where they share nothing, or before the start. */
   #sharing: SharedRestore | undefined
   #looking: Promise<void> | undefined
@@ -87,6 +88,15 @@ export class Storage {
       throw error
     })
     await this.#preparing
+  }
+
+  /** What the shared counters were in the last checkpoint, which the store is told by this; nothing of a store of its own. @throws as `prepare` */
+  async know(): Promise<KnownCounters> {
+    this.#knowing ??= this.#know().catch((error: unknown) => {
+      this.#knowing = undefined
+      throw error
+    })
+    return await this.#knowing
   }
 
   get isShared(): boolean {
@@ -128,22 +138,24 @@ export class Storage {
     }
   }
 
+  async #know(): Promise<KnownCounters> {
+    const { dataDir, shared, logger } = this.#options
+    if (shared === undefined) return { positions: [] }
+    const logs = async () =>
+      (await logFolders(dataDir)).map(({ folder }) => ({
+        reader: createOutcomeReader(folder),
+        segments: createLogSegments(folder),
+      }))
+    this.#sharing = new SharedRestore({ logs, store: shared.archive, checkpoints: this.checkpoints, logger })
+    return await this.#sharing.know()
+  }
+
   async #prepare(): Promise<void> {
     const { dataDir, threads, shared, logger } = this.#options
     const folders = await logFolders(dataDir)
+    await this.know()
     if (shared !== undefined) {
-      this.#sharing ??= new SharedRestore({
-        logs: folders.map(({ folder }) => ({
-          reader: createOutcomeReader(folder),
-          segments: createLogSegments(folder),
-        })),
-        store: shared.archive,
-        checkpoints: this.checkpoints,
-        logger,
-      })
-      // Before anything is read of the counters: those that there are may be others than the last.
-      await this.#sharing.know()
-      await this.#sharing.look()
+      await this.#sharing?.look()
     } else {
       this.#lostFiles = await restoreStore({
         readers: folders.map(({ folder }) => createOutcomeReader(folder)),

@@ -22,6 +22,9 @@ export interface Loss {
   readonly owed: ReadonlyMap<LogId, LogPosition>
 }
 
+/** Which counters there were, and where each log stood in them. */
+export type KnownCounters = Pick<CounterContents, "positions" | "origins">
+
 /**
  * Counters that gateways share, as far as restoring them goes. They are restored from a checkpoint in three steps: `restoreLost` puts the counters
  * and the positions of all logs there; each gateway gives the credits of its logs up to those positions back, by `remember`, and says so by
@@ -32,7 +35,7 @@ export interface Loss {
  */
 export interface SharedCounters {
   /** Says what counters were like when a checkpoint was made: a gateway that has met none yet tells by that whether they were lost. */
-  know(contents: Pick<CounterContents, "positions" | "origins">): void
+  know(counters: KnownCounters): void
   /** What is lacking, of each experiment whose counters were lost and are not whole. */
   losses(): Promise<readonly Loss[]>
   /**

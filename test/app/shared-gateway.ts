@@ -49,7 +49,12 @@ export class SharedGateway {
   async start(): Promise<this> {
     const { folder, logger, checkpoints, reader, segments } = this
     this.store = createRedisCounterStore(this.#clients, this.#clock, logger, this.#waits)
-    this.sharing = new SharedRestore({ logs: [{ reader, segments }], store: this.store, checkpoints, logger })
+    this.sharing = new SharedRestore({
+      logs: async () => [{ reader, segments }],
+      store: this.store,
+      checkpoints,
+      logger,
+    })
     this.log = await openOutcomeLog({ folder, logger, maxFileBytes: FILE_BYTES, syncAfterMs: 60_000 })
     this.#isStopped = false
     await this.sharing.know()

@@ -14,6 +14,7 @@ import type { SnapshotLineage } from "../../domain/snapshot.ts"
 import type { PartStates } from "../../http/routes/health.ts"
 import type { AuditLine, AuditQuery, AuditRecord } from "../../ports/audit-log.ts"
 import type { StoredKey } from "../../ports/key-store.ts"
+import type { KnownCounters } from "../../ports/shared-counters.ts"
 import type { Keys } from "../kept-keys.ts"
 import type { RecordingState } from "../recording.ts"
 
@@ -41,6 +42,8 @@ export interface ControlFunctions {
   connectDatabase(port: MessagePort): void
   /** Settles when logs may be folded: the store is no longer to be made anew. @throws GatewayError `store_unavailable`, `log_unavailable` */
   prepare(): Promise<void>
+  /** What shared counters were in the last checkpoint: for the thread's own store, before it reads any. @throws as `prepare` */
+  know(): Promise<KnownCounters>
   /** States of the whole process. */
   readParts(): Promise<PartStates>
   /** Metrics of the whole process, in Prometheus' text format. */
@@ -65,6 +68,8 @@ export interface ServingFunctions {
   open(): Promise<boolean>
   /** Folds what earlier starts logged, where that could not be done yet. */
   recover(): Promise<void>
+  /** Folds what its log has. @throws GatewayError `store_unavailable`, `log_unavailable` */
+  flush(): Promise<void>
   /** Writes a revision to its own log, durably. @throws GatewayError `log_unavailable` */
   logRevision(event: ExperimentEvent): Promise<void>
   /** Writes how far the audit trail reaches to its own log, durably. @throws GatewayError `log_unavailable` */

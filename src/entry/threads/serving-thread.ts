@@ -88,6 +88,7 @@ async function openThread(settings: ThreadSettings, control: Control) {
 
   const functions: Omit<ServingFunctions, "open"> = {
     recover: () => store.recover(),
+    flush: () => recorder.flush(),
     logRevision: (event) => recorder.recordExperiment(event),
     logAudit: (event) => recorder.recordAudit(event),
     learn: ({ experiment, definitions }) => experiments.learn(experiment, definitions),
@@ -126,6 +127,7 @@ async function openStores(
 ): Promise<Pick<RecordingOptions, "archive" | "experimentStore">> {
   if (redis !== undefined) {
     const { archive, experimentStore } = await openSharedStore(redis, rewardDurability, clock, logger)
+    archive.know(await control.call("know", undefined))
     return { archive, experimentStore: withDeadlines(experimentStore) }
   }
   const database = new DatabasePort((port) => control.tell("connectDatabase", port, [port]))

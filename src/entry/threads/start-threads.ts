@@ -55,6 +55,7 @@ export async function startThreads(start: Start, count: number): Promise<Running
   const control: ControlFunctions = {
     connectDatabase: (port) => storage.database.connect(port),
     prepare: () => storage.prepare(),
+    know: () => storage.know(),
     readParts: async () => ({ ...(await readParts()), threads: threadsState(count, experiments.untold) }),
     expose: () => state.expose(),
     listKeys: () => apiKeys.list(),
@@ -123,6 +124,7 @@ export async function startThreads(start: Start, count: number): Promise<Running
     publisher,
     reallocator,
     recovery,
+    flush: () => threads.callAll("flush", undefined),
     clock,
     logger,
   }
