@@ -141,8 +141,9 @@ async function startInThisThread({ config, dataDir, logger, shared, unlock }: St
   })
   watchTargets(gateway.metrics.registry, () => targets.guards)
   const logs = await retainedLogs(dataDir, logger)
+  const flush = () => recorder.flush()
   const upkeep = new Upkeep(
-    { config, dataDir, storage, keys, apiKeys, backends, ...gateway, recovery: store, clock, logger },
+    { config, dataDir, storage, keys, apiKeys, backends, ...gateway, recovery: store, flush, clock, logger },
     logs,
   )
   await upkeep.publishAll()

@@ -49,6 +49,8 @@ export interface UpkeepParts {
   readonly reallocator: Reallocator
   /** Whether everything that earlier starts logged is folded. */
   readonly recovery: Pick<RecoveringStore, "recovered" | "recover">
+  /** Folds what the logs of all threads have. May reject. */
+  readonly flush: () => Promise<unknown>
   readonly clock: Clock
   readonly logger: Logger
 }
@@ -135,7 +137,7 @@ export class Upkeep {
       setInterval(() => void apiKeys.noteUses(), NOTE_USES_EVERY_MS),
       setInterval(() => void reallocator.tick(), REALLOCATE_EVERY_MS),
       setInterval(() => void storage.tidyUp(), TIDY_EVERY_MS),
-      setInterval(() => void storage.restoreLost(), LOOK_FOR_LOSSES_EVERY_MS),
+      setInterval(() => void this.#lookForLosses(), LOOK_FOR_LOSSES_EVERY_MS),
       setInterval(() => {
         void storage.noteUnwritten()
         this.#forgetBackends()
@@ -153,6 +155,14 @@ export class Upkeep {
   /** What is under way has ended, or `timeoutMs` have passed: a folder on a device that hangs must not keep the process. */
   async settled(timeoutMs: number): Promise<void> {
     await within(Promise.all([this.#documents.settled(), this.#retention.settled()]), timeoutMs)
+  }
+
+  /** Does its part where shared counters were lost: nobody has to wait for a log that has no traffic. */
+  async #lookForLosses(): Promise<void> {
+    const { storage, flush } = this.#parts
+    await storage.restoreLost()
+    // What fails is counted and logged where it fails.
+    if (storage.losses.some(({ isAwaited }) => isAwaited)) await Promise.allSettled([flush()])
   }
 
   #forgetBackends(): void {

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { expect, it, onTestFinished } from "vitest"
-import { startRedis } from "#test/adapters/redis/redis-servers.ts"
+import { type RedisServer, startRedis } from "#test/adapters/redis/redis-servers.ts"
 import { GatewayProcess } from "#test/crash/gateway-process.ts"
 import { temporaryFolder } from "#test/temporary-folder.ts"
 
@@ -34,26 +34,29 @@ async function redisPart({ address }: GatewayProcess) {
   return parts["redis"]?.detail
 }
 
+function settingsOf({ port }: RedisServer, threads: string): Readonly<Record<string, string>> {
+  return { ...KEYS, REDIS_URL: `redis://127.0.0.1:${port}`, SHUTDOWN_DELAY_SECONDS: "0", THREADS: threads }
+}
+
+/** Each start writes one: that of a second has what the first counted. */
+function secondCheckpointIn(folder: string): string {
+  return join(folder, "data", "checkpoints", "00000002.json.gz")
+}
+
 it.each(["1", "2"])(
   "learns on from its checkpoint when Redis is emptied under it and before a start, with %s threads",
   async (threads) => {
     const redis = await startRedis()
     onTestFinished(() => redis.stop())
     const folder = temporaryFolder()
-    const settings = {
-      ...KEYS,
-      REDIS_URL: `redis://127.0.0.1:${redis.port}`,
-      SHUTDOWN_DELAY_SECONDS: "0",
-      THREADS: threads,
-    }
+    const settings = settingsOf(redis, threads)
     const first = await GatewayProcess.start(folder, settings)
     const sent = await reward(first, "u1")
     await expect.poll(() => counted(first), { timeout: 60_000 }).toBe(1)
     expect(await first.stop()).toBe(0)
 
     const second = await GatewayProcess.start(folder, settings)
-    const checkpoint = join(folder, "data", "checkpoints", "00000001.json.gz")
-    await expect.poll(() => existsSync(checkpoint), { timeout: 60_000 }).toBe(true)
+    await expect.poll(() => existsSync(secondCheckpointIn(folder)), { timeout: 60_000 }).toBe(true)
     await redis.admin.flushall()
     await reward(second, "u2")
     await expect.poll(() => counted(second), { timeout: 60_000, interval: 250 }).toBe(2)
@@ -69,3 +72,47 @@ it.each(["1", "2"])(
   },
   240_000,
 )
+
+it.each(["1", "2"])(
+  "says nothing of what was lost while it was down and Redis away, with %s threads",
+  async (threads) => {
+    const redis = await startRedis()
+    onTestFinished(() => redis.stop())
+    const folder = temporaryFolder()
+    const settings = settingsOf(redis, threads)
+    const first = await GatewayProcess.start(folder, settings)
+    await reward(first, "u1")
+    await expect.poll(() => counted(first), { timeout: 60_000 }).toBe(1)
+    expect(await first.stop()).toBe(0)
+    const second = await GatewayProcess.start(folder, settings)
+    await expect.poll(() => existsSync(secondCheckpointIn(folder)), { timeout: 60_000 }).toBe(true)
+    expect(await second.stop()).toBe(0)
+
+    redis.signal("SIGKILL")
+    const third = await GatewayProcess.start(folder, settings)
+    await redis.restart()
+    const said = new Set<number | undefined>()
+    const say = async () => {
+      const now = await counted(third)
+      said.add(now)
+      return now
+    }
+    await expect.poll(say, { timeout: 60_000, interval: 10 }).toBe(1)
+    expect(said).toEqual(new Set([undefined, 1]))
+    expect(await third.stop()).toBe(0)
+  },
+  240_000,
+)
+
+it("waits for no traffic where nobody has a checkpoint", async () => {
+  const redis = await startRedis()
+  onTestFinished(() => redis.stop())
+  const gateway = await GatewayProcess.start(temporaryFolder(), settingsOf(redis, "1"))
+  await reward(gateway, "u1")
+  await expect.poll(() => counted(gateway), { timeout: 10_000 }).toBe(1)
+  await redis.admin.flushall()
+  await expect.poll(() => counted(gateway), { timeout: 10_000 }).toBeUndefined()
+  // Checkpoints are waited for for twenty seconds; a log is heard of every minute.
+  await expect.poll(() => counted(gateway), { timeout: 45_000, interval: 250 }).toBe(1)
+  expect(await gateway.stop()).toBe(0)
+}, 120_000)
