@@ -1,9 +1,7 @@
 import * as fc from "fast-check"
 import { describe, expect, it, onTestFinished } from "vitest"
-import { createMemoryCounterStore } from "#src/adapters/memory/counter-store.ts"
 import { createRedisAllocationStore } from "#src/adapters/redis/allocation-store.ts"
 import { createRedisCounterStore } from "#src/adapters/redis/counter-store.ts"
-import { catchUp } from "#src/app/catch-up.ts"
 import { countGoneLogs } from "#src/app/count-gone-logs.ts"
 import { SharedRestore } from "#src/app/restore-shared.ts"
 import { GatewayError } from "#src/domain/errors.ts"
@@ -14,31 +12,9 @@ import { countedIn } from "#test/contract/opened-store.ts"
 import { ALL_OF_CHAMPION, rewardEvent } from "#test/outcomes.ts"
 import { createRememberingLogger } from "#test/remembering-logger.ts"
 import { SharedClock } from "#test/shared-clock.ts"
-import { SharedGateway } from "./shared-gateway.ts"
+import { loggedBy, SharedGateway, untilWhole } from "./shared-gateway.ts"
 
 const ALLOCATION = { revision: 1, stateVersion: 3, allocation: [0.25, 0.75], reasons: ["policy", "policy"] } as const
-
-/** Gateways that look and fold until nothing is lacking. */
-async function untilWhole(gateways: readonly SharedGateway[]): Promise<void> {
-  const settle = async () => {
-    const folded: boolean[] = []
-    for (const gateway of gateways) await gateway.look()
-    for (const gateway of gateways) folded.push(await gateway.flush())
-    for (const gateway of gateways) await gateway.look()
-    return folded.every(Boolean) && gateways.every(({ sharing }) => sharing.losses.length === 0)
-  }
-  await expect.poll(settle, { timeout: 30_000, interval: 50 }).toBe(true)
-}
-
-/** What the logs say, each folded once. */
-async function loggedBy(gateways: readonly SharedGateway[]) {
-  const store = createMemoryCounterStore(new SharedClock())
-  for (const { reader, log } of gateways) {
-    const others = { readFrom: undefined, position: undefined }
-    await catchUp({ reader, store, log: log.id, stands: new Map(), others, until: undefined })
-  }
-  return await countedIn(store)
-}
 
 describe("given a Redis that is emptied under gateways with checkpoints", () => {
   const redis = new SuiteRedis()

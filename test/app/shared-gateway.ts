@@ -1,3 +1,5 @@
+import { expect } from "vitest"
+import { createMemoryCounterStore } from "#src/adapters/memory/counter-store.ts"
 import { createLogSegments } from "#src/adapters/ndjson/log-segments.ts"
 import { type NdjsonOutcomeLog, openOutcomeLog } from "#src/adapters/ndjson/outcome-log.ts"
 import { createOutcomeReader } from "#src/adapters/ndjson/outcome-reader.ts"
@@ -5,6 +7,7 @@ import { createCheckpointFiles } from "#src/adapters/node-files/checkpoints.ts"
 import { createFoldMarkFile } from "#src/adapters/node-files/fold-marks.ts"
 import { createRedisCounterStore } from "#src/adapters/redis/counter-store.ts"
 import { LOSS_WAITS } from "#src/adapters/redis/losses.ts"
+import { catchUp } from "#src/app/catch-up.ts"
 import { createRecorder, type Recorder } from "#src/app/recorder.ts"
 import { recover } from "#src/app/recover.ts"
 import { createRecoveringMarks, createRecoveringStore, type RecoveringStore } from "#src/app/recovering-store.ts"
@@ -12,6 +15,7 @@ import { SharedRestore } from "#src/app/restore-shared.ts"
 import { GatewayError } from "#src/domain/errors.ts"
 import type { LogPosition } from "#src/domain/log-position.ts"
 import type { ConnectedClients } from "#test/adapters/redis/connected.ts"
+import { countedIn } from "#test/contract/opened-store.ts"
 import { decisionEvent, factsOf, rewardEvent } from "#test/outcomes.ts"
 import { createRememberingLogger } from "#test/remembering-logger.ts"
 import { SharedClock } from "#test/shared-clock.ts"
@@ -136,4 +140,26 @@ async function unlessAway(work: () => Promise<unknown>): Promise<boolean> {
     if (error instanceof GatewayError && error.code === "store_unavailable") return false
     throw error
   }
+}
+
+/** Gateways that look and fold until nothing is lacking. */
+export async function untilWhole(gateways: readonly SharedGateway[]): Promise<void> {
+  const settle = async () => {
+    const folded: boolean[] = []
+    for (const gateway of gateways) await gateway.look()
+    for (const gateway of gateways) folded.push(await gateway.flush())
+    for (const gateway of gateways) await gateway.look()
+    return folded.every(Boolean) && gateways.every(({ sharing }) => sharing.losses.length === 0)
+  }
+  await expect.poll(settle, { timeout: 30_000, interval: 50 }).toBe(true)
+}
+
+/** What the logs say, each folded once. */
+export async function loggedBy(gateways: readonly SharedGateway[]) {
+  const store = createMemoryCounterStore(new SharedClock())
+  for (const { reader, log } of gateways) {
+    const others = { readFrom: undefined, position: undefined }
+    await catchUp({ reader, store, log: log.id, stands: new Map(), others, until: undefined })
+  }
+  return await countedIn(store)
 }
