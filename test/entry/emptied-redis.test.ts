@@ -38,9 +38,22 @@ function settingsOf({ port }: RedisServer, threads: string): Readonly<Record<str
   return { ...KEYS, REDIS_URL: `redis://127.0.0.1:${port}`, SHUTDOWN_DELAY_SECONDS: "0", THREADS: threads }
 }
 
-/** Each start writes one: that of a second has what the first counted. */
-function secondCheckpointIn(folder: string): string {
-  return join(folder, "data", "checkpoints", "00000002.json.gz")
+async function written(folder: string, checkpoint: number): Promise<void> {
+  const file = join(folder, "data", "checkpoints", `0000000${checkpoint}.json.gz`)
+  await expect.poll(() => existsSync(file), { timeout: 60_000 }).toBe(true)
+}
+
+/** A gateway with a checkpoint that has one reward: each start writes one, so that of a second has what the first counted. */
+async function checkpointed(redis: RedisServer, threads: string) {
+  const folder = temporaryFolder()
+  const start = () => GatewayProcess.start(folder, settingsOf(redis, threads))
+  const first = await start()
+  const sent = await reward(first, "u1")
+  await expect.poll(() => counted(first), { timeout: 60_000 }).toBe(1)
+  expect(await first.stop()).toBe(0)
+  const gateway = await start()
+  await written(folder, 2)
+  return { gateway, sent, start }
 }
 
 it.each(["1", "2"])(
@@ -48,27 +61,19 @@ it.each(["1", "2"])(
   async (threads) => {
     const redis = await startRedis()
     onTestFinished(() => redis.stop())
-    const folder = temporaryFolder()
-    const settings = settingsOf(redis, threads)
-    const first = await GatewayProcess.start(folder, settings)
-    const sent = await reward(first, "u1")
-    await expect.poll(() => counted(first), { timeout: 60_000 }).toBe(1)
-    expect(await first.stop()).toBe(0)
-
-    const second = await GatewayProcess.start(folder, settings)
-    await expect.poll(() => existsSync(secondCheckpointIn(folder)), { timeout: 60_000 }).toBe(true)
+    const { gateway, sent, start } = await checkpointed(redis, threads)
     await redis.admin.flushall()
-    await reward(second, "u2")
-    await expect.poll(() => counted(second), { timeout: 60_000, interval: 250 }).toBe(2)
-    expect(await post(`${second.address}/reward`, sent)).toMatchObject({ body: { status: "duplicate" } })
-    expect(await second.stop()).toBe(0)
+    await reward(gateway, "u2")
+    await expect.poll(() => counted(gateway), { timeout: 60_000, interval: 250 }).toBe(2)
+    expect(await post(`${gateway.address}/reward`, sent)).toMatchObject({ body: { status: "duplicate" } })
+    expect(await gateway.stop()).toBe(0)
 
     await redis.admin.flushall()
-    const third = await GatewayProcess.start(folder, settings)
-    await expect.poll(() => counted(third), { timeout: 60_000, interval: 250 }).toBe(2)
-    expect(await post(`${third.address}/reward`, sent)).toMatchObject({ body: { status: "duplicate" } })
-    await expect.poll(() => redisPart(third), { timeout: 60_000 }).not.toContain("lost")
-    expect(await third.stop()).toBe(0)
+    const next = await start()
+    await expect.poll(() => counted(next), { timeout: 60_000, interval: 250 }).toBe(2)
+    expect(await post(`${next.address}/reward`, sent)).toMatchObject({ body: { status: "duplicate" } })
+    await expect.poll(() => redisPart(next), { timeout: 60_000 }).not.toContain("lost")
+    expect(await next.stop()).toBe(0)
   },
   240_000,
 )
@@ -78,36 +83,31 @@ it.each(["1", "2"])(
   async (threads) => {
     const redis = await startRedis()
     onTestFinished(() => redis.stop())
-    const folder = temporaryFolder()
-    const settings = settingsOf(redis, threads)
-    const first = await GatewayProcess.start(folder, settings)
-    await reward(first, "u1")
-    await expect.poll(() => counted(first), { timeout: 60_000 }).toBe(1)
-    expect(await first.stop()).toBe(0)
-    const second = await GatewayProcess.start(folder, settings)
-    await expect.poll(() => existsSync(secondCheckpointIn(folder)), { timeout: 60_000 }).toBe(true)
-    expect(await second.stop()).toBe(0)
+    const { gateway, start } = await checkpointed(redis, threads)
+    expect(await gateway.stop()).toBe(0)
 
     redis.signal("SIGKILL")
-    const third = await GatewayProcess.start(folder, settings)
+    const next = await start()
     await redis.restart()
-    const said = new Set<number | undefined>()
+    const said = new Set<number>()
     const say = async () => {
-      const now = await counted(third)
-      said.add(now)
+      const now = await counted(next)
+      if (now !== undefined) said.add(now)
       return now
     }
     await expect.poll(say, { timeout: 60_000, interval: 10 }).toBe(1)
-    expect(said).toEqual(new Set([undefined, 1]))
-    expect(await third.stop()).toBe(0)
+    expect(said).toEqual(new Set([1]))
+    expect(await next.stop()).toBe(0)
   },
   240_000,
 )
 
-it("waits for no traffic where nobody has a checkpoint", async () => {
+it("waits for no traffic where no checkpoint has what was counted", async () => {
   const redis = await startRedis()
   onTestFinished(() => redis.stop())
-  const gateway = await GatewayProcess.start(temporaryFolder(), settingsOf(redis, "1"))
+  const folder = temporaryFolder()
+  const gateway = await GatewayProcess.start(folder, settingsOf(redis, "1"))
+  await written(folder, 1)
   await reward(gateway, "u1")
   await expect.poll(() => counted(gateway), { timeout: 10_000 }).toBe(1)
   await redis.admin.flushall()
