@@ -1,3 +1,5 @@
+import { mkdirSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
 import { expect, it, onTestFinished } from "vitest"
 import { type RedisServer, startRedis } from "#test/adapters/redis/redis-servers.ts"
 import { GatewayProcess } from "#test/crash/gateway-process.ts"
@@ -62,5 +64,16 @@ it("refuses rewards under REWARD_DURABILITY store while Redis is away, and takes
   expect(await reward()).toMatchObject({ status: 503, body: { code: "store_unavailable" } })
   redis.signal("SIGCONT")
   await expect.poll(async () => (await reward()).status, { timeout: 10_000 }).toBe(200)
+  expect(await gateway.stop()).toBe(0)
+})
+
+it.each(["1", "2"])("serves though its checkpoints can't be read, with %s threads", async (threads) => {
+  const redis = await startRedis(["appendonly yes"])
+  onTestFinished(() => redis.stop())
+  const folder = temporaryFolder()
+  mkdirSync(join(folder, "data"))
+  writeFileSync(join(folder, "data", "checkpoints"), "a file where a folder should be")
+  const { gateway, reward } = await started(redis, { THREADS: threads }, folder)
+  expect(await reward()).toMatchObject({ status: 202, body: { status: "accepted" } })
   expect(await gateway.stop()).toBe(0)
 })

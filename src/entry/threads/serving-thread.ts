@@ -42,7 +42,6 @@ async function openThread(settings: ThreadSettings, control: Control) {
     thread,
     ...stores,
     durability: config.rewardDurability,
-    prepare: () => control.call("prepare", undefined),
     turnEnd,
     clock,
     logger,
@@ -124,16 +123,21 @@ async function openStores(
   { redis, rewardDurability }: ThreadSettings["config"],
   control: Control,
   logger: Logger,
-): Promise<Pick<RecordingOptions, "archive" | "experimentStore">> {
+): Promise<Pick<RecordingOptions, "archive" | "experimentStore" | "prepare">> {
+  const prepare = () => control.call("prepare", undefined)
   if (redis !== undefined) {
     const { archive, experimentStore } = await openSharedStore(redis, rewardDurability, clock, logger)
-    archive.know(await control.call("know", undefined))
-    return { archive, experimentStore: withDeadlines(experimentStore) }
+    const learn = async () => {
+      archive.know(await control.call("know", undefined))
+      await prepare()
+    }
+    return { archive, experimentStore: withDeadlines(experimentStore), prepare: learn }
   }
   const database = new DatabasePort((port) => control.tell("connectDatabase", port, [port]))
   return {
     archive: createSqliteCounterStore(database),
     experimentStore: withDeadlines(createSqliteExperimentStore(database)),
+    prepare,
   }
 }
 
