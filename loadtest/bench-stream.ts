@@ -3,7 +3,9 @@
  * `KINESIS_STREAM`, and with `REDIS_URL` as well, in turns. Each gateway has one core for all of its threads; the client, Redis and the stream, which
  * takes everything, have the other. Prints medians; asserts none.
  *
- *   npm run bench:stream -- [--rate 2500] [--seconds 8] [--rounds 3] [--connections 64] [--json]
+ *   npm run bench:stream -- [--rate 2500] [--seconds 8] [--rounds 3] [--connections 64] [--rewards 0] [--json]
+ *
+ * `--rewards 0.1`: for a tenth of the predictions a reward comes back.
  */
 import { rm } from "node:fs/promises"
 import { parseArgs } from "node:util"
@@ -32,6 +34,7 @@ async function main(): Promise<void> {
       seconds: { type: "string", default: "8" },
       rounds: { type: "string", default: "3" },
       connections: { type: "string", default: "64" },
+      rewards: { type: "string", default: "0" },
       json: { type: "boolean", default: false },
     },
   })
@@ -64,7 +67,7 @@ async function main(): Promise<void> {
       seconds: Number(values.seconds),
       settleSeconds: SETTLE_SECONDS,
       requestsPerSecond: Number(values.rate),
-      rewardShare: 0,
+      rewardShare: Number(values.rewards),
     }
     const measured = await mediansInTurns(contestants, Number(values.rounds), async ({ gateway }) => {
       const { predictions, cpuUs, requestsPerSecond } = await runPaced(gateway, load)
