@@ -32,8 +32,11 @@ export interface Backlog {
   readonly since: number | undefined
 }
 
-/** Lines that come within this time are sent together, so that calls are full: each costs as much as some hundred records. Milliseconds. */
-const LOOK_EVERY = 1_000
+/**
+ * Lines that come within this time are sent together: a call costs as much as some hundred records. A second's lines at once would keep a core for
+ * so long that predictions wait for it. Milliseconds.
+ */
+const LOOK_EVERY = 250
 const SAVE_EVERY = 1_000
 /** Before any event was seen. */
 const ASSUMED_EVENT_BYTES = 800
