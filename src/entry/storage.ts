@@ -48,8 +48,6 @@ export class Storage {
   /** Ids of logs that nobody writes to. */
   #unwritten: readonly string[] = []
   #lostFiles = 0
-  #preparing: Promise<void> | undefined
-  #knowing: Promise<KnownCounters> | undefined
   /** This gateway's part in restoring what others share; undefined where they share nothing, or before the start. */
   #sharing: SharedRestore | undefined
   #looking: Promise<void> | undefined
@@ -82,22 +80,10 @@ export class Storage {
    *
    * @throws what kept it from that; the next call tries again
    */
-  async prepare(): Promise<void> {
-    this.#preparing ??= this.#prepare().catch((error: unknown) => {
-      this.#preparing = undefined
-      throw error
-    })
-    await this.#preparing
-  }
+  readonly prepare = once(() => this.#prepare())
 
   /** What the shared counters were in the last checkpoint, which the store is told by this; nothing of a store of its own. @throws as `prepare` */
-  async know(): Promise<KnownCounters> {
-    this.#knowing ??= this.#know().catch((error: unknown) => {
-      this.#knowing = undefined
-      throw error
-    })
-    return await this.#knowing
-  }
+  readonly know = once(() => this.#know())
 
   get isShared(): boolean {
     return this.#options.shared !== undefined
@@ -151,11 +137,11 @@ export class Storage {
   }
 
   async #prepare(): Promise<void> {
-    const { dataDir, threads, shared, logger } = this.#options
+    const { dataDir, threads, logger } = this.#options
     const folders = await logFolders(dataDir)
     await this.know()
-    if (shared !== undefined) {
-      await this.#sharing?.look()
+    if (this.#sharing !== undefined) {
+      await this.#sharing.look()
     } else {
       this.#lostFiles = await restoreStore({
         readers: folders.map(({ folder }) => createOutcomeReader(folder)),
@@ -186,5 +172,17 @@ export class Storage {
     } finally {
       await log.close()
     }
+  }
+}
+
+/** Does something once, for all who ask. What fails is done again for the next. */
+function once<T>(work: () => Promise<T>): () => Promise<T> {
+  let done: Promise<T> | undefined
+  return async () => {
+    done ??= work().catch((error: unknown) => {
+      done = undefined
+      throw error
+    })
+    return await done
   }
 }

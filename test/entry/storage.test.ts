@@ -1,4 +1,5 @@
 import { expect, it, onTestFinished } from "vitest"
+import type { StoredPosition } from "#src/domain/counter-contents.ts"
 import { openRecording } from "#src/entry/recording.ts"
 import { openSharedStore } from "#src/entry/shared-store.ts"
 import { Storage } from "#src/entry/storage.ts"
@@ -41,8 +42,8 @@ it("brings the credits of a thread's log back that was made after the store was 
   await recorder.recordDecision(JSON.stringify(decision), factsOf(decision))
   expect(await recorder.recordRewards([reward])).toEqual(["applied"])
   const { positions, bytes } = await archive.pack()
-  const logs = positions.map(({ log, position }) => ({ log, watermark: position })) as [never]
-  await checkpoints.write({ logs, foldedTo: decidedAt }, [], bytes)
+  const [{ log, position }] = positions as [StoredPosition]
+  await checkpoints.write({ logs: [{ log, watermark: position }], foldedTo: decidedAt }, [], bytes)
 
   await redis.admin.flushall()
   const lacks = async () => {
